@@ -1,0 +1,54 @@
+import { Cause, Duration, Effect, Option, Predicate, Pull, Schedule } from "effect"
+import type { Handler } from "./Handler.ts"
+import type { ParkReason } from "./Inbox.ts"
+import type { Lane } from "./Lanes.ts"
+import type { RetryPolicy } from "./RetryPolicy.ts"
+
+/** What follows a failed attempt. */
+export type Next =
+  | { readonly _tag: "Wait"; readonly delay: Duration.Duration }
+  | { readonly _tag: "GiveUp"; readonly reason: ParkReason }
+
+/** Steps through a retry schedule, once per failure: the delay until the next attempt, or none when it has ended. */
+export type RetryStep = (failure: unknown) => Effect.Effect<Option.Option<Duration.Duration>>
+
+/** A fresh run of the policy's schedule. */
+export const retryStep = (policy: RetryPolicy): Effect.Effect<RetryStep> =>
+  Effect.map(
+    Schedule.toStepWithMetadata(policy.schedule),
+    (step) => (failure) =>
+      step(failure).pipe(
+        Effect.map((metadata) => Option.some(metadata.duration)),
+        Pull.catchDone(() => Effect.succeedNone)
+      )
+  )
+
+/**
+ * Decides after a failed attempt. Pure but for the schedule's own clock and jitter; counts the failure on the lane.
+ * Defects are poison: the same input would hit the same bug again.
+ */
+export const afterFailure = Effect.fnUntraced(function* (
+  handler: Handler,
+  lane: Lane,
+  step: RetryStep,
+  cause: Cause.Cause<unknown>
+): Effect.fn.Return<Next> {
+  lane.failures += 1
+  const error = Cause.findErrorOption(cause)
+  const poison = Option.match(error, { onNone: () => true, onSome: (e) => handler.retry.classify(e) === "poison" })
+  const delay = poison ? Option.none() : yield* step(Option.getOrUndefined(error))
+  return Option.match(delay, {
+    onSome: (duration): Next => ({ _tag: "Wait", delay: duration }),
+    onNone: (): Next => ({ _tag: "GiveUp", reason: reasonOf(cause, lane.failures) })
+  })
+})
+
+/** Longest failure message that is kept. */
+export const reasonMaxChars = 2_000
+
+const reasonOf = (cause: Cause.Cause<unknown>, attempts: number): ParkReason => {
+  const failure = Cause.squash(cause)
+  const tag = Predicate.hasProperty(failure, "_tag") ? String(failure._tag) : failure instanceof Error ? failure.name : "Defect"
+  const message = failure instanceof Error ? failure.message : String(failure)
+  return { tag, message: message.slice(0, reasonMaxChars), attempts }
+}

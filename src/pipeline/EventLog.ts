@@ -1,0 +1,87 @@
+import { Context, type Effect, type Scope, type Stream } from "effect"
+import type { OutboxRow, StoredEvent } from "./Envelope.ts"
+import type { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "./PipelineError.ts"
+import type { RowRef } from "./RelayStore.ts"
+
+/** A stream as declared in code. */
+export interface LogDeclaration {
+  readonly name: string
+  readonly subject: string
+  readonly partitions: number
+}
+
+/** What the broker says of a stream. */
+export interface LogInfo {
+  readonly firstSeq: number
+  readonly lastSeq: number
+  /** When it was created, as the broker writes it: tells a stream from one made anew under its name. */
+  readonly created: string
+  /** Largest message it takes, headers included. */
+  readonly messageMaxBytes: number
+}
+
+/** The broker's answer to a publish. `duplicate`: a single event was there before, at `seq`. */
+export interface PublishAck {
+  readonly seq: number
+  readonly duplicate: boolean
+}
+
+/** A message of the stream as reconciliation needs it. */
+export interface StoredRef extends RowRef {
+  readonly seq: number
+  readonly key: string
+  readonly version: number
+}
+
+/** From where on a partition is read, by whom. A new generation of the same epoch replaces the one before. */
+export interface ReadFrom {
+  readonly handler: string
+  readonly partition: number
+  readonly epoch: number
+  readonly generation: number
+  readonly afterSeq: number
+}
+
+/** Deliveries of one partition. `acknowledge` is flow control only: the cursor in the store is the truth. */
+export interface Subscription {
+  readonly events: Stream.Stream<StoredEvent, DeliveryInterrupted | BrokerUnavailable>
+  readonly acknowledge: (seq: number) => Effect.Effect<void>
+}
+
+/**
+ * The ordered log: JetStream, or memory.
+ *
+ * Guarantees: a publish stores all of its events in order, or none, and only when the stream still ends at
+ * `expectedLastSeq`; a partition's events arrive in stream order, each at least once, until the subscription breaks off
+ * with a typed error. A publish that failed with `BrokerUnavailable` may have been stored.
+ */
+export class EventLog extends Context.Service<
+  EventLog,
+  {
+    /** Creates the stream when it is missing, and compares it with the declaration when it is there. */
+    readonly declare: (
+      declaration: LogDeclaration
+    ) => Effect.Effect<void, StreamMismatch | BrokerRefused | BrokerUnavailable>
+    readonly info: (name: string) => Effect.Effect<LogInfo, BrokerRefused | BrokerUnavailable>
+    readonly publish: (
+      declaration: LogDeclaration,
+      rows: ReadonlyArray<OutboxRow>,
+      expectedLastSeq: number
+    ) => Effect.Effect<PublishAck, BrokerRefused | BrokerUnavailable>
+    /** What is stored in (afterSeq, toSeq], ascending, foreign and purged messages left out. */
+    readonly refs: (
+      name: string,
+      afterSeq: number,
+      toSeq: number
+    ) => Effect.Effect<ReadonlyArray<StoredRef>, BrokerRefused | BrokerUnavailable>
+    /** Opens a partition for its owner; older epochs' and generations' subscriptions of the same handler end. */
+    readonly open: (
+      declaration: LogDeclaration,
+      from: ReadFrom
+    ) => Effect.Effect<Subscription, BrokerRefused | BrokerUnavailable, Scope.Scope>
+    /** Wakes whoever waits on this doorbell, in any process. Lossy by design; a poll runs underneath. */
+    readonly ring: (doorbell: string) => Effect.Effect<void>
+    /** One element per ring, also per ring of the same process. */
+    readonly rings: (doorbell: string) => Stream.Stream<void>
+  }
+>()("millrace/pipeline/EventLog") {}

@@ -1,0 +1,87 @@
+import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope, Semaphore } from "effect"
+import { currentAction, type Entry, type Lane } from "./Lanes.ts"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import { makeRetryLane } from "./RetryLane.ts"
+import type { Runner, RunnerContext } from "./Runner.ts"
+import { spanOfTraceparent } from "./Trace.ts"
+
+/**
+ * Runs an external handler: several keys at a time, each key's events one after the other; progress is committed in
+ * groups, behind the effects.
+ *
+ * Guarantees: each event's effect happens at least once, under one idempotency key; the first effects of a key happen
+ * in order. A crash between an effect and its commit repeats that effect. A slow or failing key delays only itself.
+ */
+export const makeExternalRunner = Effect.fnUntraced(function* <E>(
+  context: RunnerContext<E>
+): Effect.fn.Return<Runner, never, Scope.Scope> {
+  const { claim, handler, lanes, ready } = context
+  const retry = yield* makeRetryLane(context)
+  const slots = yield* Semaphore.make(handler.keysAtOnceMax)
+  const running = yield* FiberSet.make<void>()
+  const finished = yield* Queue.unbounded<Entry>()
+  const turn = yield* Semaphore.make(1)
+  let draining = false
+
+  const finish = (entry: Entry) => {
+    entry.lane.queue.shift()
+    Queue.offerUnsafe(finished, entry)
+  }
+
+  const runLane = Effect.fnUntraced(function* (lane: Lane) {
+    for (let entry = lane.queue[0]; entry !== undefined && !draining; entry = lane.queue[0]) {
+      const exit = yield* Effect.exit(runEntry(handler, entry))
+      if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+      if (Exit.isFailure(exit) && (yield* retry.failed(entry, exit.cause)) === "waiting") return
+      if (Exit.isSuccess(exit)) retry.succeeded(lane)
+      finish(entry)
+    }
+    lane.busy = false
+  })
+
+  const dispatch = Effect.fnUntraced(function* () {
+    const lane = yield* Queue.take(ready)
+    yield* slots.take(1)
+    yield* FiberSet.run(running, runLane(lane).pipe(Effect.ensuring(slots.release(1))))
+  })
+
+  const flush: Effect.Effect<void, LeaseLost | StoreUnavailable> = Effect.suspend(() => {
+    const entries = takeBuffered(finished)
+    return entries.length === 0 ? Effect.void : context.commit(lanes.plan(claim, entries), Effect.void)
+  })
+
+  return {
+    work: Effect.raceFirst(
+      Effect.forever(dispatch()),
+      Effect.forever(Queue.peek(finished).pipe(Effect.andThen(turn.withPermit(flush))))
+    ),
+    drain: Effect.suspend(() => {
+      draining = true
+      return FiberSet.awaitEmpty(running).pipe(Effect.andThen(turn.take(1)), Effect.andThen(flush))
+    })
+  }
+})
+
+const runEntry = <E>(handler: RunnerContext<E>["handler"], entry: Entry) => {
+  const action = currentAction(entry)
+  if (action._tag !== "run") return Effect.void
+  const delivery = { ...action.delivery, attempt: entry.lane.failures + 1 }
+  const parent = spanOfTraceparent(delivery.traceparent)
+  return handler.run([delivery]).pipe(
+    Effect.timeout(handler.retry.attemptTimeout),
+    Effect.withSpan(`Handler.${handler.name}`, {
+      kind: "consumer",
+      ...(Option.isSome(parent) ? { parent: parent.value } : {}),
+      attributes: { key: delivery.key, version: delivery.version, attempt: delivery.attempt }
+    })
+  )
+}
+
+const takeBuffered = (queue: Queue.Queue<Entry>): ReadonlyArray<Entry> => {
+  const entries: Array<Entry> = []
+  while (Queue.sizeUnsafe(queue) > 0) {
+    const exit = Queue.takeUnsafe(queue)
+    if (exit !== undefined && Exit.isSuccess(exit)) entries.push(exit.value)
+  }
+  return entries
+}

@@ -1,0 +1,100 @@
+import { Effect, type Result } from "effect"
+import type { StoredEvent } from "./Envelope.ts"
+import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
+import type { DecodeFailed } from "./PipelineError.ts"
+import { type RetryPolicy, retryPolicyDefault } from "./RetryPolicy.ts"
+
+/** One event in a handler's hands. */
+export interface Delivery<out Event> {
+  readonly event: Event
+  readonly eventId: string
+  readonly type: string
+  readonly key: string
+  /** The key's version: 1, 2, 3 … without gaps. */
+  readonly version: number
+  /** 1 on the first try. */
+  readonly attempt: number
+  /** `handler:eventId:generation`: the same for every attempt; hand it to whoever can refuse a repetition. */
+  readonly idempotencyKey: string
+  readonly traceparent: string
+}
+
+/**
+ * A named consumer of a stream. It sees every event of its types, per key in commit order.
+ *
+ * Delivery semantics: `transactional` effects run inside the transaction that records the progress, so they happen
+ * exactly once; keep them to the database. `external` effects run outside, at least once, under a stable idempotency
+ * key, several keys at a time.
+ */
+export interface Handler<out E = unknown, out R = never> {
+  readonly name: string
+  readonly mode: "transactional" | "external"
+  readonly types: ReadonlySet<string>
+  readonly retry: RetryPolicy
+  /** External only: keys handled at the same time, per partition. */
+  readonly keysAtOnceMax: number
+  readonly decode: (stored: StoredEvent) => Result.Result<unknown, DecodeFailed>
+  readonly run: (deliveries: ReadonlyArray<Delivery<unknown>>) => Effect.Effect<void, E, R>
+}
+
+/** What a handler is made with. */
+export interface HandlerOptions<Type, E> {
+  /** The event types it wants; the others pass it by, in order. All types when left out. */
+  readonly on?: ReadonlyArray<Type>
+  readonly retry?: RetryPolicy<E>
+}
+
+/** Keys an external handler works on at the same time, per partition, unless it says otherwise. */
+export const keysAtOnceDefaultMax = 32
+
+/** A handler whose effects are in the database: one event at a time, inside the transaction that records its progress. */
+export const transactional = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
+  stream: EventStream<Events>,
+  name: string,
+  options: HandlerOptions<Type, E>,
+  handle: (delivery: Delivery<EventOf<Events, Type>>) => Effect.Effect<void, E, R>
+): Handler<E, R> => transactionalBatch(stream, name, options, (deliveries) => Effect.forEach(deliveries, handle, { discard: true }))
+
+/**
+ * The same for handlers that can write many events with one statement: it is given up to 200 events at a time, those of
+ * a key in order. When it fails, the batch is split until the failing key stands alone.
+ */
+export const transactionalBatch = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
+  stream: EventStream<Events>,
+  name: string,
+  options: HandlerOptions<Type, E>,
+  handle: (deliveries: ReadonlyArray<Delivery<EventOf<Events, Type>>>) => Effect.Effect<void, E, R>
+): Handler<E, R> => make(stream, name, options, "transactional", keysAtOnceDefaultMax, handle)
+
+/** A handler whose effects are elsewhere (mail, HTTP): at least once, under `delivery.idempotencyKey`. */
+export const external = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
+  stream: EventStream<Events>,
+  name: string,
+  options: HandlerOptions<Type, E> & { readonly keysAtOnceMax?: number },
+  handle: (delivery: Delivery<EventOf<Events, Type>>) => Effect.Effect<void, E, R>
+): Handler<E, R> =>
+  make(stream, name, options, "external", options.keysAtOnceMax ?? keysAtOnceDefaultMax, (deliveries) =>
+    Effect.forEach(deliveries, handle, { discard: true })
+  )
+
+const make = <Events extends EventSchemas, E, R, Type extends keyof Events & string>(
+  stream: EventStream<Events>,
+  name: string,
+  options: HandlerOptions<Type, E>,
+  mode: Handler["mode"],
+  keysAtOnceMax: number,
+  handle: (deliveries: ReadonlyArray<Delivery<EventOf<Events, Type>>>) => Effect.Effect<void, E, R>
+): Handler<E, R> => {
+  const types: ReadonlySet<string> = new Set(options.on ?? stream.types)
+  return {
+    name,
+    mode,
+    types,
+    // The engine classifies only what `run` failed with, and that is an E.
+    retry: (options.retry ?? retryPolicyDefault) as RetryPolicy,
+    keysAtOnceMax,
+    decode: (stored) => stream.decode(stored.type, stored.payload),
+    // The engine hands over only what `decode` above returned, of the types in `types`.
+    run: (deliveries) => handle(deliveries as ReadonlyArray<Delivery<EventOf<Events, Type>>>)
+  }
+}

@@ -1,0 +1,189 @@
+import { Result } from "effect"
+import type { StoredEvent } from "./Envelope.ts"
+import type { Delivery, Handler } from "./Handler.ts"
+import type { InboxCommit, KeyProgress, OrderViolation, ParkedEvent, ParkReason, ProgressMove } from "./Inbox.ts"
+import { verdict } from "./Sequence.ts"
+
+/** What is to be done with a received event. `skip`: handled before. `pass`: not one of the handler's types. */
+export type Action =
+  | { readonly _tag: "run"; readonly delivery: Delivery<unknown> }
+  | { readonly _tag: "skip" }
+  | { readonly _tag: "pass" }
+  | { readonly _tag: "park"; readonly reason: ParkReason | undefined; readonly gapAfter: number | undefined }
+
+/** An event in hand, from its delivery to its commit. */
+export interface Entry {
+  readonly stored: StoredEvent
+  readonly lane: Lane
+  action: Action
+  done: boolean
+}
+
+/** One key's events in hand, in order. `busy`: it is ready, running or waiting for a retry, in exactly one place. */
+export interface Lane {
+  readonly key: string
+  /** Last version that entered the lane. */
+  received: number
+  /** Last version in the store. */
+  committed: number
+  /** Events from this version on are parked. */
+  parkedFrom: number
+  readonly queue: Array<Entry>
+  busy: boolean
+  /** Failed attempts of the head. */
+  failures: number
+}
+
+/** Lanes of keys without work are forgotten beyond this many; their progress is read again when they come back. */
+export const lanesIdleMax = 20_000
+
+/**
+ * What a worker has in hand of one partition: a lane per key, and the window of events between the cursor and the last
+ * delivery. Pure bookkeeping, used by one partition's fibers; nothing here waits.
+ *
+ * Guarantees: a key's events leave its lane in order; the cursor passes an event only after it is done.
+ */
+export class Lanes {
+  readonly #handler: Handler
+  readonly #onReady: (lane: Lane) => void
+  readonly #lanes = new Map<string, Lane>()
+  #window: Array<Entry> = []
+  /** Everything up to here is committed. */
+  cursor: number
+
+  constructor(handler: Handler, cursor: number, onReady: (lane: Lane) => void) {
+    this.#handler = handler
+    this.#onReady = onReady
+    this.cursor = cursor
+  }
+
+  /** Events in hand. */
+  get size() {
+    return this.#window.length
+  }
+
+  /** The keys whose progress has to be read before these events can be accepted. Forgets idle lanes when there are too many. */
+  unknownKeys(events: ReadonlyArray<StoredEvent>): ReadonlyArray<string> {
+    if (this.#lanes.size >= lanesIdleMax) this.#forgetIdle()
+    return [...new Set(events.map((event) => event.key))].filter((key) => !this.#lanes.has(key))
+  }
+
+  open(key: string, progress: KeyProgress) {
+    const parkedFrom = progress.parked ? 0 : Number.POSITIVE_INFINITY
+    const { version } = progress
+    this.#lanes.set(key, { key, received: version, committed: version, parkedFrom, queue: [], busy: false, failures: 0 })
+  }
+
+  /** Takes an event in, behind the earlier ones of its key. False when its lane was never opened; then nothing happened. */
+  accept(stored: StoredEvent): boolean {
+    const lane = this.#lanes.get(stored.key)
+    if (lane === undefined) return false
+    const entry: Entry = { stored, lane, action: actionOf(this.#handler, lane, stored), done: false }
+    lane.received = Math.max(lane.received, stored.version)
+    if (entry.action._tag === "park") lane.parkedFrom = Math.min(lane.parkedFrom, stored.version)
+    this.#window.push(entry)
+    lane.queue.push(entry)
+    if (!lane.busy) {
+      lane.busy = true
+      this.#onReady(lane)
+    }
+    return true
+  }
+
+  /** What a commit of these finished entries writes. */
+  plan(claim: InboxCommit["claim"], entries: ReadonlyArray<Entry>): InboxCommit {
+    for (const entry of entries) entry.done = true
+    const parked = entries.flatMap(parkedOf)
+    return {
+      claim,
+      cursorFrom: this.cursor,
+      cursorTo: this.#reach(),
+      moves: movesOf(entries),
+      parked,
+      violations: entries.flatMap(violationOf)
+    }
+  }
+
+  /** The plan did not happen. */
+  undo(entries: ReadonlyArray<Entry>) {
+    for (const entry of entries) entry.done = false
+  }
+
+  /** The plan was committed. */
+  settle(plan: InboxCommit) {
+    for (const move of plan.moves) {
+      const lane = this.#lanes.get(move.key)
+      if (lane !== undefined) lane.committed = move.to
+    }
+    this.cursor = plan.cursorTo
+    this.#window = this.#window.filter((entry) => entry.stored.seq > plan.cursorTo)
+  }
+
+  #reach(): number {
+    const pending = this.#window.findIndex((entry) => !entry.done)
+    const last = this.#window[(pending === -1 ? this.#window.length : pending) - 1]
+    return last === undefined ? this.cursor : last.stored.seq
+  }
+
+  #forgetIdle() {
+    for (const [key, lane] of this.#lanes) {
+      if (!lane.busy && lane.committed === lane.received) this.#lanes.delete(key)
+    }
+  }
+}
+
+/** The action of an entry now: what waits behind a parked event is parked too. */
+export const currentAction = (entry: Entry): Action =>
+  entry.action._tag === "run" && entry.stored.version >= entry.lane.parkedFrom ? parkedBehind : entry.action
+
+const parkedBehind: Action = { _tag: "park", reason: undefined, gapAfter: undefined }
+
+const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent): Action => {
+  const place = verdict(lane.received, stored.version)
+  if (place === "duplicate") return { _tag: "skip" }
+  if (place === "gap") {
+    const message = `version ${stored.version} arrived after ${lane.received}`
+    return { _tag: "park", reason: { tag: "OrderViolation", message, attempts: 0 }, gapAfter: lane.received }
+  }
+  if (!handler.types.has(stored.type)) return { _tag: "pass" }
+  return Result.match(handler.decode(stored), {
+    onFailure: (error) => ({
+      _tag: "park",
+      reason: { tag: error._tag, message: error.message, attempts: 0 },
+      gapAfter: undefined
+    }),
+    onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event) })
+  })
+}
+
+const deliveryOf = (handler: Handler, stored: StoredEvent, event: unknown): Delivery<unknown> => ({
+  event,
+  eventId: stored.eventId,
+  type: stored.type,
+  key: stored.key,
+  version: stored.version,
+  attempt: 1,
+  idempotencyKey: `${handler.name}:${stored.eventId}:0`,
+  traceparent: stored.traceparent
+})
+
+const parkedOf = (entry: Entry): ReadonlyArray<ParkedEvent> => {
+  const action = currentAction(entry)
+  return action._tag === "park" ? [{ event: entry.stored, reason: action.reason }] : []
+}
+
+const violationOf = (entry: Entry): ReadonlyArray<OrderViolation> =>
+  entry.action._tag === "park" && entry.action.gapAfter !== undefined
+    ? [{ event: entry.stored, handledVersion: entry.action.gapAfter }]
+    : []
+
+const movesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<ProgressMove> => {
+  const moves = new Map<string, ProgressMove>()
+  for (const entry of entries) {
+    if (entry.action._tag === "skip") continue
+    const { lane, stored } = entry
+    const parked = moves.get(lane.key)?.parked === true || currentAction(entry)._tag === "park"
+    moves.set(lane.key, { key: lane.key, from: lane.committed, to: stored.version, parked })
+  }
+  return [...moves.values()]
+}

@@ -1,0 +1,64 @@
+import { Context, type Effect } from "effect"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+
+/** A partition of a handler, owned under an epoch, handled up to `cursor` (a stream sequence). */
+export interface Claim {
+  readonly stream: string
+  readonly handler: string
+  readonly partition: number
+  readonly epoch: number
+  readonly cursor: number
+}
+
+/** A running process, as the others see it. */
+export interface Instance {
+  readonly id: string
+  readonly host: string
+  readonly version: string
+}
+
+/** What one beat of the heart learns. */
+export interface Heartbeat {
+  /** Ids of all live instances, this one included, sorted. */
+  readonly live: ReadonlyArray<string>
+  /** The claims that are still ours, with the store's cursor. A claim that is missing was lost. */
+  readonly renewed: ReadonlyArray<Claim>
+  /** Partitions nobody holds now. */
+  readonly free: ReadonlyArray<{ readonly handler: string; readonly partition: number }>
+}
+
+/**
+ * Who handles which partition: leases with epochs, by the database's clock.
+ *
+ * Guarantees: at most one epoch of a partition can commit; a claim raises the epoch, so that whoever held it before is
+ * fenced from that moment, however long it sleeps.
+ */
+export class Ownership extends Context.Service<
+  Ownership,
+  {
+    /** Makes sure there is one lease row per handler and partition. */
+    readonly declare: (
+      stream: string,
+      handlers: ReadonlyArray<string>,
+      partitions: number
+    ) => Effect.Effect<void, StoreUnavailable>
+    /** Shows this instance alive and renews its claims, in one statement. */
+    readonly beat: (
+      stream: string,
+      instance: Instance,
+      claims: ReadonlyArray<Claim>
+    ) => Effect.Effect<Heartbeat, StoreUnavailable>
+    /** Takes those of the wanted partitions that are free, each under a new epoch. */
+    readonly claim: (
+      stream: string,
+      owner: string,
+      wanted: ReadonlyArray<{ readonly handler: string; readonly partition: number }>
+    ) => Effect.Effect<ReadonlyArray<Claim>, StoreUnavailable>
+    /** The cursor as the store has it, under this epoch. */
+    readonly cursor: (claim: Claim) => Effect.Effect<number, LeaseLost | StoreUnavailable>
+    /** Gives partitions back. */
+    readonly release: (claims: ReadonlyArray<Claim>) => Effect.Effect<void, StoreUnavailable>
+    /** Takes this instance off the list of live ones. */
+    readonly leave: (stream: string, instance: Instance) => Effect.Effect<void, StoreUnavailable>
+  }
+>()("millrace/pipeline/Ownership") {}

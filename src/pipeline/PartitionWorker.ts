@@ -1,0 +1,174 @@
+import { Cause, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stream } from "effect"
+import type { StoredEvent } from "./Envelope.ts"
+import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import { makeExternalRunner } from "./ExternalRunner.ts"
+import type { Handler } from "./Handler.ts"
+import { Inbox, type InboxCommit } from "./Inbox.ts"
+import { type Lane, Lanes } from "./Lanes.ts"
+import { type Claim, Ownership } from "./Ownership.ts"
+import { DeliveryInterrupted, LeaseLost } from "./PipelineError.ts"
+import type { Runner, RunnerContext } from "./Runner.ts"
+import { signal } from "./Signals.ts"
+import { makeTransactionalRunner } from "./TransactionalRunner.ts"
+
+/** Events in hand per partition and handler, from delivery to commit; the broker delivers no more than that. */
+export const windowEventsMax = 1_000
+
+/** A partition as its instance holds it. */
+export interface OwnedPartition {
+  readonly claim: Claim
+  /** The cursor as the worker knows it. */
+  readonly cursor: () => number
+  /** The store's cursor went back: forget what is in hand and read the truth again. */
+  readonly restart: Effect.Effect<void>
+  /** Finish what is in hand, commit, and end. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** The shared parts of all partitions of an instance. */
+export interface WorkerOptions {
+  readonly declaration: LogDeclaration
+  /** Transactions that may run at the same time in this process. */
+  readonly transactions: Semaphore.Semaphore
+}
+
+/** Pauses between two openings of a partition that breaks off. */
+const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(Schedule.jittered)
+
+/**
+ * Works one partition for one handler under one claim, until it is stopped or the claim is lost.
+ *
+ * Delivery semantics: there is one recovery path. Whatever breaks (deliveries, store, broker), everything in hand is
+ * forgotten, the cursor is read again under the epoch, and the partition is opened anew behind it. What had been
+ * committed comes back as duplicates and is skipped.
+ */
+export const makePartitionWorker = Effect.fnUntraced(function* <E>(options: WorkerOptions, handler: Handler<E>, claim: Claim) {
+  const stopping = yield* Latch.make(false)
+  const restarts = yield* Queue.sliding<void>(1)
+  let cursor = claim.cursor
+  let generation = 0
+
+  const once = Effect.suspend(() => {
+    generation += 1
+    return openOnce(options, handler, claim, { generation, stopping, restarts, moved: (to) => (cursor = to) })
+  })
+  const run = once.pipe(
+    Effect.scoped,
+    Effect.tapCause((cause) => interrupted(claim, cause)),
+    Effect.retry(($) => $(reopenSchedule).pipe(Schedule.while(({ input }) => !(input instanceof LeaseLost))))
+  )
+  const owned: OwnedPartition = {
+    claim,
+    cursor: () => cursor,
+    restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
+    stop: stopping.open.pipe(Effect.asVoid)
+  }
+  return { owned, run }
+})
+
+interface Opening {
+  readonly generation: number
+  readonly stopping: Latch.Latch
+  readonly restarts: Queue.Queue<void>
+  readonly moved: (cursor: number) => void
+}
+
+const openOnce = Effect.fnUntraced(function* <E>(
+  options: WorkerOptions,
+  handler: Handler<E>,
+  claim: Claim,
+  opening: Opening
+) {
+  const ownership = yield* Ownership
+  const log = yield* EventLog
+  const cursor = yield* ownership.cursor(claim)
+  opening.moved(cursor)
+  yield* Queue.clear(opening.restarts)
+  const { generation } = opening
+  const { epoch, partition } = claim
+  const from = { handler: handler.name, partition, epoch, generation, afterSeq: cursor }
+  const subscription = yield* log.open(options.declaration, from)
+  const ready = yield* Queue.unbounded<Lane>()
+  const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
+  const room = yield* Latch.make(true)
+  const commit = yield* makeCommit(lanes, room, subscription.acknowledge, opening.moved)
+  const context: RunnerContext<E> = { claim, handler, lanes, ready, commit }
+  const runner = yield* makeRunner(context, options.transactions)
+  const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, events)))
+  const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
+  yield* Effect.raceAllFirst([
+    receive.pipe(Effect.andThen(Effect.fail(ended))),
+    runner.work,
+    Queue.take(opening.restarts).pipe(
+      Effect.andThen(Effect.fail(new DeliveryInterrupted({ partition, reason: "the cursor was lowered" })))
+    ),
+    opening.stopping.await.pipe(Effect.andThen(runner.drain))
+  ])
+})
+
+const makeRunner = <E>(
+  context: RunnerContext<E>,
+  transactions: Semaphore.Semaphore
+): Effect.Effect<Runner, never, Scope.Scope> =>
+  context.handler.mode === "transactional" ? makeTransactionalRunner(context, transactions) : makeExternalRunner(context)
+
+const makeCommit = Effect.fnUntraced(function* (
+  lanes: Lanes,
+  room: Latch.Latch,
+  acknowledge: (seq: number) => Effect.Effect<void>,
+  moved: (cursor: number) => void
+) {
+  const inbox = yield* Inbox
+  return Effect.fnUntraced(function* <E>(plan: InboxCommit, effects: Effect.Effect<void, E>) {
+    yield* inbox.commit(plan, effects)
+    const advanced = plan.cursorTo > lanes.cursor
+    lanes.settle(plan)
+    moved(plan.cursorTo)
+    if (lanes.size < windowEventsMax) yield* room.open
+    if (advanced) yield* acknowledge(plan.cursorTo)
+    yield* Effect.forEach(signalsOf(plan), signal, { discard: true })
+  })
+})
+
+const accept = Effect.fnUntraced(function* <E>(
+  context: RunnerContext<E>,
+  room: Latch.Latch,
+  events: ReadonlyArray<StoredEvent>
+) {
+  const { claim, handler, lanes } = context
+  const inbox = yield* Inbox
+  yield* room.await
+  const keys = lanes.unknownKeys(events)
+  const progress = keys.length === 0 ? [] : yield* inbox.progress(claim.stream, handler.name, keys)
+  progress.forEach((known, i) => lanes.open(keys[i] ?? "", known))
+  const stray = events.find((event) => !lanes.accept(event))
+  if (stray !== undefined) {
+    const { partition } = claim
+    return yield* new DeliveryInterrupted({ partition, reason: `no progress was read for key ${JSON.stringify(stray.key)}` })
+  }
+  if (lanes.size >= windowEventsMax) yield* room.close
+})
+
+const signalsOf = (plan: InboxCommit) => {
+  const handler = plan.claim.handler
+  const parked = plan.parked.flatMap(({ event, reason }) =>
+    reason === undefined ? [] : [{ _tag: "KeyParked" as const, handler, key: event.key, version: event.version, reason }]
+  )
+  const violated = plan.violations.map(({ event, handledVersion }) => ({
+    _tag: "OrderViolated" as const,
+    handler,
+    key: event.key,
+    handledVersion,
+    version: event.version
+  }))
+  return [...parked, ...violated]
+}
+
+const interrupted = (claim: Claim, cause: Cause.Cause<unknown>) => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  const { epoch, handler, partition } = claim
+  const failure = Cause.squash(cause)
+  return failure instanceof LeaseLost
+    ? signal({ _tag: "PartitionLost", handler, partition, epoch })
+    : signal({ _tag: "PartitionInterrupted", handler, partition, detail: String(failure) })
+}

@@ -1,0 +1,73 @@
+import { Context, Effect, Layer, Schedule } from "effect"
+import { type ConsumerOptions, consumerOptionsDefault, runConsumers } from "./Consumers.ts"
+import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import type { EventSchemas, EventStream } from "./EventStream.ts"
+import type { Handler } from "./Handler.ts"
+import type { Inbox } from "./Inbox.ts"
+import type { Instance, Ownership } from "./Ownership.ts"
+import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
+import { relayTimingDefault, type RelayTiming, runRelay } from "./Relay.ts"
+import type { RelayStore } from "./RelayStore.ts"
+
+/** How a pipeline is run. */
+export interface PipelineOptions {
+  readonly partitions: number
+  readonly instance: Instance
+  readonly consumers?: ConsumerOptions
+  readonly relay?: RelayTiming
+}
+
+/** Partitions of a stream unless it says otherwise. */
+export const partitionsDefault = 16
+
+/**
+ * A running pipeline: relay (or its standby) and this instance's share of the handlers.
+ *
+ * Delivery semantics: every committed event reaches every handler, per key in commit order; see `Handler` for how often
+ * an effect happens. Closing the layer's scope drains: what is in hand is finished, committed and released.
+ */
+export class Pipeline extends Context.Service<
+  Pipeline,
+  {
+    readonly stream: string
+    readonly partitions: number
+    readonly instance: Instance
+    /** Partitions this instance works on now, over all handlers. */
+    readonly ownedPartitions: () => number
+  }
+>()("millrace/pipeline/Pipeline") {}
+
+/** The handlers' needs are taken from the layer's context once, when it is built. */
+export const layer = <Events extends EventSchemas, E, R>(
+  stream: EventStream<Events>,
+  handlers: ReadonlyArray<Handler<E, R>>,
+  options: PipelineOptions
+): Layer.Layer<
+  Pipeline,
+  StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
+  EventLog | RelayStore | Ownership | Inbox | R
+> =>
+  Layer.effect(
+    Pipeline,
+    Effect.gen(function* () {
+      const log = yield* EventLog
+      const services = yield* Effect.context<R>()
+      const { instance, partitions } = options
+      const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions }
+      // A broker that is still starting is waited for; a stream that does not fit is not.
+      yield* log.declare(declaration).pipe(
+        Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule })
+      )
+      const ready = handlers.map((handler) => provide(handler, services))
+      yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
+      const consumers = yield* runConsumers(declaration, ready, instance, options.consumers ?? consumerOptionsDefault)
+      return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }
+    })
+  )
+
+const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))
+
+const provide = <E, R>(handler: Handler<E, R>, services: Context.Context<R>): Handler<E> => ({
+  ...handler,
+  run: (deliveries) => Effect.provideContext(handler.run(deliveries), services)
+})

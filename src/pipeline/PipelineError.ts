@@ -1,0 +1,93 @@
+import { Schema } from "effect"
+
+/** Postgres could not be asked, or did not answer. Whether the last statement took effect is unknown; reading again tells. */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
+  operation: Schema.String,
+  detail: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message() {
+    return `${this.operation}: the database did not answer (${this.detail}); it is tried again`
+  }
+}
+
+/** NATS could not be asked, or did not answer. Whether the last publish took effect is unknown; reading the stream tells. */
+export class BrokerUnavailable extends Schema.TaggedError<BrokerUnavailable>()("BrokerUnavailable", {
+  operation: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.operation}: NATS did not answer (${this.detail}); it is tried again`
+  }
+}
+
+/** The broker answered no. `code` is its err_code (10071: somebody else published meanwhile; 10077: the stream is full …). */
+export class BrokerRefused extends Schema.TaggedError<BrokerRefused>()("BrokerRefused", {
+  operation: Schema.String,
+  code: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.operation}: NATS refused (${this.code} ${this.detail})`
+  }
+}
+
+/** Deliveries of a partition broke off: the consumer is gone, silent, or skipped one. The cursor in Postgres says where to go on. */
+export class DeliveryInterrupted extends Schema.TaggedError<DeliveryInterrupted>()("DeliveryInterrupted", {
+  partition: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `deliveries of partition ${this.partition} broke off: ${this.reason}`
+  }
+}
+
+/** Somebody else owns this by now: a higher epoch exists. What was under way was rolled back; there is nothing to retry. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
+  lease: Schema.String,
+  epoch: Schema.Int
+}) {
+  override get message() {
+    return `${this.lease}: epoch ${this.epoch} is over, another instance owns it`
+  }
+}
+
+/** The key is not at the version the caller expected: somebody appended meanwhile. Read again, decide again. */
+export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
+  key: Schema.String,
+  expectedVersion: Schema.Int
+}) {
+  override get message() {
+    return `key ${JSON.stringify(this.key)} is not at version ${this.expectedVersion} any more; read it again and decide again`
+  }
+}
+
+/** The event does not fit its own Schema, or its key cannot be carried. Nothing was written. `detail` names the field. */
+export class InvalidEvent extends Schema.TaggedError<InvalidEvent>()("InvalidEvent", {
+  type: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `event ${this.type} cannot be appended: ${this.detail}`
+  }
+}
+
+/** A stored event does not fit today's Schema. `detail` names the field. The key is parked for this handler; nothing is dropped. */
+export class DecodeFailed extends Schema.TaggedError<DecodeFailed>()("DecodeFailed", {
+  type: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `event ${this.type} cannot be read: ${this.detail}`
+  }
+}
+
+/** The stream on the server differs from the declaration in a way that cannot be worked with. */
+export class StreamMismatch extends Schema.TaggedError<StreamMismatch>()("StreamMismatch", {
+  stream: Schema.String,
+  differences: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `stream ${this.stream} is not as declared: ${this.differences.join("; ")}`
+  }
+}

@@ -1,0 +1,231 @@
+import { Duration, Effect, Schedule } from "effect"
+import { type Doorbell, makeDoorbell } from "./Doorbell.ts"
+import type { OutboxRow } from "./Envelope.ts"
+import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import { BrokerRefused } from "./PipelineError.ts"
+import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
+import { type RelayLease, type RelayPosition, RelayStore } from "./RelayStore.ts"
+import { signal } from "./Signals.ts"
+
+/** Most rows of one atomic batch: the broker's own limit. */
+export const batchRowsMax = 1_000
+
+/** Headers of a message, at most: what a row may be smaller than the largest message. */
+export const headersMaxBytes = 4_096
+
+/** Pauses of the relay. */
+export interface RelayTiming {
+  readonly standbyPoll: Duration.Duration
+  readonly renewEvery: Duration.Duration
+  /** Poll of an idle outbox, underneath the doorbell. */
+  readonly idlePollMax: Duration.Duration
+}
+
+/** 300 ms, 1 s, 1 s. */
+export const relayTimingDefault: RelayTiming = {
+  standbyPoll: Duration.millis(300),
+  renewEvery: Duration.seconds(1),
+  idlePollMax: Duration.seconds(1)
+}
+
+/** The doorbell that tells a relay of new rows. */
+export const outboxDoorbell = (stream: string) => `${stream}.outbox`
+
+/**
+ * The relay: outbox to stream in fenced atomic batches, one leader at a time, one recovery path.
+ *
+ * Delivery semantics: every committed row is stored in the stream exactly once, a key's rows in commit order, as long
+ * as the broker keeps what it acknowledged. The outbox is a consumer of the stream: what was published is deleted and
+ * the position moved in one fenced statement, and every doubt is answered by reading the stream above that position.
+ * A paused relay that wakes up can neither publish out of order (the fence) nor delete anything (the epoch).
+ *
+ * Source: notes/protocol.md, sections 1, 3 and 4.
+ */
+export const runRelay = Effect.fnUntraced(function* (declaration: LogDeclaration, owner: string, timing: RelayTiming) {
+  const store = yield* RelayStore
+  const stream = declaration.name
+  const stand = store.acquire(stream, owner).pipe(Effect.orElseSucceed(() => undefined))
+  const turn = Effect.gen(function* () {
+    const lease = yield* stand
+    if (lease === undefined) return yield* Effect.sleep(timing.standbyPoll)
+    yield* signal({ _tag: "LeadershipTaken", stream, epoch: lease.epoch })
+    const lost = yield* lead(declaration, lease, timing)
+    yield* signal({ _tag: "LeadershipLost", stream, epoch: lease.epoch, why: lost.message })
+  })
+  return yield* Effect.forever(turn)
+})
+
+/** What the leader knows. `dirty`: why it must reconcile before it may publish. */
+interface Leader {
+  readonly declaration: LogDeclaration
+  readonly lease: RelayLease
+  readonly timing: RelayTiming
+  position: RelayPosition
+  lastSeq: number
+  rowMaxBytes: number
+  batchRows: number
+  failuresInRow: number
+  dirty: string | undefined
+}
+
+const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: RelayLease, timing: RelayTiming) {
+  const store = yield* RelayStore
+  const leader: Leader = {
+    declaration,
+    lease,
+    timing,
+    position: { lastSeq: 0, streamCreated: "" },
+    lastSeq: 0,
+    rowMaxBytes: 0,
+    batchRows: batchRowsMax,
+    failuresInRow: 0,
+    dirty: "start"
+  }
+  const renewing = store.renew(lease).pipe(
+    Effect.catchTag("StoreUnavailable", () => Effect.void),
+    Effect.repeat(Schedule.spaced(timing.renewEvery))
+  )
+  const working = Effect.gen(function* () {
+    const doorbell = yield* makeDoorbell(outboxDoorbell(declaration.name), timing.idlePollMax)
+    return yield* Effect.forever(step(leader, doorbell).pipe(Effect.catch((failure) => recover(leader, failure))))
+  }).pipe(Effect.scoped)
+  return yield* Effect.raceFirst(renewing, working).pipe(
+    Effect.flip,
+    Effect.onInterrupt(() => store.release(lease).pipe(Effect.ignore))
+  )
+})
+
+const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
+  const store = yield* RelayStore
+  if (leader.dirty !== undefined) {
+    yield* reconcile(leader, leader.dirty)
+    leader.dirty = undefined
+  }
+  yield* doorbell.clear
+  const rows = yield* store.read(leader.declaration.name, leader.batchRows, [])
+  const large = rows.find((row) => sizeOf(row) > leader.rowMaxBytes)
+  if (large !== undefined) return yield* hold(leader, large, `larger than the stream takes (${sizeOf(large)} bytes)`)
+  if (rows.length === 0) return yield* doorbell.wait
+  yield* relay(leader, rows)
+})
+
+const relay = Effect.fnUntraced(
+  function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {
+    const log = yield* EventLog
+    const store = yield* RelayStore
+    const ack = yield* log.publish(leader.declaration, rows, leader.lastSeq)
+    if (ack.duplicate) return yield* settleDuplicate(leader, rows, ack.seq)
+    const to = { ...leader.position, lastSeq: ack.seq }
+    yield* store.acknowledge(leader.lease, leader.position, to, rows.map(refOf))
+    leader.position = to
+    leader.lastSeq = ack.seq
+    yield* recovered(leader)
+    leader.batchRows = Math.min(batchRowsMax, leader.batchRows * 2)
+  },
+  (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })
+)
+
+/** A row alone was in the stream before: it was published, and its deletion was lost; or its id was given out twice. */
+const settleDuplicate = Effect.fnUntraced(function* (leader: Leader, rows: ReadonlyArray<OutboxRow>, seq: number) {
+  const log = yield* EventLog
+  const store = yield* RelayStore
+  const [row] = rows
+  if (row === undefined) return
+  const [stored] = yield* log.refs(leader.declaration.name, seq - 1, seq)
+  if (stored?.key === row.key && stored.version === row.version) {
+    yield* store.acknowledge(leader.lease, leader.position, leader.position, [refOf(row)])
+    return
+  }
+  yield* hold(leader, row, `its event id ${row.eventId} is in the stream at ${seq} for another event`)
+})
+
+/** The one recovery path: the stream above the stored position tells what was published and is not yet deleted. */
+const reconcile = Effect.fnUntraced(function* (leader: Leader, why: string) {
+  const log = yield* EventLog
+  const store = yield* RelayStore
+  const { declaration, lease } = leader
+  const stream = declaration.name
+  leader.position = yield* store.renew(lease)
+  const info = yield* log.info(stream)
+  const base = yield* rewindIfShorter(leader, info)
+  const refs = yield* log.refs(stream, base.lastSeq, info.lastSeq)
+  const to = { lastSeq: info.lastSeq, streamCreated: info.created }
+  if (to.lastSeq > base.lastSeq || to.streamCreated !== base.streamCreated) {
+    yield* store.acknowledge(lease, base, to, refs)
+  }
+  leader.position = to
+  leader.lastSeq = info.lastSeq
+  leader.rowMaxBytes = info.messageMaxBytes - headersMaxBytes
+  yield* signal({ _tag: "Reconciled", stream, why, found: refs.length, lastSeq: info.lastSeq })
+})
+
+/** Cursors go back before anything new takes the lost sequences. A second look first: an answer may be stale. */
+const rewindIfShorter = Effect.fnUntraced(function* (
+  leader: Leader,
+  first: { readonly lastSeq: number; readonly created: string }
+) {
+  const { position } = leader
+  if (!isShorter(position, first)) return position
+  const log = yield* EventLog
+  const store = yield* RelayStore
+  const stream = leader.declaration.name
+  const info = yield* log.info(stream)
+  if (!isShorter(position, info)) return position
+  const anew = position.streamCreated !== "" && position.streamCreated !== info.created
+  const to = { lastSeq: anew ? 0 : info.lastSeq, streamCreated: info.created }
+  yield* signal({ _tag: "StreamShrank", stream, knownSeq: position.lastSeq, lastSeq: info.lastSeq })
+  yield* store.rewind(leader.lease, position, to)
+  return to
+})
+
+const isShorter = (position: RelayPosition, info: { readonly lastSeq: number; readonly created: string }) =>
+  info.lastSeq < position.lastSeq || (position.streamCreated !== "" && position.streamCreated !== info.created)
+
+/** After a failure: step down, or pause as the failure asks and reconcile next. */
+const recover = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {
+  const what = decide(failure)
+  if (what === "step down") return yield* failure
+  leader.failuresInRow += 1
+  leader.dirty = failure instanceof BrokerRefused ? String(failure.code) : failure._tag
+  const stream = leader.declaration.name
+  if (leader.failuresInRow === 1 && what !== "reconcile") {
+    yield* signal({ _tag: "RelayFailed", stream, what, detail: failure.message })
+  }
+  yield* narrow(leader, failure)
+  if (what === "wait") yield* Effect.sleep(pause(leader.failuresInRow))
+  if (what === "halt") yield* Effect.sleep("1 second")
+})
+
+/** Halves the batch until the refused row stands alone, and then holds its key back. */
+const narrow = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {
+  if (isTooLarge(failure) && leader.batchRows === 1) {
+    const store = yield* RelayStore
+    const [row] = yield* store.read(leader.declaration.name, 1, []).pipe(Effect.orElseSucceed(() => []))
+    if (row !== undefined) yield* hold(leader, row, "refused by the stream: too large").pipe(Effect.ignore)
+    return
+  }
+  if (isTooLarge(failure) || (mayBeOneRow(failure) && leader.failuresInRow >= 2)) {
+    leader.batchRows = Math.max(1, leader.batchRows >> 1)
+  }
+})
+
+const hold = Effect.fnUntraced(function* (leader: Leader, row: OutboxRow, reason: string) {
+  const store = yield* RelayStore
+  const stream = leader.declaration.name
+  yield* store.hold(stream, row, reason)
+  yield* signal({ _tag: "KeyHeld", stream, key: row.key, reason })
+})
+
+const recovered = (leader: Leader) => {
+  const failed = leader.failuresInRow > 0
+  leader.failuresInRow = 0
+  return failed ? signal({ _tag: "RelayRecovered", stream: leader.declaration.name }) : Effect.void
+}
+
+const pause = (failures: number) => Duration.millis(Math.min(1_000, 50 * 2 ** Math.min(failures, 5)))
+
+const encoder = new TextEncoder()
+
+const sizeOf = (row: OutboxRow) => encoder.encode(row.payload).length
+
+const refOf = (row: OutboxRow) => ({ outboxId: row.id, eventId: row.eventId })

@@ -1,0 +1,61 @@
+import { Context, type Effect } from "effect"
+import type { OutboxRow } from "./Envelope.ts"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+
+/** Proof of leadership. Every write of the relay names its epoch; a higher one makes all of them void. */
+export interface RelayLease {
+  readonly stream: string
+  readonly epoch: number
+}
+
+/** The relay's row: everything in the stream above `lastSeq` was published but is not yet deleted from the outbox. */
+export interface RelayPosition {
+  readonly lastSeq: number
+  /** When the broker created the stream that `lastSeq` counts in; another value means another stream. Empty before the first publish. */
+  readonly streamCreated: string
+}
+
+/** An outbox row as the stream names it. Both ids must match: a restored database gives ids out again. */
+export interface RowRef {
+  readonly outboxId: number
+  readonly eventId: string
+}
+
+/**
+ * The relay's side of the outbox: one leader by lease and epoch, and the outbox's cursor into the stream.
+ *
+ * Guarantees: `acknowledge` deletes rows and moves the cursor in one statement, only under the caller's epoch and only
+ * from the position the caller knows; after `LeaseLost` nothing was written.
+ */
+export class RelayStore extends Context.Service<
+  RelayStore,
+  {
+    /** Takes the lease when it is free or has expired, by the database's clock; undefined while another holds it. */
+    readonly acquire: (stream: string, owner: string) => Effect.Effect<RelayLease | undefined, StoreUnavailable>
+    /** Extends the lease and returns where the stream stands as far as the outbox knows. */
+    readonly renew: (lease: RelayLease) => Effect.Effect<RelayPosition, LeaseLost | StoreUnavailable>
+    /** The lowest committed rows, ascending by id, without those of held keys and those under way. */
+    readonly read: (
+      stream: string,
+      limit: number,
+      underWay: ReadonlyArray<number>
+    ) => Effect.Effect<ReadonlyArray<OutboxRow>, StoreUnavailable>
+    /** Deletes what the stream holds and moves the position from `from` to `to`. Returns how many rows it deleted. */
+    readonly acknowledge: (
+      lease: RelayLease,
+      from: RelayPosition,
+      to: RelayPosition,
+      rows: ReadonlyArray<RowRef>
+    ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
+    /** The stream lost its tail or was made anew: lowers every handler's cursor to `to.lastSeq` and the position too, in one transaction. */
+    readonly rewind: (
+      lease: RelayLease,
+      from: RelayPosition,
+      to: RelayPosition
+    ) => Effect.Effect<void, LeaseLost | StoreUnavailable>
+    /** Holds a key back in the outbox, from this row on; its earlier rows still go. An operator releases it. */
+    readonly hold: (stream: string, row: OutboxRow, reason: string) => Effect.Effect<void, StoreUnavailable>
+    /** Gives the lease back, so that a standby need not wait for its expiry. */
+    readonly release: (lease: RelayLease) => Effect.Effect<void, StoreUnavailable>
+  }
+>()("millrace/pipeline/RelayStore") {}

@@ -1,0 +1,25 @@
+import type { Effect, Queue } from "effect"
+import type { Handler } from "./Handler.ts"
+import type { InboxCommit } from "./Inbox.ts"
+import type { Lane, Lanes } from "./Lanes.ts"
+import type { Claim } from "./Ownership.ts"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+
+/** What a runner works with: one partition of one handler, from one opening of its subscription to the next. */
+export interface RunnerContext<E> {
+  readonly claim: Claim
+  readonly handler: Handler<E>
+  readonly lanes: Lanes
+  /** Lanes with work that nobody works on. Bounded by the window. */
+  readonly ready: Queue.Queue<Lane>
+  /** Writes a plan together with the effects, then moves the cursor and acknowledges. */
+  readonly commit: <E2>(plan: InboxCommit, effects: Effect.Effect<void, E2>) => Effect.Effect<void, E2 | LeaseLost | StoreUnavailable>
+}
+
+/** Handles what is in the lanes, one way or the other. */
+export interface Runner {
+  /** Works until it fails; what fails it is never the handler, only a lost lease or store. */
+  readonly work: Effect.Effect<never, LeaseLost | StoreUnavailable>
+  /** Finishes and commits what is in hand and takes nothing new. */
+  readonly drain: Effect.Effect<void, LeaseLost | StoreUnavailable>
+}

@@ -1,0 +1,77 @@
+import { Context, Effect } from "effect"
+import type { ParkReason } from "./Inbox.ts"
+
+/**
+ * Everything the engine has to say, as values. Logs (and, later, metrics and the live feed) are folds of it; nothing
+ * else in the engine logs.
+ */
+export type Signal =
+  | { readonly _tag: "LeadershipTaken"; readonly stream: string; readonly epoch: number }
+  | { readonly _tag: "LeadershipLost"; readonly stream: string; readonly epoch: number; readonly why: string }
+  | { readonly _tag: "Reconciled"; readonly stream: string; readonly why: string; readonly found: number; readonly lastSeq: number }
+  | { readonly _tag: "StreamShrank"; readonly stream: string; readonly knownSeq: number; readonly lastSeq: number }
+  | { readonly _tag: "KeyHeld"; readonly stream: string; readonly key: string; readonly reason: string }
+  | { readonly _tag: "RelayFailed"; readonly stream: string; readonly what: string; readonly detail: string }
+  | { readonly _tag: "RelayRecovered"; readonly stream: string }
+  | { readonly _tag: "PartitionsClaimed"; readonly stream: string; readonly count: number; readonly owned: number }
+  | { readonly _tag: "PartitionsReleased"; readonly stream: string; readonly count: number; readonly owned: number }
+  | { readonly _tag: "PartitionLost"; readonly handler: string; readonly partition: number; readonly epoch: number }
+  | { readonly _tag: "PartitionInterrupted"; readonly handler: string; readonly partition: number; readonly detail: string }
+  | { readonly _tag: "AttemptFailed"; readonly handler: string; readonly key: string; readonly attempt: number; readonly retryInMs: number; readonly reason: string }
+  | { readonly _tag: "KeyParked"; readonly handler: string; readonly key: string; readonly version: number; readonly reason: ParkReason }
+  | { readonly _tag: "OrderViolated"; readonly handler: string; readonly key: string; readonly handledVersion: number; readonly version: number }
+  | { readonly _tag: "HeartbeatFailed"; readonly stream: string; readonly detail: string }
+  | { readonly _tag: "HeartbeatRecovered"; readonly stream: string }
+
+/** Where signals go: the log, unless another sink is provided. */
+export const SignalSink = Context.Reference<(signal: Signal) => Effect.Effect<void>>("millrace/pipeline/SignalSink", {
+  defaultValue: () => logSignal
+})
+
+/** Hands a signal to the sink. */
+export const signal = (event: Signal): Effect.Effect<void> => Effect.flatMap(SignalSink, (sink) => sink(event))
+
+/** One line per signal, with its fields as annotations. */
+export const logSignal = (event: Signal): Effect.Effect<void> => {
+  const { _tag, ...fields } = event
+  const text = sentenceOf(event)
+  return levelOf[_tag](text).pipe(Effect.annotateLogs({ signal: _tag, ...fields }))
+}
+
+const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effect<void> } = {
+  LeadershipTaken: Effect.logDebug,
+  LeadershipLost: Effect.logWarning,
+  Reconciled: Effect.logDebug,
+  StreamShrank: Effect.logError,
+  KeyHeld: Effect.logError,
+  RelayFailed: Effect.logWarning,
+  RelayRecovered: Effect.logInfo,
+  PartitionsClaimed: Effect.logDebug,
+  PartitionsReleased: Effect.logDebug,
+  PartitionLost: Effect.logWarning,
+  PartitionInterrupted: Effect.logDebug,
+  AttemptFailed: Effect.logDebug,
+  KeyParked: Effect.logError,
+  OrderViolated: Effect.logError,
+  HeartbeatFailed: Effect.logWarning,
+  HeartbeatRecovered: Effect.logInfo
+}
+
+const sentenceOf = (event: Signal): string => {
+  switch (event._tag) {
+    case "KeyParked":
+      return `key parked for ${event.handler}: its later events wait behind it`
+    case "OrderViolated":
+      return "order violated: an earlier event of the key is missing"
+    case "StreamShrank":
+      return "the stream is shorter than what was acknowledged: the broker lost data; what the outbox has is published again"
+    case "KeyHeld":
+      return "key held back in the outbox"
+    case "RelayFailed":
+      return "relay cannot publish, and keeps trying; events wait in the outbox"
+    case "HeartbeatFailed":
+      return "cannot renew ownership, and keeps trying"
+    default:
+      return event._tag
+  }
+}

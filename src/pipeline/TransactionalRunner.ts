@@ -1,0 +1,139 @@
+import { Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
+import type { Handler } from "./Handler.ts"
+import { currentAction, type Entry, type Lane } from "./Lanes.ts"
+import { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import { makeRetryLane } from "./RetryLane.ts"
+import type { Runner, RunnerContext } from "./Runner.ts"
+
+/** Most events one transaction handles. Larger batches were faster alone but hold locks for longer. */
+export const batchEventsMax = 200
+
+/** A share of a batch: some events of one lane, in order. */
+interface Part {
+  readonly lane: Lane
+  readonly entries: ReadonlyArray<Entry>
+}
+
+/**
+ * Runs a transactional handler: batches of ready lanes, one transaction at a time per partition, effects and progress
+ * together.
+ *
+ * Guarantees: each event's effects are committed exactly once, a key's in order. A batch that fails is rolled back and
+ * split until the failing event stands alone; the others commit, and only its key waits.
+ */
+export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
+  context: RunnerContext<E>,
+  transactions: Semaphore.Semaphore
+): Effect.fn.Return<Runner, never, Scope.Scope> {
+  const { claim, handler, lanes, ready } = context
+  const retry = yield* makeRetryLane(context)
+  const turn = yield* Semaphore.make(1)
+
+  const commit = (entries: ReadonlyArray<Entry>) =>
+    Effect.suspend(() => context.commit(lanes.plan(claim, entries), runHandler(handler, entries))).pipe(
+      transactions.withPermit,
+      Effect.onError(() => Effect.sync(() => lanes.undo(entries)))
+    )
+
+  const runParts = Effect.fnUntraced(function* (parts: ReadonlyArray<Part>): Effect.fn.Return<
+    void,
+    LeaseLost | StoreUnavailable
+  > {
+    const entries = parts.flatMap((part) => part.entries)
+    const exit = yield* Effect.exit(commit(entries))
+    if (Exit.isSuccess(exit)) return parts.forEach((part) => retry.succeeded(part.lane))
+    const cause = yield* handlerFailure(exit.cause)
+    yield* isolate(parts, cause)
+  })
+
+  // Halve by lanes, then by events; what stands alone has failed by itself.
+  const isolate = Effect.fnUntraced(function* (
+    parts: ReadonlyArray<Part>,
+    cause: Cause.Cause<unknown>
+  ): Effect.fn.Return<void, LeaseLost | StoreUnavailable> {
+    const [part] = parts
+    if (part === undefined) return
+    if (parts.length > 1) {
+      const [left, right] = halves(parts)
+      yield* runParts(left)
+      return yield* runParts(right)
+    }
+    if (part.entries.length > 1) return yield* runInTwo(part)
+    const [entry] = part.entries
+    if (entry === undefined) return
+    const fate = yield* retry.failed(entry, cause)
+    if (fate === "parked") return yield* runParts([part])
+    part.lane.queue.unshift(entry)
+  })
+
+  const runInTwo = Effect.fnUntraced(function* (part: Part): Effect.fn.Return<void, LeaseLost | StoreUnavailable> {
+    const { lane } = part
+    const [left, right] = halves(part.entries)
+    yield* runParts([{ lane, entries: left }])
+    if (lane.failures === 0) return yield* runParts([{ lane, entries: right }])
+    // The lane waits for a retry: what was behind the failing event goes back behind it.
+    const waiting = lane.queue.findIndex((entry) => entry.stored.seq > (left.at(-1)?.stored.seq ?? 0))
+    lane.queue.splice(waiting === -1 ? lane.queue.length : waiting, 0, ...right)
+  })
+
+  const turnOver = Effect.fnUntraced(function* () {
+    const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
+    const [fresh, retried] = split(taken)
+    const batches = [fill(fresh), ...retried.map((lane) => fill([lane], 1))]
+    for (const parts of batches.filter((batch) => batch.length > 0)) yield* runParts(parts)
+    yield* Effect.forEach(taken, (lane) => release(ready, lane), { discard: true })
+  })
+
+  return {
+    work: Effect.forever(Queue.peek(ready).pipe(Effect.andThen(turn.withPermit(turnOver())))),
+    drain: turn.take(1).pipe(Effect.asVoid)
+  }
+})
+
+const runHandler = <E>(handler: Handler<E>, entries: ReadonlyArray<Entry>): Effect.Effect<void, E | Cause.TimeoutError> => {
+  const deliveries = entries.flatMap((entry) => {
+    const action = currentAction(entry)
+    return action._tag === "run" ? [{ ...action.delivery, attempt: entry.lane.failures + 1 }] : []
+  })
+  return deliveries.length === 0 ? Effect.void : handler.run(deliveries).pipe(Effect.timeout(handler.retry.attemptTimeout))
+}
+
+/** Keeps what the handler did; lets a lost store, a lost lease and an interruption through. */
+const handlerFailure = (
+  cause: Cause.Cause<unknown>
+): Effect.Effect<Cause.Cause<unknown>, LeaseLost | StoreUnavailable> => {
+  const error = cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error)
+  const infrastructure = error.find((e) => e instanceof LeaseLost || e instanceof StoreUnavailable)
+  if (infrastructure !== undefined) return Effect.fail(infrastructure)
+  return Cause.hasInterrupts(cause) ? Effect.interrupt : Effect.succeed(cause)
+}
+
+const split = (lanes: ReadonlyArray<Lane>): readonly [ReadonlyArray<Lane>, ReadonlyArray<Lane>] => [
+  lanes.filter((lane) => lane.failures === 0),
+  lanes.filter((lane) => lane.failures > 0)
+]
+
+const fill = (lanes: ReadonlyArray<Lane>, eventsMax = batchEventsMax): ReadonlyArray<Part> => {
+  const parts: Array<Part> = []
+  let room = eventsMax
+  for (const lane of lanes) {
+    const entries = lane.queue.splice(0, room)
+    room -= entries.length
+    if (entries.length > 0) parts.push({ lane, entries })
+  }
+  return parts
+}
+
+const halves = <A>(items: ReadonlyArray<A>): readonly [ReadonlyArray<A>, ReadonlyArray<A>] => {
+  const middle = Math.ceil(items.length / 2)
+  return [items.slice(0, middle), items.slice(middle)]
+}
+
+// A lane that waits for its retry is offered by its timer; the others go on, or rest until their next event.
+const release = (ready: Queue.Queue<Lane>, lane: Lane) => {
+  if (lane.failures > 0) return Effect.void
+  if (lane.queue.length > 0) return Queue.offer(ready, lane)
+  return Effect.sync(() => {
+    lane.busy = false
+  })
+}
