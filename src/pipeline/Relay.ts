@@ -13,6 +13,9 @@ export const batchRowsMax = 1_000
 /** Headers of a message, at most: what a row may be smaller than the largest message. */
 export const headersMaxBytes = 4_096
 
+/** Events of the stream read at a time while reconciling. Usually there are at most as many as one batch has. */
+export const reconcileEventsMax = 5_000
+
 /** Pauses of the relay. */
 export interface RelayTiming {
   readonly standbyPoll: Duration.Duration
@@ -147,16 +150,19 @@ const reconcile = Effect.fnUntraced(function* (leader: Leader, why: string) {
   const stream = declaration.name
   leader.position = yield* store.renew(lease)
   const info = yield* log.info(stream)
-  const base = yield* rewindIfShorter(leader, info)
-  const refs = yield* log.refs(stream, base.lastSeq, info.lastSeq)
-  const to = { lastSeq: info.lastSeq, streamCreated: info.created }
-  if (to.lastSeq > base.lastSeq || to.streamCreated !== base.streamCreated) {
-    yield* store.acknowledge(lease, base, to, refs)
+  let position = yield* rewindIfShorter(leader, info)
+  let found = 0
+  while (position.lastSeq < info.lastSeq || position.streamCreated !== info.created) {
+    const to = { lastSeq: Math.min(info.lastSeq, position.lastSeq + reconcileEventsMax), streamCreated: info.created }
+    const refs = yield* log.refs(stream, position.lastSeq, to.lastSeq)
+    yield* store.acknowledge(lease, position, to, refs)
+    position = to
+    found += refs.length
   }
-  leader.position = to
+  leader.position = position
   leader.lastSeq = info.lastSeq
   leader.rowMaxBytes = info.messageMaxBytes - headersMaxBytes
-  yield* signal({ _tag: "Reconciled", stream, why, found: refs.length, lastSeq: info.lastSeq })
+  yield* signal({ _tag: "Reconciled", stream, why, found, lastSeq: info.lastSeq })
 })
 
 /** Cursors go back before anything new takes the lost sequences. A second look first: an answer may be stale. */

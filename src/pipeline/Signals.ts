@@ -22,6 +22,9 @@ export type Signal =
   | { readonly _tag: "OrderViolated"; readonly handler: string; readonly key: string; readonly handledVersion: number; readonly version: number }
   | { readonly _tag: "HeartbeatFailed"; readonly stream: string; readonly detail: string }
   | { readonly _tag: "HeartbeatRecovered"; readonly stream: string }
+  | { readonly _tag: "ConnectionLost"; readonly peer: string }
+  | { readonly _tag: "ConnectionRestored"; readonly peer: string }
+  | { readonly _tag: "StreamDrifted"; readonly stream: string; readonly differences: ReadonlyArray<string> }
 
 /** Where signals go: the log, unless another sink is provided. */
 export const SignalSink = Context.Reference<(signal: Signal) => Effect.Effect<void>>("millrace/pipeline/SignalSink", {
@@ -54,7 +57,10 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   KeyParked: Effect.logError,
   OrderViolated: Effect.logError,
   HeartbeatFailed: Effect.logWarning,
-  HeartbeatRecovered: Effect.logInfo
+  HeartbeatRecovered: Effect.logInfo,
+  ConnectionLost: Effect.logWarning,
+  ConnectionRestored: Effect.logInfo,
+  StreamDrifted: Effect.logWarning
 }
 
 const sentenceOf = (event: Signal): string => {
@@ -69,6 +75,12 @@ const sentenceOf = (event: Signal): string => {
       return "key held back in the outbox"
     case "RelayFailed":
       return "relay cannot publish, and keeps trying; events wait in the outbox"
+    case "ConnectionLost":
+      return `connection to ${event.peer} lost; reconnecting`
+    case "ConnectionRestored":
+      return `connected to ${event.peer} again`
+    case "StreamDrifted":
+      return "the stream differs from its declaration; it works, and is left as it is"
     case "HeartbeatFailed":
       return "cannot renew ownership, and keeps trying"
     default:

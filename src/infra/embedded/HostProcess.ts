@@ -1,0 +1,31 @@
+/** What this machine says about a process. */
+import { Effect, Option } from "effect"
+import { runCommand } from "./HostCommand.ts"
+import { codeOf, readIfPresent } from "./HostFiles.ts"
+
+/** True when a process with this id exists, whoever owns it. */
+export const isAlive = (pid: number): Effect.Effect<boolean> => signal(pid, 0)
+
+/** Sends a signal. False when there is no such process; one that may not be signalled counts as alive. */
+export const signal = (pid: number, name: NodeJS.Signals | 0): Effect.Effect<boolean> =>
+  Effect.try({ try: () => process.kill(pid, name), catch: codeOf }).pipe(
+    Effect.catch((code) => Effect.succeed(code === "EPERM"))
+  )
+
+/** When the process began, in clock ticks since boot, where the system tells (Linux); with the id it names one process for good. */
+export const startTicks = (pid: number): Effect.Effect<Option.Option<string>> =>
+  readIfPresent(`/proc/${pid}/stat`).pipe(
+    // The name, in parentheses, may hold anything; the 20th field behind it is the start (proc(5), field 22).
+    Effect.map(Option.flatMapNullishOr((stat) => stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]))
+  )
+
+/** The command line of a process, its words separated by spaces; empty when it is gone. */
+export const commandLine = (pid: number): Effect.Effect<string> =>
+  process.platform === "linux"
+    ? readIfPresent(`/proc/${pid}/cmdline`).pipe(
+        Effect.map(Option.match({ onNone: () => "", onSome: (words) => words.replaceAll("\0", " ") }))
+      )
+    : runCommand({ file: "ps", args: ["-o", "command=", "-p", String(pid)], timeoutMillis: 5000 }).pipe(
+        Effect.map((output) => output.stdout),
+        Effect.orElseSucceed(() => "")
+      )

@@ -1,0 +1,27 @@
+import { Effect } from "effect"
+import { EmbeddedFailed } from "./EmbeddedError.ts"
+
+/** What both servers can be told. */
+export interface ServerOptions {
+  /** Holds everything that must survive; made if absent. One live process at a time. */
+  readonly dataDir: string
+  /** Start it again when it ends unasked. Default true; false for a test that kills it on purpose. */
+  readonly supervise?: boolean
+  /** Gets one line at a time for a person to read: sources that were tried, restarts, surprises. */
+  readonly onProgress?: ((line: string) => Effect.Effect<void>) | undefined
+}
+
+/** For who does not want to hear. */
+export const noProgress = (): Effect.Effect<void> => Effect.void
+
+/** The servers live from a POSIX shell, signals and file modes. `variable` names the way around. */
+export const refuseWindows = (variable: string): Effect.Effect<void, EmbeddedFailed> =>
+  process.platform === "win32"
+    ? Effect.fail(
+        new EmbeddedFailed({
+          doing: "starting embedded servers",
+          why: "they are not supported on Windows",
+          remedy: `run inside WSL, run \`docker compose up\` and set ${variable}, or start with --memory`
+        })
+      )
+    : Effect.void

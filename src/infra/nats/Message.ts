@@ -1,0 +1,68 @@
+import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node"
+import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
+import { type LogDeclaration } from "../../pipeline/EventLog.ts"
+import { partitionOf } from "../../pipeline/Partition.ts"
+
+/** Header names on the wire. They are part of the stored data and must not change. */
+export const header = {
+  messageId: "Nats-Msg-Id",
+  expectedLastSequence: "Nats-Expected-Last-Sequence",
+  batchId: "Nats-Batch-Id",
+  batchSequence: "Nats-Batch-Sequence",
+  batchCommit: "Nats-Batch-Commit",
+  outboxId: "Millrace-Outbox-Id",
+  key: "Millrace-Key",
+  version: "Millrace-Version",
+  traceparent: "traceparent"
+} as const
+
+/** `order.partition.3.paid`: coarse on purpose, because the broker's fences slow down with the number of subjects. */
+export const subjectOf = (declaration: LogDeclaration, row: OutboxRow) =>
+  `${declaration.subject}.partition.${partitionOf(row.slot, declaration.partitions)}.${row.type}`
+
+/** All subjects of a partition. */
+export const partitionSubject = (declaration: LogDeclaration, partition: number) =>
+  `${declaration.subject}.partition.${partition}.>`
+
+/** The headers every message of ours carries. Keys are percent-encoded: header values are trimmed and must be one line. */
+export const headersOf = (row: OutboxRow): MsgHdrs => {
+  const headers = makeHeaders()
+  headers.set(header.messageId, row.eventId)
+  headers.set(header.outboxId, String(row.id))
+  headers.set(header.key, encodeURIComponent(row.key))
+  headers.set(header.version, String(row.version))
+  headers.set(header.traceparent, row.traceparent)
+  return headers
+}
+
+/** What a header block says of an event, if it is one of ours. */
+export const readHeaders = (
+  get: (name: string) => string
+): Pick<StoredEvent, "eventId" | "outboxId" | "key" | "version" | "traceparent"> | undefined => {
+  const outboxId = Number(get(header.outboxId))
+  const version = Number(get(header.version))
+  const eventId = get(header.messageId)
+  if (eventId === "" || get(header.outboxId) === "" || !Number.isSafeInteger(outboxId) || !Number.isSafeInteger(version)) {
+    return undefined
+  }
+  return { eventId, outboxId, version, key: decodeURIComponent(get(header.key)), traceparent: get(header.traceparent) }
+}
+
+/** A raw header block, as STREAM.MSG.GET returns it, by name. */
+export const parseHeaderBlock = (base64: string): ((name: string) => string) => {
+  const lines = Buffer.from(base64, "base64").toString().split("\r\n")
+  const pairs = new Map(lines.filter((line) => line.includes(":")).map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]))
+  return (name) => pairs.get(name) ?? ""
+}
+
+/**
+ * Somebody else wrote to the stream. Only the relay should, so this is evidence of a mistake; it is delivered as an
+ * impossible version of a key of its own, which parks it as an order violation instead of losing it.
+ */
+export const foreignEvent = (seq: number): Pick<StoredEvent, "eventId" | "outboxId" | "key" | "version" | "traceparent"> => ({
+  eventId: "00000000-0000-0000-0000-000000000000",
+  outboxId: 0,
+  key: "(not written by the relay)",
+  version: seq + 1,
+  traceparent: ""
+})

@@ -1,0 +1,88 @@
+import { connect, type ConnectionOptions, type NatsConnection as Connection } from "@nats-io/transport-node"
+import { Context, Duration, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
+import { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
+import { signal } from "../../pipeline/Signals.ts"
+
+/** How the pipeline connects to NATS. */
+export interface NatsOptions {
+  /** `nats://[user[:password]@]host[:port]`, several separated by commas; `tls://` for TLS. */
+  readonly url: Redacted.Redacted
+  /** Shown by the server's monitoring. */
+  readonly name: string
+}
+
+/** Traps of the client's defaults (notes/nats.md, section 8): ten reconnects and then never again; a dead peer unnoticed for minutes. */
+const healing = {
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: 250,
+  reconnectJitter: 250,
+  pingInterval: 5_000,
+  maxPingOut: 2,
+  timeout: 5_000
+} as const
+
+/**
+ * One connection to NATS, kept alive for ever: it reconnects by itself, and tells those whose state died with the old
+ * one. Says so once per change of state.
+ */
+export class NatsConnection extends Context.Service<
+  NatsConnection,
+  {
+    readonly connection: Connection
+    /** Called after every reconnect: memory consumers may be gone. Returns how to stop listening. */
+    readonly onReconnect: (listener: () => void) => () => void
+  }
+>()("millrace/infra/nats/NatsConnection") {
+  static readonly layer = (options: NatsOptions): Layer.Layer<NatsConnection, BrokerUnavailable> =>
+    Layer.effect(NatsConnection, make(options))
+}
+
+const make = Effect.fnUntraced(function* (options: NatsOptions) {
+  const connection = yield* Effect.acquireRelease(open(options), (nc) => Effect.promise(() => nc.close()))
+  const listeners = new Set<() => void>()
+  yield* watch(connection, listeners).pipe(Effect.forkScoped)
+  return NatsConnection.of({
+    connection,
+    onReconnect: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    }
+  })
+})
+
+const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable> =>
+  Effect.tryPromise({
+    try: () => connect({ ...addressOf(Redacted.value(options.url)), name: options.name, ...healing }),
+    catch: (cause) =>
+      new BrokerUnavailable({ operation: "connect to NATS", detail: cause instanceof Error ? cause.message : String(cause) })
+  }).pipe(Effect.retry(Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: "30 seconds" }))))
+
+/** Servers, and the credentials of the first address that has some: the client takes them apart from the address. */
+const addressOf = (url: string): ConnectionOptions => {
+  const addresses = url.split(",").map((part) => new URL(part.includes("://") ? part.trim() : `nats://${part.trim()}`))
+  const credentials = addresses.find((address) => address.username !== "")
+  return {
+    servers: addresses.map((address) => address.host),
+    ...(addresses.some((address) => address.protocol === "tls:") ? { tls: {} } : {}),
+    ...(credentials === undefined
+      ? {}
+      : credentials.password === ""
+        ? { token: decodeURIComponent(credentials.username) }
+        : { user: decodeURIComponent(credentials.username), pass: decodeURIComponent(credentials.password) })
+  }
+}
+
+const watch = Effect.fnUntraced(function* (
+  connection: Connection,
+  listeners: ReadonlySet<() => void>
+): Effect.fn.Return<void, never, Scope.Scope> {
+  const statuses = connection.status()[Symbol.asyncIterator]()
+  while (true) {
+    const next = yield* Effect.promise(() => statuses.next())
+    if (next.done === true) return
+    if (next.value.type === "disconnect") yield* signal({ _tag: "ConnectionLost", peer: "NATS" })
+    if (next.value.type !== "reconnect") continue
+    for (const listener of listeners) listener()
+    yield* signal({ _tag: "ConnectionRestored", peer: "NATS" })
+  }
+})

@@ -1,0 +1,136 @@
+import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JetStreamClient, type JetStreamManager, type JsMsg } from "@nats-io/jetstream"
+import { nanos } from "@nats-io/transport-node"
+import { Cause, Effect, Queue, type Scope, Stream } from "effect"
+import type { StoredEvent } from "../../pipeline/Envelope.ts"
+import type { LogDeclaration, ReadFrom, Subscription } from "../../pipeline/EventLog.ts"
+import { BrokerUnavailable, DeliveryInterrupted } from "../../pipeline/PipelineError.ts"
+import { windowEventsMax } from "../../pipeline/PartitionWorker.ts"
+import { foreignEvent, partitionSubject, readHeaders } from "./Message.ts"
+import { call } from "./natsFailure.ts"
+import type { NatsConnection } from "./NatsConnection.ts"
+
+/** What a subscription needs of the connection. */
+export interface NatsHandles {
+  readonly nats: NatsConnection["Service"]
+  readonly jetstream: JetStreamClient
+  readonly manager: JetStreamManager
+}
+
+/** Consumers nobody pulls from vanish after this. */
+const inactiveMs = 30_000
+
+// Recovery never relies on redelivery (an owner that dies is replaced by a new epoch's consumer), so what is in hand may
+// take as long as its retries do without coming twice.
+const ackWaitMs = 3_600_000
+
+/**
+ * Opens one partition for one owner: a memory consumer of its own, named after handler, partition, epoch and
+ * generation, that starts behind the cursor.
+ *
+ * Delivery semantics: stream order, checked on the consumer's own count: one message too few, a silent server, a
+ * vanished consumer or a reconnect end the subscription with a typed failure. At most 1,000 events are unacknowledged.
+ */
+export const openSubscription = Effect.fnUntraced(function* (
+  handles: NatsHandles,
+  declaration: LogDeclaration,
+  streamName: string,
+  from: ReadFrom
+): Effect.fn.Return<Subscription, Effect.Error<ReturnType<typeof call>>, Scope.Scope> {
+  const name = `${declaration.name}-${from.handler}-p${from.partition}-e${from.epoch}-g${from.generation}`
+  const queue = yield* Queue.unbounded<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>()
+  const inHand = new Map<number, JsMsg>()
+  yield* Effect.acquireRelease(createConsumer(handles, declaration, streamName, name, from), () => deleteConsumer(handles, streamName, name))
+  const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
+  const interrupt = (reason: string) =>
+    Queue.failCauseUnsafe(queue, Cause.fail(new DeliveryInterrupted({ partition: from.partition, reason })))
+  const stopListening = handles.nats.onReconnect(() => interrupt("reconnected"))
+  yield* Effect.addFinalizer(() => Effect.sync(stopListening))
+  const receive = makeReceiver(from.afterSeq, interrupt, (message) => {
+    inHand.set(message.seq, message)
+    Queue.offerUnsafe(queue, storedOf(message))
+  })
+  const messages = yield* Effect.acquireRelease(consume(consumer, receive), (open) => Effect.sync(() => open.stop()))
+  yield* Effect.forkScoped(watch(messages, interrupt))
+  return {
+    events: Stream.fromQueue(queue),
+    acknowledge: (seq) => Effect.sync(() => acknowledgeUpTo(inHand, seq))
+  }
+})
+
+const createConsumer = (handles: NatsHandles, declaration: LogDeclaration, streamName: string, name: string, from: ReadFrom) =>
+  call("create a consumer", () =>
+    handles.manager.consumers.add(streamName, {
+      name,
+      filter_subject: partitionSubject(declaration, from.partition),
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from.afterSeq + 1,
+      ack_policy: AckPolicy.All,
+      ack_wait: nanos(ackWaitMs),
+      max_ack_pending: windowEventsMax,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: nanos(inactiveMs),
+      metadata: { handler: from.handler, partition: String(from.partition), epoch: String(from.epoch) }
+    })
+  )
+
+// Hygiene only: whoever reads on it cannot commit.
+const deleteConsumer = (handles: NatsHandles, streamName: string, name: string) =>
+  handles.nats.connection.isClosed()
+    ? Effect.void
+    : call("delete a consumer", () => handles.manager.consumers.delete(streamName, name)).pipe(
+        Effect.timeout("500 millis"),
+        Effect.ignore
+      )
+
+const consume = (consumer: Consumer, callback: (message: JsMsg) => void) =>
+  call("consume", () =>
+    consumer.consume({ max_messages: windowEventsMax, expires: 5_000, idle_heartbeat: 1_000, abort_on_missing_resource: true, callback })
+  )
+
+const makeReceiver = (afterSeq: number, interrupt: (reason: string) => void, take: (message: JsMsg) => void) => {
+  let seen = afterSeq
+  let delivered = 0
+  return (message: JsMsg) => {
+    if (message.info.deliverySequence !== delivered + 1) return interrupt("a delivery is missing")
+    delivered += 1
+    if (message.seq <= seen) return
+    seen = message.seq
+    take(message)
+  }
+}
+
+const brokenBy: ReadonlySet<string> = new Set([
+  "heartbeats_missed",
+  "consumer_not_found",
+  "consumer_deleted",
+  "no_responders",
+  "stream_not_found"
+])
+
+const watch = Effect.fnUntraced(function* (messages: ConsumerMessages, interrupt: (reason: string) => void) {
+  const statuses = messages.status()[Symbol.asyncIterator]()
+  const closed = Effect.promise(() => messages.closed()).pipe(Effect.map(() => interrupt("the consumer closed")))
+  const broken = Effect.promise(() => statuses.next()).pipe(
+    Effect.tap((next) => Effect.sync(() => (next.done !== true && brokenBy.has(next.value.type) ? interrupt(next.value.type) : undefined))),
+    Effect.repeat({ until: (next) => next.done === true })
+  )
+  yield* Effect.all([closed, broken], { concurrency: "unbounded", discard: true })
+})
+
+const storedOf = (message: JsMsg): StoredEvent => {
+  const ours = readHeaders((name) => message.headers?.get(name) ?? "")
+  const type = message.subject.slice(message.subject.lastIndexOf(".") + 1)
+  return { ...(ours ?? foreignEvent(message.seq)), seq: message.seq, type, payload: message.string() }
+}
+
+/** Acknowledges everything up to a sequence with one message; fire and forget, the cursor is in the store. */
+const acknowledgeUpTo = (inHand: Map<number, JsMsg>, seq: number) => {
+  let last: JsMsg | undefined
+  for (const [held, message] of inHand) {
+    if (held > seq) break
+    last = message
+    inHand.delete(held)
+  }
+  last?.ack()
+}

@@ -1,0 +1,54 @@
+import { PgClient } from "@effect/sql-pg"
+import { Context, type Duration, Layer, type Redacted } from "effect"
+import { Reactivity } from "effect/reactivity"
+import type { SqlError } from "effect/sql"
+
+/** How the pipeline connects to Postgres. */
+export interface PgOptions {
+  readonly url: Redacted.Redacted
+  /** Connections for commands and handlers. Three more are kept for leases and the relay. */
+  readonly connectionsMax: number
+  /** How long a connection that lost its peer may go unnoticed. */
+  readonly keepAlive: Duration.Input
+}
+
+/** How long a lease lasts without renewal, by the database's clock. */
+export const leaseTtlSeconds = 3
+
+/** Connections kept apart for leases and the relay, so that a busy handler can never cost an instance its partitions. */
+export const controlConnectionsMax = 3
+
+/**
+ * Bounds on what a session may hold. `idle_in_transaction_session_timeout` is part of the protocol: it frees what a
+ * frozen owner holds before its lease can have passed to another (notes/protocol.md, pitfall 1).
+ */
+export const sessionParameters = {
+  idle_in_transaction_session_timeout: "2000",
+  lock_timeout: "3000",
+  statement_timeout: "10000"
+} as const
+
+/** The connections of leases and relay. */
+export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("millrace/infra/postgres/PgControl") {
+  static readonly layer = (options: PgOptions): Layer.Layer<PgControl, SqlError.SqlError> =>
+    Layer.effect(
+      PgControl,
+      PgClient.make({
+        url: options.url,
+        keepAlive: options.keepAlive,
+        maxConnections: controlConnectionsMax,
+        applicationName: "millrace-control",
+        startupParameters: sessionParameters
+      })
+    ).pipe(Layer.provide(Reactivity.layer))
+}
+
+/** The connections of commands and handlers, as `SqlClient` and `PgClient`. */
+export const clientLayer = (options: PgOptions): ReturnType<typeof PgClient.layer> =>
+  PgClient.layer({
+    url: options.url,
+    keepAlive: options.keepAlive,
+    maxConnections: options.connectionsMax,
+    applicationName: "millrace",
+    startupParameters: sessionParameters
+  })

@@ -1,0 +1,23 @@
+import { Layer } from "effect"
+import * as PgInbox from "./PgInbox.ts"
+import * as PgOutbox from "./PgOutbox.ts"
+import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
+import * as PgOwnership from "./PgOwnership.ts"
+import * as PgRelayStore from "./PgRelayStore.ts"
+import * as PgTransactor from "./PgTransactor.ts"
+import { migratePipeline } from "./Migrations.ts"
+
+/**
+ * Everything the pipeline keeps in Postgres, and the `SqlClient` that commands and handlers share with it. Migrates the
+ * library's tables first.
+ */
+export const layer = (options: PgOptions) => {
+  const client = clientLayer(options)
+  const control = PgControl.layer(options)
+  const migrated = Layer.effectDiscard(migratePipeline)
+  return Layer.mergeAll(PgOutbox.layer, PgInbox.layer, PgTransactor.layer, PgRelayStore.layer, PgOwnership.layer).pipe(
+    Layer.provideMerge(migrated),
+    Layer.provideMerge(client),
+    Layer.provide(control)
+  )
+}
