@@ -2,16 +2,15 @@
  * A real Postgres 18 for one laptop: on 127.0.0.1 only, with a password of its own, as an unprivileged user when we are
  * root. What is committed survives SIGKILL of it, of us and of the machine, unless `durable` is false.
  */
-import { join, resolve } from "node:path"
+import { join } from "node:path"
 import { Effect, Redacted, type Scope } from "effect"
 import type { EmbeddedError } from "./EmbeddedError.ts"
 import { postgresAnswers } from "./Greeting.ts"
-import { makeDirectory } from "./HostFiles.ts"
 import { claim } from "./OwnerFile.ts"
 import { locatePostgres, reachablePostgres } from "./PostgresBinaries.ts"
 import { dataOf, ensureCluster, type PostgresCluster, postgresName, programOf } from "./PostgresCluster.ts"
 import { postgresHome, postgresUser } from "./PostgresUser.ts"
-import { noProgress, refuseWindows, type ServerOptions } from "./ServerOptions.ts"
+import { openDataDir, progressOf, refuseWindows, type ServerOptions } from "./ServerOptions.ts"
 import { type ServerHandle, superviseServer } from "./SupervisedServer.ts"
 
 /** `dataDir` gets a folder `postgres`, or a link of that name. */
@@ -29,9 +28,8 @@ export interface PostgresServer extends ServerHandle {
 export const startPostgres: (options: PostgresOptions) => Effect.Effect<PostgresServer, EmbeddedError, Scope.Scope> =
   Effect.fnUntraced(function* (options: PostgresOptions) {
     yield* refuseWindows("DATABASE_URL")
-    const onProgress = options.onProgress ?? noProgress
-    const dataDir = resolve(options.dataDir)
-    yield* makeDirectory(dataDir)
+    const onProgress = progressOf(options)
+    const dataDir = yield* openDataDir(options.dataDir)
     yield* claim(join(dataDir, "postgres.owner"))
     const runAs = yield* postgresUser(join(dataDir, "postgres"))
     const home = yield* postgresHome(dataDir, runAs)
@@ -53,7 +51,8 @@ const recipeOf = (cluster: PostgresCluster) => ({
   prepare: () => Effect.void,
   command: (port: number) => [
     programOf(cluster, "postgres"),
-    ...["-D", dataOf(cluster)],
+    "-D",
+    dataOf(cluster),
     ...Object.entries(settings(cluster, port)).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   ],
   isReady: (port: number) => postgresAnswers(port, postgresName, postgresName)

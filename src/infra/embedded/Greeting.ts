@@ -25,13 +25,14 @@ const firstBytes = (port: number, send: Buffer | undefined): Effect.Effect<Buffe
     socket.once("connect", () => {
       if (send !== undefined) socket.write(send)
     })
-    socket.once("data", (bytes) => resume(Effect.succeed(bytes)))
+    socket.once("data", (bytes) => {
+      // An open connection without a login would hold up the server's shutdown.
+      socket.destroy()
+      resume(Effect.succeed(bytes))
+    })
     socket.once("error", () => resume(Effect.succeed(nothing)))
     socket.once("close", () => resume(Effect.succeed(nothing)))
     return Effect.sync(() => socket.destroy())
-  }).pipe(
-    Effect.timeoutOption("2 seconds"),
-    Effect.map(Option.getOrElse(() => nothing))
-  )
+  }).pipe(Effect.timeoutOption("2 seconds"), Effect.map(Option.getOrElse(() => nothing)))
 
 const nothing = Buffer.alloc(0)

@@ -4,7 +4,7 @@
  * gets its stop signal and, 8 s later, SIGKILL. A Ctrl-C in the terminal reaches neither of them.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, openSync } from "node:fs"
+import { closeSync, fchownSync, openSync } from "node:fs"
 import { Socket } from "node:net"
 import { Effect } from "effect"
 import { EmbeddedFailed } from "./EmbeddedError.ts"
@@ -48,13 +48,13 @@ exec >&-
   read -r _ <&3
   kill -s "$signal" "$server"
   left=8
-  while [ "$left" -gt 0 ]; do sleep 1; left=$((left - 1)); done
+  while [ "$left" -gt 0 ] && kill -0 "$server"; do sleep 1; left=$((left - 1)); done
   kill -s KILL "$server"
 ) </dev/null 2>/dev/null &
 watcher=$!
 exec 3<&- </dev/null
 code=0
-while kill -s 0 "$server" 2>/dev/null; do wait "$server"; code=$?; done
+while kill -0 "$server" 2>/dev/null; do wait "$server"; code=$?; done
 kill -s KILL "$watcher" 2>/dev/null
 rm -f "$pidfile"
 exit "$code"
@@ -73,6 +73,8 @@ export const spawnGuarded = (command: GuardedCommand): Effect.Effect<Guarded, Em
 
 const spawnDetached = (command: GuardedCommand): ChildProcess => {
   const log = openSync(command.logFile, "a", 0o600)
+  // So that this user can go on with it when we are not root next time.
+  if (command.runAs !== undefined) fchownSync(log, command.runAs.uid, command.runAs.gid)
   const args = ["-c", script, "millrace-guardian", command.stopSignal, command.pidFile, ...command.command]
   const child = spawn("/bin/sh", args, {
     ...command.runAs,

@@ -6,7 +6,7 @@ import * as fs from "node:fs/promises"
 import { dirname } from "node:path"
 import { Clock, Effect, Option, Schedule, Schema, type Scope } from "effect"
 import { DataDirBusy, EmbeddedFailed } from "./EmbeddedError.ts"
-import { attempt, codeOf, makeDirectory, readIfPresent } from "./HostFiles.ts"
+import { attempt, makeDirectory, readIfPresent } from "./HostFiles.ts"
 import { isAlive, startTicks } from "./HostProcess.ts"
 
 const Owner = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startTicks: Schema.String }))
@@ -17,10 +17,7 @@ const Owner = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startTicks:
  */
 export const claim = (path: string): Effect.Effect<void, DataDirBusy | EmbeddedFailed, Scope.Scope> =>
   Effect.acquireRelease(
-    makeDirectory(dirname(path)).pipe(
-      Effect.andThen(withTakeoverLock(path, takeOver(path))),
-      Effect.asVoid
-    ),
+    makeDirectory(dirname(path)).pipe(Effect.andThen(withTakeoverLock(path, takeOver(path))), Effect.asVoid),
     () => Effect.promise(() => fs.rm(path, { force: true }))
   )
 
@@ -64,13 +61,9 @@ const withTakeoverLock = <A, E>(path: string, inside: Effect.Effect<A, E>) => {
 const lockMillisMax = 5000
 
 const takeLock = (lock: string): Effect.Effect<void, EmbeddedFailed> =>
-  Effect.tryPromise({ try: () => fs.mkdir(lock), catch: (cause) => cause }).pipe(
-    Effect.tapError((cause) => (codeOf(cause) === "EEXIST" ? dropOldLock(lock) : Effect.void)),
-    Effect.retry({
-      while: (cause) => codeOf(cause) === "EEXIST",
-      schedule: Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 200 }))
-    }),
-    Effect.catch((cause) => attempt(`claiming ${dirname(lock)}`, () => Promise.reject(cause)))
+  attempt(`claiming ${dirname(lock)}`, () => fs.mkdir(lock)).pipe(
+    Effect.tapError(() => dropOldLock(lock)),
+    Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 150 })))
   )
 
 const dropOldLock = Effect.fnUntraced(function* (lock: string) {

@@ -12,6 +12,7 @@ import { commandLine, isAlive } from "./HostProcess.ts"
 export const postgresName = "millrace"
 
 const major = "18"
+const unfinished = "data.new-"
 
 /** Where the cluster lives and who runs it. `home` belongs to `runAs`. */
 export interface PostgresCluster {
@@ -42,9 +43,13 @@ export const ensureCluster = Effect.fnUntraced(function* (cluster: PostgresClust
 const passwordFile = (cluster: PostgresCluster): string => join(cluster.home, "password")
 
 const makeCluster = Effect.fnUntraced(function* (cluster: PostgresCluster) {
-  const part = join(cluster.home, "data.new")
+  // A name of its own: after a SIGKILL of us an initdb of before may still be writing.
+  const part = join(cluster.home, `${unfinished}${randomBytes(4).toString("hex")}`)
   const password = randomBytes(24).toString("hex")
-  yield* attempt(`clearing ${part}`, () => fs.rm(part, { recursive: true, force: true }))
+  yield* attempt(`clearing ${cluster.home}`, async () => {
+    const left = (await fs.readdir(cluster.home)).filter((name) => name.startsWith(unfinished))
+    for (const name of left) await fs.rm(join(cluster.home, name), { recursive: true, force: true })
+  })
   yield* writePrivate(passwordFile(cluster), password)
   const { runAs } = cluster
   if (runAs !== undefined) {
@@ -63,8 +68,14 @@ const makeCluster = Effect.fnUntraced(function* (cluster: PostgresCluster) {
 
 /** Postgres' own C.UTF-8 sorts by code point on every system, whatever locales that has. */
 const initdbArguments = (cluster: PostgresCluster, data: string): ReadonlyArray<string> => [
-  ...["-D", data, "--username", postgresName, "--pwfile", passwordFile(cluster), "--auth", "scram-sha-256"],
-  ...["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"],
+  `--pgdata=${data}`,
+  `--username=${postgresName}`,
+  `--pwfile=${passwordFile(cluster)}`,
+  "--auth=scram-sha-256",
+  "--encoding=UTF8",
+  "--locale=C",
+  "--locale-provider=builtin",
+  "--builtin-locale=C.UTF-8",
   ...(cluster.durable ? [] : ["--no-sync"])
 ]
 
@@ -74,11 +85,11 @@ const createDatabase = Effect.fnUntraced(function* (cluster: PostgresCluster, da
     file: programOf(cluster, "postgres"),
     args: ["--single", "-D", data, ...(cluster.durable ? [] : ["-F"]), "postgres"],
     runAs: cluster.runAs,
-    input: `create database ${postgresName} strategy file_copy\n`,
+    input: `create database ${postgresName}\n`,
     timeoutMillis: 60_000
   })
   const wrong = stderr.split("\n").find((line) => /ERROR|FATAL|PANIC/.test(line))
-  if (wrong !== undefined) yield* unusable(cluster, wrong)
+  if (wrong !== undefined) return yield* unusable(cluster, wrong)
 })
 
 /**

@@ -1,7 +1,7 @@
 /** Postgres refuses to run as root: who runs it then, and where that user can reach its data. */
 import { createHash, randomBytes } from "node:crypto"
 import * as fs from "node:fs/promises"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { Effect } from "effect"
 import { EmbeddedFailed } from "./EmbeddedError.ts"
 import { attempt, exists, makeDirectory } from "./HostFiles.ts"
@@ -29,16 +29,12 @@ export const postgresUser = Effect.fnUntraced(function* (home: string) {
  */
 export const postgresHome = Effect.fnUntraced(function* (dataDir: string, user: RunAs | undefined) {
   const home = join(dataDir, "postgres")
-  const linked = yield* Effect.promise(() => fs.readlink(home).catch(() => undefined))
-  yield* makeDirectory(linked ?? home, 0o700)
-  if (user === undefined) return yield* real(home)
-  yield* giveTo(user, linked ?? home)
-  if (yield* canWrite(user, home)) return yield* real(home)
-  if (linked !== undefined) {
-    // A link is only ever made to a place that was reachable; through it the data directory itself need not be.
-    return yield* real(home)
-  }
-  return yield* moveOut(dataDir, home, user)
+  const link = yield* Effect.promise(() => fs.readlink(home).catch(() => undefined))
+  const place = link === undefined ? home : resolve(dataDir, link)
+  yield* makeDirectory(place, 0o700)
+  if (user === undefined) return yield* real(place)
+  yield* giveTo(user, place)
+  return (yield* canWrite(user, place)) ? yield* real(place) : yield* moveOut(dataDir, home, user)
 })
 
 const moveOut = Effect.fnUntraced(function* (dataDir: string, home: string, user: RunAs) {
@@ -84,14 +80,13 @@ const canWrite = (user: RunAs, directory: string): Effect.Effect<boolean> =>
 const anyUser: Effect.Effect<RunAs, EmbeddedFailed> = Effect.firstSuccessOf(
   ["postgres", "_postgres", "nobody"].map((name) => userNamed(name))
 ).pipe(
-  Effect.catch(() =>
-    Effect.fail(
+  Effect.mapError(
+    () =>
       new EmbeddedFailed({
         doing: "choosing a user for Postgres, which refuses to run as root",
         why: "this system knows neither `postgres` nor `nobody`",
         remedy: "run as an ordinary user, or set DATABASE_URL"
       })
-    )
   )
 )
 

@@ -8,7 +8,7 @@ import { EmbeddedFailed } from "./EmbeddedError.ts"
 import { type Guarded, spawnGuarded } from "./Guardian.ts"
 import type { RunAs } from "./HostCommand.ts"
 import { readIfPresent } from "./HostFiles.ts"
-import { commandLine, isAlive, signal } from "./HostProcess.ts"
+import { commandLine, signal } from "./HostProcess.ts"
 import { boundLog, tailLog } from "./ServerLog.ts"
 
 /** What is different between the servers. */
@@ -97,8 +97,8 @@ const endLeftover = Effect.fnUntraced(function* (recipe: ServerRecipe) {
   const pid = Number(Option.getOrElse(yield* readIfPresent(pidFileOf(recipe)), () => "0"))
   if (!(yield* isOurs(recipe, pid))) return
   yield* signal(pid, `SIG${recipe.stopSignal}`)
-  const gone = yield* isAlive(pid).pipe(
-    Effect.repeat({ until: (alive) => !alive, schedule: Schedule.spaced("50 millis") }),
+  const gone = yield* isOurs(recipe, pid).pipe(
+    Effect.repeat({ until: (ours) => !ours, schedule: Schedule.spaced("50 millis") }),
     Effect.timeoutOption(leftoverSecondsMax * 1000)
   )
   if (Option.isSome(gone)) return
@@ -109,6 +109,7 @@ const endLeftover = Effect.fnUntraced(function* (recipe: ServerRecipe) {
   })
 })
 
+/** One that has ended but was not reaped yet (a container without an init) has no command line any more. */
 const isOurs = (recipe: ServerRecipe, pid: number): Effect.Effect<boolean> =>
   Number.isInteger(pid) && pid > 1
     ? Effect.map(commandLine(pid), (line) => line.includes(recipe.directory))

@@ -1,5 +1,8 @@
+import { realpath } from "node:fs/promises"
+import { resolve } from "node:path"
 import { Effect } from "effect"
 import { EmbeddedFailed } from "./EmbeddedError.ts"
+import { attempt, makeDirectory } from "./HostFiles.ts"
 
 /** What both servers can be told. */
 export interface ServerOptions {
@@ -11,8 +14,18 @@ export interface ServerOptions {
   readonly onProgress?: ((line: string) => Effect.Effect<void>) | undefined
 }
 
-/** For who does not want to hear. */
-export const noProgress = (): Effect.Effect<void> => Effect.void
+/** The line goes to who asked for it, or nowhere. */
+export const progressOf =
+  (options: Pick<ServerOptions, "onProgress">) =>
+  (line: string): Effect.Effect<void> =>
+    options.onProgress?.(line) ?? Effect.void
+
+/** Makes the directory if it is absent and returns its one true path, so that two names of it are one directory. */
+export const openDataDir = (dataDir: string): Effect.Effect<string, EmbeddedFailed> =>
+  Effect.andThen(
+    makeDirectory(resolve(dataDir)),
+    attempt(`opening ${dataDir}`, () => realpath(dataDir))
+  )
 
 /** The servers live from a POSIX shell, signals and file modes. `variable` names the way around. */
 export const refuseWindows = (variable: string): Effect.Effect<void, EmbeddedFailed> =>

@@ -8,8 +8,7 @@ export const parseVersion = (text: string): ServerVersion | undefined => {
 }
 
 /** Negative when `a` is older than `b`, 0 when they are equal. */
-export const compareVersions = (a: ServerVersion, b: ServerVersion): number =>
-  a[0] - b[0] || a[1] - b[1] || a[2] - b[2]
+export const compareVersions = (a: ServerVersion, b: ServerVersion): number => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]
 
 /** `2.15.1` */
 export const printVersion = (version: ServerVersion): string => version.join(".")

@@ -1,10 +1,9 @@
 /** One server on one port with one directory: started, watched, and started again when it ends unasked. */
-import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Clock, Effect, Option, Ref, Schedule, type Scope, Semaphore } from "effect"
 import type { EmbeddedFailed } from "./EmbeddedError.ts"
 import type { Guarded } from "./Guardian.ts"
-import { attempt, readIfPresent } from "./HostFiles.ts"
+import { readIfPresent, writePrivate } from "./HostFiles.ts"
 import { choosePort } from "./LoopbackPort.ts"
 import { giveUp, launch, logFileOf, retryWhenEnded, type ServerRecipe } from "./ServerLaunch.ts"
 import { boundLog } from "./ServerLog.ts"
@@ -101,7 +100,7 @@ const startSomewhere = Effect.fnUntraced(function* (server: Server) {
     retryWhenEnded,
     Effect.catchTag("NotReady", (error) => giveUp(server.recipe, error))
   )
-  yield* attempt(`writing ${portFile}`, () => writeFile(portFile, String(port)))
+  yield* writePrivate(portFile, String(port))
   return port
 })
 
@@ -120,9 +119,9 @@ const startAgain = (server: Server, port: number): Effect.Effect<boolean, Embedd
   )
 
 const crashesMax = 10
-const calmMillis = 60_000
+const calmMillis = 10_000
 
-/** Waits in the background for an unasked end; `crashes` are those right before, with less than a minute between them. */
+/** Waits in the background for an unasked end; `crashes` are those right before, with less than 10 s between them. */
 const watch = (server: Server, port: number, crashes: number): Effect.Effect<void> =>
   server.supervise ? Effect.asVoid(Effect.forkIn(watchOne(server, port, crashes), server.scope)) : Effect.void
 
@@ -132,14 +131,14 @@ const watchOne = Effect.fnUntraced(function* (server: Server, port: number, cras
   const how = process === undefined ? "at once" : yield* process.exited
   if (!(yield* Ref.get(server.state)).wanted) return
   const inARow = (yield* Clock.currentTimeMillis) - since > calmMillis ? 1 : crashes + 1
-  if (inARow > crashesMax) return yield* server.onProgress(lastLine(server.recipe, `ended ${inARow} times in a row`))
+  if (inARow > crashesMax) return yield* server.onProgress(staysDown(server, `it ended ${inARow} times in a row`))
   yield* server.onProgress(`${server.recipe.name} ended unasked (${how}); starting it again on port ${port}`)
   yield* Effect.sleep(Math.min(250 * 2 ** (inARow - 1), 5000))
   yield* startAgain(server, port).pipe(
     Effect.flatMap((started) => (started ? watch(server, port, inARow) : Effect.void)),
-    Effect.catch((error) => server.onProgress(lastLine(server.recipe, error.message)))
+    Effect.catch((error) => server.onProgress(staysDown(server, error.message)))
   )
 })
 
-const lastLine = (recipe: ServerRecipe, why: string): string =>
-  `${recipe.name} stays down: ${why}. See ${logFileOf(recipe)}, then start again`
+const staysDown = ({ recipe }: Server, why: string): string =>
+  `${recipe.name} stays down, see ${logFileOf(recipe)} and restart: ${why}`

@@ -1,0 +1,80 @@
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { HttpClient, HttpClientRequest } from "effect/http"
+import { OutgoingLog } from "./OutgoingLog.ts"
+
+/** The body of a push, as its receiver sees it. `version` is the user's: 1, 2, 3 … without gaps. */
+export const PushBody = Schema.Struct({
+  type: Schema.String,
+  eventId: Schema.String,
+  orderId: Schema.String,
+  userId: Schema.String,
+  version: Schema.Int,
+  occurredAt: Schema.DateTimeUtcFromString,
+  message: Schema.String
+})
+export type PushBody = typeof PushBody.Type
+
+/** A push and what identifies it. */
+export interface PushNotice {
+  readonly body: PushBody
+  readonly idempotencyKey: string
+  readonly traceparent: string
+}
+
+/** The receiver did not answer, or not with a 2xx. Whether it acted is unknown; the same idempotency key is used again. */
+export class PushFailed extends Schema.TaggedError<PushFailed>()("PushFailed", { detail: Schema.String }) {
+  override get message() {
+    return `the push was not accepted: ${this.detail}`
+  }
+}
+
+/** Sends pushes. Delivery semantics: at least once per call that succeeds, under one idempotency key. */
+export class Push extends Context.Service<Push, { readonly send: (notice: PushNotice) => Effect.Effect<void, PushFailed> }>()(
+  "millrace/app/effects/Push"
+) {}
+
+/** How long a receiver may take to answer. */
+const answerMax = "10 seconds"
+
+/** By HTTP POST to one webhook. */
+export const layerWebhook = (url: Redacted.Redacted): Layer.Layer<Push, never, HttpClient.HttpClient> =>
+  Layer.effect(
+    Push,
+    Effect.gen(function* () {
+      const client = (yield* HttpClient.HttpClient).pipe(HttpClient.filterStatusOk)
+      const send = Effect.fnUntraced(function* ({ body, idempotencyKey, traceparent }: PushNotice) {
+        const request = yield* HttpClientRequest.post(Redacted.value(url)).pipe(
+          HttpClientRequest.setHeaders({
+            "Idempotency-Key": idempotencyKey,
+            // Header values are one line of Latin letters; a key may be more than that.
+            "Millrace-Key": encodeURIComponent(body.userId),
+            "Millrace-Version": String(body.version),
+            traceparent
+          }),
+          HttpClientRequest.schemaBodyJson(PushBody)(body)
+        )
+        const response = yield* client.execute(request)
+        // Read to its end, or the connection is not given back.
+        yield* response.arrayBuffer
+      })
+      return Push.of({
+        send: (notice) =>
+          send(notice).pipe(
+            Effect.scoped,
+            Effect.timeout(answerMax),
+            Effect.mapError((error) => new PushFailed({ detail: error.message }))
+          )
+      })
+    })
+  )
+
+/** Logs what would be sent. */
+export const layerLog: Layer.Layer<Push, never, OutgoingLog> = Layer.effect(
+  Push,
+  Effect.map(OutgoingLog, (log) =>
+    Push.of({
+      send: ({ body, idempotencyKey }) =>
+        log.say("push (PUSH_WEBHOOK_URL is not set, so it is only logged)", { type: body.type, message: body.message, idempotencyKey })
+    })
+  )
+)

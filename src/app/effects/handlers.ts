@@ -1,0 +1,46 @@
+import { Effect } from "effect"
+import type { OrderEvent } from "../../domain/OrderEvent.ts"
+import * as Handler from "../../pipeline/Handler.ts"
+import { Orders } from "../orders/Orders.ts"
+import { OrderViews } from "../orders/OrderViews.ts"
+import { Points, pointsPerPaidOrder } from "../orders/Points.ts"
+import { Mailer } from "./Mailer.ts"
+import { mailOf, sentenceOf } from "./messages.ts"
+import { Push, type PushNotice } from "./Push.ts"
+
+/** Keeps the read model. Exactly once. */
+export const readModel = Handler.transactionalBatch(Orders, "read-model", {}, (deliveries) =>
+  Effect.flatMap(OrderViews, (views) => views.apply(deliveries))
+)
+
+/** Books loyalty points for paid orders. Exactly once. */
+export const points = Handler.transactionalBatch(Orders, "points", { on: ["paid"] }, (deliveries) =>
+  Effect.flatMap(Points, (accounts) => accounts.add(deliveries.map(({ event }) => event.userId), pointsPerPaidOrder))
+)
+
+/** Confirms orders and announces shipping by mail. At least once, under one Message-ID. */
+export const mail = Handler.external(Orders, "mail", { on: ["created", "shipped"] }, ({ event, idempotencyKey }) =>
+  Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
+)
+
+/** Tells the user's devices of everything that happens. At least once, under one idempotency key. */
+export const push = Handler.external(Orders, "push", {}, (delivery) =>
+  Effect.flatMap(Push, (sender) => sender.send(noticeOf(delivery)))
+)
+
+const noticeOf = ({ event, eventId, idempotencyKey, traceparent, type, version }: Handler.Delivery<OrderEvent>): PushNotice => ({
+  body: {
+    type: `${Orders.subject}.${type}`,
+    eventId,
+    orderId: event.orderId,
+    userId: event.userId,
+    version,
+    occurredAt: event.occurredAt,
+    message: sentenceOf(event)
+  },
+  idempotencyKey,
+  traceparent
+})
+
+/** All handlers of the order app. */
+export const orderHandlers = [readModel, points, mail, push]

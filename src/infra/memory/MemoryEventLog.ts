@@ -1,0 +1,101 @@
+import { Cause, Effect, Layer, PubSub, Queue, Stream } from "effect"
+import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
+import { EventLog, type LogDeclaration, type ReadFrom } from "../../pipeline/EventLog.ts"
+import { partitionOf } from "../../pipeline/Partition.ts"
+import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted } from "../../pipeline/PipelineError.ts"
+
+interface Message extends StoredEvent {
+  readonly partition: number
+}
+
+interface Subscriber {
+  readonly from: ReadFrom
+  readonly queue: Queue.Queue<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>
+}
+
+interface Log {
+  readonly messages: Array<Message>
+  readonly eventIds: Map<string, number>
+  readonly subscribers: Set<Subscriber>
+}
+
+/** The largest message, like a server's default. */
+const messageMaxBytes = 1_048_576
+
+const wrongLastSequence = 10071
+const duplicateInBatch = 10201
+
+/** The log in memory, with the broker's own rules: the fence, message ids, and its refusals by their codes. */
+export const layer: Layer.Layer<EventLog> = Layer.effect(
+  EventLog,
+  Effect.gen(function* () {
+    const logs = new Map<string, Log>()
+    const doorbells = yield* PubSub.sliding<string>(64)
+
+    const logOf = (name: string) => {
+      const log = logs.get(name) ?? { messages: [], eventIds: new Map(), subscribers: new Set() }
+      logs.set(name, log)
+      return log
+    }
+
+    const publish = (declaration: LogDeclaration, rows: ReadonlyArray<OutboxRow>, expectedLastSeq: number) =>
+      Effect.suspend(() => {
+        const log = logOf(declaration.name)
+        const lastSeq = log.messages.length
+        if (lastSeq !== expectedLastSeq) return refuse(wrongLastSequence, `wrong last sequence: ${lastSeq}`)
+        const known = rows.map((row) => log.eventIds.get(row.eventId)).find((seq) => seq !== undefined)
+        if (known !== undefined && rows.length > 1) return refuse(duplicateInBatch, "duplicate message id in batch")
+        if (known !== undefined) return Effect.succeed({ seq: known, duplicate: true })
+        for (const row of rows) store(log, declaration, row)
+        return Effect.succeed({ seq: log.messages.length, duplicate: false })
+      })
+
+    const open = Effect.fnUntraced(function* (declaration: LogDeclaration, from: ReadFrom) {
+      const log = logOf(declaration.name)
+      const queue = yield* Queue.unbounded<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>()
+      const subscriber: Subscriber = { from, queue }
+      for (const older of log.subscribers) if (isSamePartition(older, from)) replace(log, older)
+      Queue.offerAllUnsafe(queue, log.messages.slice(from.afterSeq).filter((message) => message.partition === from.partition))
+      log.subscribers.add(subscriber)
+      yield* Effect.addFinalizer(() => Effect.sync(() => log.subscribers.delete(subscriber)))
+      return { events: Stream.fromQueue(queue), acknowledge: () => Effect.void }
+    })
+
+    return EventLog.of({
+      declare: () => Effect.void,
+      info: (name) =>
+        Effect.sync(() => ({ firstSeq: 1, lastSeq: logOf(name).messages.length, created: "memory", messageMaxBytes })),
+      publish,
+      refs: (name, afterSeq, toSeq) => Effect.sync(() => logOf(name).messages.slice(afterSeq, toSeq)),
+      open,
+      ring: (doorbell) => PubSub.publish(doorbells, doorbell).pipe(Effect.asVoid),
+      rings: (doorbell) =>
+        Stream.fromPubSub(doorbells).pipe(
+          Stream.filter((rung) => rung === doorbell),
+          Stream.map(() => undefined)
+        )
+    })
+  })
+)
+
+const refuse = (code: number, detail: string) => Effect.fail(new BrokerRefused({ operation: "publish", code, detail }))
+
+const store = (log: Log, declaration: LogDeclaration, row: OutboxRow) => {
+  const { id, slot, ...envelope } = row
+  const partition = partitionOf(slot, declaration.partitions)
+  const message: Message = { ...envelope, outboxId: id, seq: log.messages.length + 1, partition }
+  log.messages.push(message)
+  log.eventIds.set(row.eventId, message.seq)
+  for (const subscriber of log.subscribers) {
+    if (subscriber.from.partition === partition) Queue.offerUnsafe(subscriber.queue, message)
+  }
+}
+
+const isSamePartition = (subscriber: Subscriber, from: ReadFrom) =>
+  subscriber.from.handler === from.handler && subscriber.from.partition === from.partition
+
+const replace = (log: Log, older: Subscriber) => {
+  log.subscribers.delete(older)
+  const gone = new DeliveryInterrupted({ partition: older.from.partition, reason: "a newer owner opened it" })
+  Queue.failCauseUnsafe(older.queue, Cause.fail(gone))
+}

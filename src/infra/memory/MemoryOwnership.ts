@@ -1,0 +1,75 @@
+import { Clock, Effect, Layer } from "effect"
+import { type Claim, Ownership } from "../../pipeline/Ownership.ts"
+import { LeaseLost } from "../../pipeline/PipelineError.ts"
+import { leaseTtlMs, type MemoryLease, MemoryState, rowKey } from "./MemoryState.ts"
+
+/** Leases in memory, by the Effect clock. */
+export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
+  Ownership,
+  Effect.gen(function* () {
+    const state = yield* MemoryState
+
+    const leaseOf = (claim: Claim) => state.of(claim.stream).leases.get(rowKey(claim.handler, claim.partition))
+
+    const mine = (claim: Claim) => {
+      const lease = leaseOf(claim)
+      return lease?.epoch === claim.epoch ? lease : undefined
+    }
+
+    const entriesOf = (stream: string) =>
+      [...state.of(stream).leases].map(([key, lease]) => {
+        // The keys are written by `declare` below and nobody else.
+        const [handler, partition] = JSON.parse(key) as [string, number]
+        return { handler, partition, lease }
+      })
+
+    return Ownership.of({
+      declare: (stream, handlers, partitions) =>
+        Effect.sync(() => {
+          const { leases } = state.of(stream)
+          const places = handlers.flatMap((handler) => Array.from({ length: partitions }, (_, p) => rowKey(handler, p)))
+          for (const place of places.filter((key) => !leases.has(key))) leases.set(place, freshLease())
+        }),
+      beat: (stream, instance, claims) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          const { instances } = state.of(stream)
+          instances.set(instance.id, nowMs + leaseTtlMs)
+          const kept = claims.flatMap((claim) => mine(claim) ?? [])
+          for (const lease of kept) lease.expiresAtMs = nowMs + leaseTtlMs
+          return {
+            live: [...instances].flatMap(([id, expiresAtMs]) => (expiresAtMs > nowMs ? [id] : [])).sort(),
+            renewed: claims.flatMap((claim) => renewed(claim, mine(claim))),
+            free: entriesOf(stream)
+              .filter(({ lease }) => lease.expiresAtMs <= nowMs)
+              .map(({ handler, partition }) => ({ handler, partition }))
+          }
+        }),
+      claim: (stream, owner, wanted) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) =>
+          wanted.flatMap(({ handler, partition }): ReadonlyArray<Claim> => {
+            const lease = state.of(stream).leases.get(rowKey(handler, partition))
+            if (lease === undefined || lease.expiresAtMs > nowMs) return []
+            Object.assign(lease, { owner, epoch: lease.epoch + 1, expiresAtMs: nowMs + leaseTtlMs })
+            return [{ stream, handler, partition, epoch: lease.epoch, cursor: lease.cursor }]
+          })
+        ),
+      cursor: (claim) =>
+        Effect.suspend(() => {
+          const lease = mine(claim)
+          return lease === undefined
+            ? Effect.fail(new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch }))
+            : Effect.succeed(lease.cursor)
+        }),
+      release: (claims) =>
+        Effect.sync(() => {
+          for (const claim of claims) Object.assign(mine(claim) ?? {}, { owner: undefined, expiresAtMs: 0 })
+        }),
+      leave: (stream, instance) => Effect.sync(() => void state.of(stream).instances.delete(instance.id))
+    })
+  })
+)
+
+const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, expiresAtMs: 0, cursor: 0 })
+
+const renewed = (claim: Claim, lease: MemoryLease | undefined): ReadonlyArray<Claim> =>
+  lease === undefined ? [] : [{ ...claim, cursor: lease.cursor }]

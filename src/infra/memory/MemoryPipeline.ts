@@ -1,0 +1,16 @@
+import { Layer } from "effect"
+import * as MemoryEventLog from "./MemoryEventLog.ts"
+import * as MemoryInbox from "./MemoryInbox.ts"
+import * as MemoryOutbox from "./MemoryOutbox.ts"
+import * as MemoryOwnership from "./MemoryOwnership.ts"
+import * as MemoryRelayStore from "./MemoryRelayStore.ts"
+import { MemoryState } from "./MemoryState.ts"
+import * as MemoryTransactor from "./MemoryTransactor.ts"
+
+/** Every port in memory: the whole pipeline without a server. Nothing survives the process. */
+export const layer = Layer.mergeAll(
+  MemoryOutbox.layer,
+  MemoryInbox.layer,
+  MemoryRelayStore.layer,
+  MemoryOwnership.layer
+).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

@@ -1,0 +1,74 @@
+import { Clock, Effect, Layer } from "effect"
+import { LeaseLost } from "../../pipeline/PipelineError.ts"
+import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
+import { leaseTtlMs, type MemoryRelay, MemoryState, type MemoryTables } from "./MemoryState.ts"
+
+/** The relay's state in memory. Every operation is one synchronous step, so it is as atomic as a statement. */
+export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
+  RelayStore,
+  Effect.gen(function* () {
+    const state = yield* MemoryState
+
+    const fenced = <A>(lease: RelayLease, act: (tables: MemoryTables, nowMs: number) => A | undefined) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+        const tables = state.of(lease.stream)
+        const done = tables.relay.epoch === lease.epoch ? act(tables, nowMs) : undefined
+        return done === undefined
+          ? Effect.fail(new LeaseLost({ lease: `relay of ${lease.stream}`, epoch: lease.epoch }))
+          : Effect.succeed(done)
+      })
+
+    const move = (relay: MemoryRelay, from: RelayPosition, to: RelayPosition, nowMs: number) => {
+      if (relay.lastSeq !== from.lastSeq) return false
+      Object.assign(relay, { lastSeq: to.lastSeq, streamCreated: to.streamCreated, expiresAtMs: nowMs + leaseTtlMs })
+      return true
+    }
+
+    return RelayStore.of({
+      acquire: (stream, owner) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          const { relay } = state.of(stream)
+          if (relay.expiresAtMs > nowMs) return undefined
+          Object.assign(relay, { owner, epoch: relay.epoch + 1, expiresAtMs: nowMs + leaseTtlMs })
+          return { stream, epoch: relay.epoch }
+        }),
+      renew: (lease) =>
+        fenced(lease, ({ relay }, nowMs) => {
+          relay.expiresAtMs = nowMs + leaseTtlMs
+          return { lastSeq: relay.lastSeq, streamCreated: relay.streamCreated }
+        }),
+      read: (stream, limit, underWay) =>
+        Effect.sync(() => {
+          const { held, outbox } = state.of(stream)
+          const skipped = new Set(underWay)
+          return [...outbox.values()]
+            .filter((row) => !skipped.has(row.id) && row.id < (held.get(row.key)?.fromId ?? Number.POSITIVE_INFINITY))
+            .sort((a, b) => a.id - b.id)
+            .slice(0, limit)
+        }),
+      acknowledge: (lease, from, to, rows) =>
+        fenced(lease, ({ outbox, relay }, nowMs) =>
+          move(relay, from, to, nowMs) ? rows.filter((ref) => remove(outbox, ref)).length : undefined
+        ),
+      rewind: (lease, from, to) =>
+        fenced(lease, ({ leases, relay }, nowMs) => {
+          if (!move(relay, from, to, nowMs)) return undefined
+          for (const row of leases.values()) row.cursor = Math.min(row.cursor, to.lastSeq)
+          return true
+        }).pipe(Effect.asVoid),
+      hold: (stream, row, reason) =>
+        Effect.sync(() => {
+          const { held } = state.of(stream)
+          held.set(row.key, { fromId: Math.min(row.id, held.get(row.key)?.fromId ?? row.id), reason })
+        }),
+      release: (lease) =>
+        fenced(lease, ({ relay }) => {
+          Object.assign(relay, { owner: undefined, expiresAtMs: 0 })
+          return true
+        }).pipe(Effect.ignore)
+    })
+  })
+)
+
+const remove = (outbox: MemoryTables["outbox"], ref: RowRef) =>
+  outbox.get(ref.outboxId)?.eventId === ref.eventId && outbox.delete(ref.outboxId)

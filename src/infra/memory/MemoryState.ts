@@ -1,0 +1,69 @@
+import { Context, Layer } from "effect"
+import type { OutboxRow } from "../../pipeline/Envelope.ts"
+import type { KeyProgress, OrderViolation, ParkedEvent } from "../../pipeline/Inbox.ts"
+
+/** A lease and what it protects. Times are milliseconds of the Effect clock. */
+export interface MemoryLease {
+  owner: string | undefined
+  epoch: number
+  expiresAtMs: number
+  cursor: number
+}
+
+/** The relay's row. */
+export interface MemoryRelay {
+  owner: string | undefined
+  epoch: number
+  expiresAtMs: number
+  lastSeq: number
+  streamCreated: string
+}
+
+/** Everything that Postgres would keep, by stream. Tests may look into it. */
+export interface MemoryTables {
+  readonly heads: Map<string, number>
+  readonly outbox: Map<number, OutboxRow>
+  readonly held: Map<string, { readonly fromId: number; readonly reason: string }>
+  readonly relay: MemoryRelay
+  readonly leases: Map<string, MemoryLease>
+  readonly instances: Map<string, number>
+  readonly progress: Map<string, KeyProgress>
+  readonly parked: Array<ParkedEvent & { readonly handler: string }>
+  readonly violations: Array<OrderViolation & { readonly handler: string }>
+  nextId: number
+}
+
+/** The tables of all streams of this process. */
+export class MemoryState extends Context.Service<MemoryState, { readonly of: (stream: string) => MemoryTables }>()(
+  "millrace/infra/memory/MemoryState"
+) {
+  static readonly layer: Layer.Layer<MemoryState> = Layer.sync(MemoryState, () => {
+    const streams = new Map<string, MemoryTables>()
+    return MemoryState.of({
+      of: (stream) => {
+        const tables = streams.get(stream) ?? emptyTables()
+        streams.set(stream, tables)
+        return tables
+      }
+    })
+  })
+}
+
+/** How long a lease lasts without renewal. */
+export const leaseTtlMs = 3_000
+
+/** Names of rows with more than one key column. */
+export const rowKey = (...parts: ReadonlyArray<string | number>) => JSON.stringify(parts)
+
+const emptyTables = (): MemoryTables => ({
+  heads: new Map(),
+  outbox: new Map(),
+  held: new Map(),
+  relay: { owner: undefined, epoch: 0, expiresAtMs: 0, lastSeq: 0, streamCreated: "" },
+  leases: new Map(),
+  instances: new Map(),
+  progress: new Map(),
+  parked: [],
+  violations: [],
+  nextId: 1
+})
