@@ -37,28 +37,32 @@ export class Pipeline extends Context.Service<
   }
 >()("millrace/pipeline/Pipeline") {}
 
+/** What a handler, or each of several, needs to run. */
+export type HandlerServices<H> = H extends Handler<unknown, infer R> ? R : never
+
 /** The handlers' needs are taken from the layer's context once, when it is built. */
-export const layer = <Events extends EventSchemas, E, R>(
+export const layer = <Events extends EventSchemas, H extends Handler<unknown, unknown>>(
   stream: EventStream<Events>,
-  handlers: ReadonlyArray<Handler<E, R>>,
+  handlers: ReadonlyArray<H>,
   options: PipelineOptions
 ): Layer.Layer<
   Pipeline,
   StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
-  EventLog | RelayStore | Ownership | Inbox | R
+  EventLog | RelayStore | Ownership | Inbox | HandlerServices<H>
 > =>
   Layer.effect(
     Pipeline,
     Effect.gen(function* () {
       const log = yield* EventLog
-      const services = yield* Effect.context<R>()
+      const services = yield* Effect.context<HandlerServices<H>>()
       const { instance, partitions } = options
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions }
       // A broker that is still starting is waited for; a stream that does not fit is not.
       yield* log.declare(declaration).pipe(
         Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule })
       )
-      const ready = handlers.map((handler) => provide(handler, services))
+      // Each H is a Handler of its own services; their union is what `services` holds.
+      const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) => provide(handler, services))
       yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
       const consumers = yield* runConsumers(declaration, ready, instance, options.consumers ?? consumerOptionsDefault)
       return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }

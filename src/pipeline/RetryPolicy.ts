@@ -18,15 +18,27 @@ export interface RetryPolicy<in E = unknown> {
   readonly classify: (error: E) => FailureClass
 }
 
-/** Attempts of the default policy, the first one included. */
-export const attemptsDefaultMax = 8
-
-/** 8 attempts: exponential from 200 ms, capped at 30 s, jittered by a fifth; an attempt may take 15 s; every error is retryable. */
-export const retryPolicyDefault: RetryPolicy = {
-  schedule: Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("30 seconds")]).pipe(
-    Schedule.jittered,
-    Schedule.upTo({ times: attemptsDefaultMax - 1 })
-  ),
-  attemptTimeout: Duration.seconds(15),
-  classify: () => "retryable"
+/** What a policy is made of. */
+export interface RetryLimits {
+  /** The first attempt included. */
+  readonly attemptsMax: number
+  readonly delayMax: Duration.Duration
+  readonly attemptTimeout: Duration.Duration
 }
+
+/** Exponential from 200 ms up to a cap, jittered by a fifth; every error is retryable. */
+export const retryPolicy = (limits: RetryLimits): RetryPolicy => ({
+  schedule: Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced(limits.delayMax)]).pipe(
+    Schedule.jittered,
+    Schedule.upTo({ times: limits.attemptsMax - 1 })
+  ),
+  attemptTimeout: limits.attemptTimeout,
+  classify: () => "retryable"
+})
+
+/** 8 attempts, at most 30 s apart, of at most 15 s each. */
+export const retryPolicyDefault: RetryPolicy = retryPolicy({
+  attemptsMax: 8,
+  delayMax: Duration.seconds(30),
+  attemptTimeout: Duration.seconds(15)
+})

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { OrderEvent } from "../../domain/OrderEvent.ts"
 import * as Handler from "../../pipeline/Handler.ts"
+import type { RetryPolicy } from "../../pipeline/RetryPolicy.ts"
 import { Orders } from "../orders/Orders.ts"
 import { OrderViews } from "../orders/OrderViews.ts"
 import { Points, pointsPerPaidOrder } from "../orders/Points.ts"
@@ -9,22 +10,22 @@ import { mailOf, sentenceOf } from "./messages.ts"
 import { Push, type PushNotice } from "./Push.ts"
 
 /** Keeps the read model. Exactly once. */
-export const readModel = Handler.transactionalBatch(Orders, "read-model", {}, (deliveries) =>
+export const readModel = (retry: RetryPolicy) => Handler.transactionalBatch(Orders, "read-model", { retry }, (deliveries) =>
   Effect.flatMap(OrderViews, (views) => views.apply(deliveries))
 )
 
 /** Books loyalty points for paid orders. Exactly once. */
-export const points = Handler.transactionalBatch(Orders, "points", { on: ["paid"] }, (deliveries) =>
+export const points = (retry: RetryPolicy) => Handler.transactionalBatch(Orders, "points", { on: ["paid"], retry }, (deliveries) =>
   Effect.flatMap(Points, (accounts) => accounts.add(deliveries.map(({ event }) => event.userId), pointsPerPaidOrder))
 )
 
 /** Confirms orders and announces shipping by mail. At least once, under one Message-ID. */
-export const mail = Handler.external(Orders, "mail", { on: ["created", "shipped"] }, ({ event, idempotencyKey }) =>
+export const mail = (retry: RetryPolicy) => Handler.external(Orders, "mail", { on: ["created", "shipped"], retry }, ({ event, idempotencyKey }) =>
   Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
 )
 
 /** Tells the user's devices of everything that happens. At least once, under one idempotency key. */
-export const push = Handler.external(Orders, "push", {}, (delivery) =>
+export const push = (retry: RetryPolicy) => Handler.external(Orders, "push", { retry }, (delivery) =>
   Effect.flatMap(Push, (sender) => sender.send(noticeOf(delivery)))
 )
 
@@ -42,5 +43,5 @@ const noticeOf = ({ event, eventId, idempotencyKey, traceparent, type, version }
   traceparent
 })
 
-/** All handlers of the order app. */
-export const orderHandlers = [readModel, points, mail, push]
+/** All handlers of the order app, under one retry policy. */
+export const orderHandlers = (retry: RetryPolicy) => [readModel(retry), points(retry), mail(retry), push(retry)]

@@ -8,6 +8,7 @@ import { ordersListedMax } from "../orders/OrderStore.ts"
 import * as Problem from "./problems.ts"
 
 const HistoryEntry = Schema.Struct({
+  position: Schema.Int,
   type: Schema.String,
   eventId: Schema.String,
   version: Schema.Int,

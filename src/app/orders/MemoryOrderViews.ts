@@ -13,6 +13,7 @@ export const layer: Layer.Layer<OrderViews, never, Transactor> = Layer.effect(
   OrderViews,
   Effect.gen(function* () {
     const views = yield* makeMemoryTable<OrderId, OrderView>()
+    let position = 0
 
     const apply = Effect.fnUntraced(function* (deliveries: ReadonlyArray<Delivery<OrderEvent>>) {
       const appliedAt = yield* DateTime.now
@@ -22,7 +23,7 @@ export const layer: Layer.Layer<OrderViews, never, Transactor> = Layer.effect(
         const known = new Map(before === undefined ? [] : [[orderId, before.order]])
         const order = foldOrders(known, [delivery.event]).get(orderId)
         if (order === undefined) continue
-        yield* views.set(orderId, { order, history: [...(before?.history ?? []), entryOf(delivery, appliedAt)] })
+        yield* views.set(orderId, { order, history: [...(before?.history ?? []), entryOf(delivery, appliedAt, ++position)] })
       }
     })
 
@@ -40,7 +41,8 @@ export const layer: Layer.Layer<OrderViews, never, Transactor> = Layer.effect(
   })
 )
 
-const entryOf = (delivery: Delivery<OrderEvent>, appliedAt: DateTime.Utc): HistoryEntry => ({
+const entryOf = (delivery: Delivery<OrderEvent>, appliedAt: DateTime.Utc, position: number): HistoryEntry => ({
+  position,
   type: delivery.type,
   eventId: delivery.eventId,
   version: delivery.version,

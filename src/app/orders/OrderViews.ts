@@ -7,6 +7,8 @@ import type { Delivery } from "../../pipeline/Handler.ts"
 
 /** One event as the read model applied it. */
 export interface HistoryEntry {
+  /** Grows with every event the read model applied, over all orders: who has the smaller one was applied first. */
+  readonly position: number
   readonly type: string
   readonly eventId: string
   /** The user's version: 1, 2, 3 … over all of the user's orders. */

@@ -9,6 +9,7 @@ import { ordersListedMax } from "./OrderStore.ts"
 import { type HistoryEntry, type OrderView, OrderViews } from "./OrderViews.ts"
 
 interface HistoryRow {
+  readonly n: bigint
   readonly order_id: string
   readonly type: string
   readonly event_id: string
@@ -50,7 +51,7 @@ export const layer: Layer.Layer<OrderViews, never, SqlClient.SqlClient> = Layer.
       const orders = states.map((state) => orderFromJson(state))
       if (orders.length === 0) return []
       const rows = yield* sql<HistoryRow>`
-        SELECT order_id, type, event_id, version, occurred_at, applied_at FROM order_history
+        SELECT n, order_id, type, event_id, version, occurred_at, applied_at FROM order_history
         WHERE order_id = ANY(${orders.map((order) => order.orderId)}::text[]) ORDER BY n`
       const byOrder = Map.groupBy(rows, (row) => row.order_id)
       return orders.map((order): OrderView => ({ order, history: (byOrder.get(order.orderId) ?? []).map(entryOf) }))
@@ -74,6 +75,7 @@ export const layer: Layer.Layer<OrderViews, never, SqlClient.SqlClient> = Layer.
 )
 
 const entryOf = (row: HistoryRow): HistoryEntry => ({
+  position: Number(row.n),
   type: row.type,
   eventId: row.event_id,
   version: Number(row.version),

@@ -1,6 +1,7 @@
 /**
- * A real nats-server with JetStream for one laptop: on 127.0.0.1 only, with a password of its own. A publish that was
- * acknowledged survives SIGKILL of it and of us; it survives the machine only with `syncAlways` (else up to 2 min late).
+ * A real nats-server with JetStream for one laptop: on 127.0.0.1 only, with a password of its own. An acknowledged
+ * publish survives SIGKILL of it and of us; a crash of the machine may take those of the last 2 minutes, with
+ * `syncAlways` none. What consumers acknowledged may be forgotten at a SIGKILL.
  */
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"

@@ -31,7 +31,7 @@ export class EmbeddedServers extends Context.Service<
     readonly nats: ServerHandle | undefined
   }
 >()("millrace/infra/embedded/EmbeddedServers") {
-  /** Starts both at the same time; built when both answer. Fails at once when another live process uses `dataDir`. */
+  /** Starts both at the same time; built when both answer. Fails when another live process uses `dataDir`. */
   static readonly layer = (options: EmbeddedOptions): Layer.Layer<EmbeddedServers, EmbeddedError> =>
     Layer.effect(EmbeddedServers, start(options))
 }

@@ -12,14 +12,20 @@ import { isAlive, startTicks } from "./HostProcess.ts"
 const Owner = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startTicks: Schema.String }))
 
 /**
- * Makes this process the owner until the scope closes. A file of a dead owner is taken over. Fails at once with
- * `DataDirBusy` when the owner lives, be it this very process.
+ * Makes this process the owner until the scope closes. A file of a dead owner is taken over. Fails with
+ * `DataDirBusy`, half a second later at most, when the owner lives, be it this very process.
  */
 export const claim = (path: string): Effect.Effect<void, DataDirBusy | EmbeddedFailed, Scope.Scope> =>
   Effect.acquireRelease(
-    makeDirectory(dirname(path)).pipe(Effect.andThen(withTakeoverLock(path, takeOver(path))), Effect.asVoid),
+    makeDirectory(dirname(path)).pipe(
+      Effect.andThen(withTakeoverLock(path, takeOver(path))),
+      Effect.retry({ while: (error) => error._tag === "DataDirBusy" && error.pid !== process.pid, schedule: dying })
+    ),
     () => Effect.promise(() => fs.rm(path, { force: true }))
   )
+
+/** A process that was killed a moment ago takes a moment to go. */
+const dying = Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 5 }))
 
 /** Only inside the lock: between looking at a dead owner's file and replacing it nobody else may do the same. */
 const takeOver = Effect.fnUntraced(function* (path: string) {

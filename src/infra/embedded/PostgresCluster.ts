@@ -23,8 +23,10 @@ export interface PostgresCluster {
   readonly durable: boolean
 }
 
+/** The data directory proper, PGDATA. */
 export const dataOf = (cluster: PostgresCluster): string => join(cluster.home, "data")
 
+/** The path of `postgres`, `initdb` or `pg_ctl`. */
 export const programOf = (cluster: PostgresCluster, name: string): string => join(cluster.native, "bin", name)
 
 /** Makes the cluster unless it exists, and returns the password of the user `millrace`. An unfinished one is thrown away. */

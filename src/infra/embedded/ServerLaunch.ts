@@ -30,6 +30,7 @@ export class NotReady extends Schema.TaggedError<NotReady>()("NotReady", {
   why: Schema.String
 }) {}
 
+/** Both outputs of the server, bounded by `boundLog`. */
 export const logFileOf = (recipe: ServerRecipe): string => join(recipe.directory, `${recipe.name}.log`)
 
 /** Starts the server on this port; when it answers it is handed to `register`, before anybody can interrupt. */

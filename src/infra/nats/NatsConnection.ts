@@ -2,6 +2,7 @@ import { connect, type ConnectionOptions, type NatsConnection as Connection } fr
 import { Context, Duration, Effect, Layer, Redacted, Schedule, type Scope } from "effect"
 import { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { signal } from "../../pipeline/Signals.ts"
+import { natsLogin } from "./NatsLogin.ts"
 
 /** How the pipeline connects to NATS. */
 export interface NatsOptions {
@@ -52,25 +53,17 @@ const make = Effect.fnUntraced(function* (options: NatsOptions) {
 
 const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable> =>
   Effect.tryPromise({
-    try: () => connect({ ...addressOf(Redacted.value(options.url)), name: options.name, ...healing }),
+    try: () => connect(connectOptions(options)),
     catch: (cause) =>
       new BrokerUnavailable({ operation: "connect to NATS", detail: cause instanceof Error ? cause.message : String(cause) })
   }).pipe(Effect.retry(Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: "30 seconds" }))))
 
-/** Servers, and the credentials of the first address that has some: the client takes them apart from the address. */
-const addressOf = (url: string): ConnectionOptions => {
-  const addresses = url.split(",").map((part) => new URL(part.includes("://") ? part.trim() : `nats://${part.trim()}`))
-  const credentials = addresses.find((address) => address.username !== "")
-  return {
-    servers: addresses.map((address) => address.host),
-    ...(addresses.some((address) => address.protocol === "tls:") ? { tls: {} } : {}),
-    ...(credentials === undefined
-      ? {}
-      : credentials.password === ""
-        ? { token: decodeURIComponent(credentials.username) }
-        : { user: decodeURIComponent(credentials.username), pass: decodeURIComponent(credentials.password) })
-  }
+const connectOptions = ({ name, url }: NatsOptions): ConnectionOptions => {
+  const { servers, ...login } = natsLogin(Redacted.value(url))
+  return { ...healing, ...login, name, servers: [...servers], ...(servers.some(isTls) ? { tls: {} } : {}) }
 }
+
+const isTls = (server: string) => server.startsWith("tls://")
 
 const watch = Effect.fnUntraced(function* (
   connection: Connection,

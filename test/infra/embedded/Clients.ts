@@ -4,7 +4,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, type Redacted } from "effect"
 import { SqlClient } from "effect/sql"
-import { natsLogin } from "../../../src/infra/embedded/NatsUrl.ts"
+import { natsLogin } from "../../../src/infra/nats/NatsLogin.ts"
 
 /** A connection of its own, closed afterwards. */
 export const withSql = <A, E>(url: Redacted.Redacted, use: Effect.Effect<A, E, SqlClient.SqlClient>) =>

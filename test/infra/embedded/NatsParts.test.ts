@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { printNatsConfig } from "../../../src/infra/embedded/NatsConfig.ts"
 import { checksumOf } from "../../../src/infra/embedded/NatsRelease.ts"
-import { natsLogin } from "../../../src/infra/embedded/NatsUrl.ts"
+import { natsLogin } from "../../../src/infra/nats/NatsLogin.ts"
 import { compareVersions, parseVersion } from "../../../src/infra/embedded/ServerVersion.ts"
 
 describe("versions", () => {

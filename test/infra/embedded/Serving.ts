@@ -30,7 +30,12 @@ export const serve = Effect.fnUntraced(function* (
         stdio: ["ignore", "pipe", "inherit"]
       })
     ),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
+    (child) =>
+      Effect.callback<void>((resume) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+        child.once("exit", () => resume(Effect.void))
+        child.kill("SIGKILL")
+      })
   )
   const line = yield* Effect.callback<string>((resume) => {
     const lines = createInterface({ input: child.stdout })

@@ -1,0 +1,176 @@
+import { NodeHttpClient } from "@effect/platform-node"
+import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
+import type { Migrator, SqlError } from "effect/sql"
+import type { EmbeddedError } from "../infra/embedded/EmbeddedError.ts"
+import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
+import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
+import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
+import { natsChecks } from "../infra/nats/natsChecks.ts"
+import { migrate } from "../infra/postgres/Migrations.ts"
+import { postgresChecks } from "../infra/postgres/pgChecks.ts"
+import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
+import { type Check, check, ok } from "../pipeline/Check.ts"
+import { consumerOptionsDefault } from "../pipeline/Consumers.ts"
+import type { EventLog } from "../pipeline/EventLog.ts"
+import type { Inbox } from "../pipeline/Inbox.ts"
+import type { Outbox } from "../pipeline/Outbox.ts"
+import type { Instance, Ownership } from "../pipeline/Ownership.ts"
+import * as Pipeline from "../pipeline/Pipeline.ts"
+import type { BrokerRefused, BrokerUnavailable } from "../pipeline/PipelineError.ts"
+import type { RelayStore } from "../pipeline/RelayStore.ts"
+import { retryPolicy } from "../pipeline/RetryPolicy.ts"
+import type { Transactor } from "../pipeline/Transactor.ts"
+import type { AppConfigValues } from "./AppConfig.ts"
+import { orderHandlers } from "./effects/handlers.ts"
+import * as Mailer from "./effects/Mailer.ts"
+import { OutgoingLog } from "./effects/OutgoingLog.ts"
+import * as Push from "./effects/Push.ts"
+import * as HttpServer from "./http/server.ts"
+import * as AnswerJanitor from "./orders/AnswerJanitor.ts"
+import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
+import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
+import { OrderCommands } from "./orders/OrderCommands.ts"
+import { orderMigrations } from "./orders/orderMigrations.ts"
+import { Orders } from "./orders/Orders.ts"
+import type { OrderStore } from "./orders/OrderStore.ts"
+import type { OrderViews } from "./orders/OrderViews.ts"
+import * as PgOrderStore from "./orders/PgOrderStore.ts"
+import * as PgOrderViews from "./orders/PgOrderViews.ts"
+import * as Points from "./orders/Points.ts"
+
+/** Where a server is, for people. */
+export class ServerAddresses extends Context.Service<
+  ServerAddresses,
+  { readonly postgres: string; readonly nats: string }
+>()("millrace/app/AppLayer") {}
+
+/** Groups of commands at the same time: one per core of a small machine keeps both the database and this process busy. */
+const groupsAtOnceMax = 2
+
+/** The whole service. Closing it stops the intake first, then finishes what is in hand, then lets go of the servers. */
+export const appLayer = (
+  config: AppConfigValues,
+  options: { readonly memory: boolean; readonly instance: Instance; readonly say: (line: string) => Effect.Effect<void> }
+) => {
+  const infra: Layer.Layer<Infra, InfraFailure> = options.memory ? memoryInfra : serverInfra(config, options.say)
+  const commands = OrderCommands.layer({
+    waitingMax: config.commandsWaitingMax,
+    groupMax: config.commandGroupMax,
+    groupsAtOnceMax
+  })
+  const janitor = AnswerJanitor.layer(Duration.hours(config.idempotencyHours))
+  const drainMax = Duration.seconds(config.drainMaxSeconds)
+  const { bodyMaxBytes, host, port } = config
+  return HttpServer.layer({ host, port, bodyMaxBytes, drainMax }).pipe(
+    Layer.provideMerge(Layer.mergeAll(commands, janitor)),
+    Layer.provideMerge(pipeline(config, options.instance)),
+    Layer.provideMerge(infra)
+  )
+}
+
+const pipeline = (config: AppConfigValues, instance: Instance) => {
+  const retry = retryPolicy({
+    attemptsMax: config.retryAttemptsMax,
+    delayMax: Duration.seconds(config.retryDelayMaxSeconds),
+    attemptTimeout: Duration.seconds(config.attemptMaxSeconds)
+  })
+  const consumers = {
+    ...consumerOptionsDefault,
+    transactionsMax: config.handlerTransactionsMax,
+    drainMax: Duration.seconds(config.drainMaxSeconds)
+  }
+  return Pipeline.layer(Orders, orderHandlers(retry), { partitions: config.partitions, instance, consumers }).pipe(
+    Layer.provide(effects(config))
+  )
+}
+
+/** Mail and push where they are configured to go; otherwise to the log. */
+const effects = (config: AppConfigValues) => {
+  const mailer = Option.match(config.smtpUrl, {
+    onNone: () => Mailer.layerLog,
+    onSome: (url) => Mailer.layerSmtp(url, config.mailFrom)
+  })
+  const push = Option.match(config.pushWebhookUrl, {
+    onNone: () => Push.layerLog,
+    onSome: (url) => Push.layerWebhook(url).pipe(Layer.provide(NodeHttpClient.layerUndici))
+  })
+  return Layer.mergeAll(mailer, push).pipe(Layer.provide(OutgoingLog.layer))
+}
+
+/** What everything else is built on, whichever servers there are. */
+type Infra =
+  | EventLog
+  | Inbox
+  | OrderStore
+  | OrderViews
+  | Outbox
+  | Ownership
+  | Points.Points
+  | RelayStore
+  | ServerAddresses
+  | Transactor
+
+const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(MemoryOrderStore.layer, MemoryOrderViews.layer, Points.layerMemory).pipe(
+  Layer.provideMerge(MemoryPipeline.layer),
+  Layer.provideMerge(Layer.succeed(ServerAddresses, { postgres: "none (--memory)", nats: "none (--memory)" }))
+)
+
+/** Why the servers could not be used. */
+export type InfraFailure = EmbeddedError | BrokerRefused | BrokerUnavailable | SqlError.SqlError | Migrator.MigrationError
+
+const serverInfra = (
+  config: AppConfigValues,
+  say: (line: string) => Effect.Effect<void>
+): Layer.Layer<Infra, InfraFailure> =>
+  Layer.unwrap(
+    Effect.map(EmbeddedServers, (embedded) => {
+      const databaseUrl = Option.getOrElse(config.databaseUrl, () => embedded.databaseUrl ?? Redacted.make(""))
+      const natsUrl = Option.getOrElse(config.natsUrl, () => Redacted.make(embedded.natsUrl ?? ""))
+      const addresses = {
+        postgres: addressOf(databaseUrl, Option.isNone(config.databaseUrl)),
+        nats: addressOf(natsUrl, Option.isNone(config.natsUrl))
+      }
+      return stores.pipe(
+        Layer.provideMerge(Layer.effectDiscard(migrate("order_migrations", orderMigrations))),
+        Layer.provideMerge(PgPipeline.layer({ url: databaseUrl, connectionsMax: config.databaseConnectionsMax, keepAlive: "20 seconds" })),
+        Layer.provideMerge(
+          NatsPipeline.layer({
+            url: natsUrl,
+            name: "millrace",
+            replicas: config.streamReplicas,
+            maxBytes: config.streamMaxBytes,
+            maxAgeDays: config.streamMaxAgeDays
+          })
+        ),
+        Layer.provideMerge(Layer.succeed(ServerAddresses, addresses))
+      )
+    })
+  ).pipe(
+    Layer.provide(
+      EmbeddedServers.layer({
+        dataDir: config.dataDir,
+        postgres: Option.isNone(config.databaseUrl),
+        nats: Option.isNone(config.natsUrl),
+        onProgress: say
+      })
+    )
+  )
+
+const stores = Layer.mergeAll(PgOrderStore.layer, PgOrderViews.layer, Points.layer)
+
+const addressOf = (url: Redacted.Redacted, embedded: boolean) => {
+  const { host } = new URL(Redacted.value(url))
+  return embedded ? `${host} (embedded)` : host
+}
+
+/** The checks of the servers: those that are named, or of what the embedded ones need. */
+export const serverChecks = (config: AppConfigValues): ReadonlyArray<Check> => [
+  ...Option.match(config.databaseUrl, {
+    onNone: () => [check("postgres", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
+    onSome: postgresChecks
+  }),
+  ...Option.match(config.natsUrl, {
+    onNone: () => [check("nats", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
+    onSome: natsChecks
+  })
+]

@@ -1,0 +1,24 @@
+import { Predicate } from "effect"
+import { HttpClientError } from "effect/http"
+import { CommandFailed, exitCode } from "./exitCodes.ts"
+
+/** A failed call in words: what happened, why, and what to do next. */
+export const commandFailed =
+  (url: string) =>
+  (error: unknown): CommandFailed => {
+    if (error instanceof HttpClientError.HttpClientError) return new CommandFailed({ message: unreachable(url, error), code: exitCode.failure })
+    const title = Predicate.hasProperty(error, "title") ? String(error.title) : error instanceof Error ? error.message : String(error)
+    const detail = Predicate.hasProperty(error, "detail") && Predicate.isString(error.detail) ? `: ${error.detail}` : ""
+    const message = [`${title}${detail}`, ...fieldsOf(error)].join("\n")
+    return new CommandFailed({ message, code: exitCode.failure })
+  }
+
+const unreachable = (url: string, error: HttpClientError.HttpClientError) =>
+  error.reason._tag === "TransportError"
+    ? `no pipeline answers at ${url}; start one with \`pnpm start pipeline\`, or name its address with --url or MILLRACE_URL`
+    : `the pipeline at ${url} gave an answer that does not fit: ${error.message}`
+
+const fieldsOf = (error: unknown): ReadonlyArray<string> =>
+  Predicate.hasProperty(error, "errors") && Array.isArray(error.errors)
+    ? error.errors.map((issue: { readonly path: ReadonlyArray<string | number>; readonly message: string }) => `  ${issue.path.join(".")}: ${issue.message}`)
+    : []
