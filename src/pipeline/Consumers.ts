@@ -1,5 +1,6 @@
 import { Duration, Effect, Fiber, FiberMap, Option, Queue, Ref, Semaphore, Stream } from "effect"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
@@ -17,10 +18,10 @@ export interface ConsumerOptions {
   readonly drainMax: Duration.Duration
 }
 
-/** 1 s, 4, 20 s. */
+/** 1 s, 2, 20 s. */
 export const consumerOptionsDefault: ConsumerOptions = {
   heartbeatEvery: Duration.seconds(1),
-  transactionsMax: 4,
+  transactionsMax: 2,
   drainMax: Duration.seconds(20)
 }
 
@@ -75,7 +76,8 @@ const makeShare = Effect.fnUntraced(function* <E>(
   const ownership = yield* Ownership
   const stream = declaration.name
   const transactions = yield* Semaphore.make(options.transactionsMax)
-  const workerOptions: WorkerOptions = { declaration, transactions }
+  const groupCommit = yield* makeGroupCommit()
+  const workerOptions: WorkerOptions = { declaration, transactions, groupCommit }
   const fibers = yield* FiberMap.make<string, void, unknown>()
   const working = new Map<string, Working>()
   const failing = yield* Ref.make(false)

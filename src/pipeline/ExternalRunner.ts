@@ -47,7 +47,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const flush: Effect.Effect<void, LeaseLost | StoreUnavailable> = Effect.suspend(() => {
     const entries = takeBuffered(finished)
-    return entries.length === 0 ? Effect.void : context.commit(lanes.plan(claim, entries), Effect.void)
+    return entries.length === 0 ? Effect.void : context.commitAlone(lanes.plan(claim, entries))
   })
 
   return {

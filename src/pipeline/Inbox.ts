@@ -70,5 +70,12 @@ export class Inbox extends Context.Service<
       commit: InboxCommit,
       effects: Effect.Effect<void, E, R>
     ) => Effect.Effect<void, E | LeaseLost | StoreUnavailable, R>
+    /**
+     * Commits progress without effects, of several partitions together; none may park or violate. Answers for each
+     * whether it landed: one that did not was fenced, and left nothing behind.
+     */
+    readonly commitGroup: (
+      commits: ReadonlyArray<InboxCommit>
+    ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
   }
 >()("millrace/pipeline/Inbox") {}

@@ -2,6 +2,7 @@ import { Cause, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stre
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeExternalRunner } from "./ExternalRunner.ts"
+import type { GroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { type Lane, Lanes } from "./Lanes.ts"
@@ -30,6 +31,7 @@ export interface WorkerOptions {
   readonly declaration: LogDeclaration
   /** Transactions that may run at the same time in this process. */
   readonly transactions: Semaphore.Semaphore
+  readonly groupCommit: GroupCommit
 }
 
 /** Pauses between two openings of a partition that breaks off. */
@@ -91,8 +93,16 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const ready = yield* Queue.unbounded<Lane>()
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
   const room = yield* Latch.make(true)
-  const commit = yield* makeCommit(lanes, room, subscription.acknowledge, opening.moved)
-  const context: RunnerContext<E> = { claim, handler, lanes, ready, commit }
+  const inbox = yield* Inbox
+  const committed = makeCommitted(lanes, room, subscription.acknowledge, opening.moved)
+  const context: RunnerContext<E> = {
+    claim,
+    handler,
+    lanes,
+    ready,
+    commitWith: (plan, effects) => Effect.andThen(inbox.commit(plan, effects), committed(plan)),
+    commitAlone: (plan) => Effect.andThen(options.groupCommit.commit(plan), committed(plan))
+  }
   const runner = yield* makeRunner(context, options.transactions)
   const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, events)))
   const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
@@ -112,23 +122,21 @@ const makeRunner = <E>(
 ): Effect.Effect<Runner, never, Scope.Scope> =>
   context.handler.mode === "transactional" ? makeTransactionalRunner(context, transactions) : makeExternalRunner(context)
 
-const makeCommit = Effect.fnUntraced(function* (
+/** What follows a commit: the window moves on, and the broker may deliver more. */
+const makeCommitted = (
   lanes: Lanes,
   room: Latch.Latch,
   acknowledge: (seq: number) => Effect.Effect<void>,
   moved: (cursor: number) => void
-) {
-  const inbox = yield* Inbox
-  return Effect.fnUntraced(function* <E>(plan: InboxCommit, effects: Effect.Effect<void, E>) {
-    yield* inbox.commit(plan, effects)
+) =>
+  Effect.fnUntraced(function* (plan: InboxCommit) {
     const advanced = plan.cursorTo > lanes.cursor
     lanes.settle(plan)
     moved(plan.cursorTo)
-    if (lanes.size < windowEventsMax) yield* room.open
+    if (lanes.size < windowEventsMax) room.openUnsafe()
     if (advanced) yield* acknowledge(plan.cursorTo)
     yield* Effect.forEach(signalsOf(plan), signal, { discard: true })
   })
-})
 
 const accept = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
@@ -146,7 +154,8 @@ const accept = Effect.fnUntraced(function* <E>(
     const { partition } = claim
     return yield* new DeliveryInterrupted({ partition, reason: `no progress was read for key ${JSON.stringify(stray.key)}` })
   }
-  if (lanes.size >= windowEventsMax) yield* room.close
+  // Looked at and closed in one step: a commit in between could have been the last one to open it.
+  if (lanes.size >= windowEventsMax) room.closeUnsafe()
 })
 
 const signalsOf = (plan: InboxCommit) => {

@@ -1,7 +1,7 @@
 import { Effect, Option, Tracer } from "effect"
 
 /** The W3C traceparent of the span that is open, or a fresh one: an event always has a trace to be found by. */
-export const currentTraceparent: Effect.Effect<string> = Effect.option(Effect.currentParentSpan).pipe(
+export const currentTraceparent: Effect.Effect<string> = Effect.serviceOption(Tracer.ParentSpan).pipe(
   Effect.map(Option.match({ onNone: freshTraceparent, onSome: formatTraceparent }))
 )
 

@@ -30,7 +30,7 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   const turn = yield* Semaphore.make(1)
 
   const commit = (entries: ReadonlyArray<Entry>) =>
-    Effect.suspend(() => context.commit(lanes.plan(claim, entries), runHandler(handler, entries))).pipe(
+    Effect.suspend(() => context.commitWith(lanes.plan(claim, entries), runHandler(handler, entries))).pipe(
       transactions.withPermit,
       Effect.onError(() => Effect.sync(() => lanes.undo(entries)))
     )

@@ -15,6 +15,9 @@ export const urlFlag = Flag.String("url").pipe(
   Flag.withDefault(urlDefault)
 )
 
+/** Connections to it at the same time. */
+const connectionsMax = 256
+
 /** The order API of a running pipeline. */
 export class ApiClient extends Context.Service<ApiClient, HttpApiClient.ForApi<typeof OrdersApi>>()(
   "millrace/app/cli/ApiClient"
@@ -25,7 +28,7 @@ export class ApiClient extends Context.Service<ApiClient, HttpApiClient.ForApi<t
       HttpApiClient.make(OrdersApi, {
         transformClient: HttpClient.mapRequest(HttpClientRequest.prependUrl(url.replace(/\/$/, "")))
       })
-    ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+    ).pipe(Layer.provide(NodeHttpClient.layerNodeHttpOptions({ keepAlive: true, maxSockets: connectionsMax })))
 }
 
 /** Runs against the pipeline at this address. */

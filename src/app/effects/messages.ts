@@ -1,8 +1,19 @@
 import type { OrderCreated, OrderEvent, OrderPaid, OrderShipped } from "../../domain/OrderEvent.ts"
 
+// Building a formatter costs more than everything else about a message, so each currency is looked up once.
+const digitsByCurrency = new Map<string, number>()
+
+const digitsOf = (currency: string): number => {
+  const known = digitsByCurrency.get(currency)
+  if (known !== undefined) return known
+  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
+  digitsByCurrency.set(currency, digits)
+  return digits
+}
+
 /** An amount as people read it: `12.50 EUR`. Minor units per currency are the runtime's own data. */
 export const formatMoney = (amount: number, currency: string): string => {
-  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
+  const digits = digitsOf(currency)
   return `${(amount / 10 ** digits).toFixed(digits)} ${currency}`
 }
 

@@ -32,6 +32,7 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
     return Inbox.of({
       progress: (stream, handler, keys) =>
         Effect.sync(() => keys.map((key) => state.of(stream).progress.get(rowKey(handler, key)) ?? untouched)),
+      commitGroup: (commits) => Effect.sync(() => commits.map(record)),
       commit: (commit, effects) =>
         transactor.run(
           Effect.flatMap(effects, () =>

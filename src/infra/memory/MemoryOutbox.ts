@@ -5,7 +5,7 @@ import { VersionConflict } from "../../pipeline/PipelineError.ts"
 import { outboxDoorbell } from "../../pipeline/Relay.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
 import { MemoryState } from "./MemoryState.ts"
-import { inTransaction } from "./MemoryTransactor.ts"
+import { atCommit, inTransaction } from "./MemoryTransactor.ts"
 
 /** The outbox in memory. Rows appear to the relay when their transaction commits, never before. */
 export const layer: Layer.Layer<Outbox, never, MemoryState | Transactor | EventLog> = Layer.effect(
@@ -22,7 +22,7 @@ export const layer: Layer.Layer<Outbox, never, MemoryState | Transactor | EventL
       yield* transactor.onRollback(Effect.sync(() => tables.heads.set(entry.key, before)))
       tables.heads.set(entry.key, version)
       const id = tables.nextId++
-      yield* transactor.afterCommit(Effect.sync(() => tables.outbox.set(id, { ...entry, id, version })))
+      yield* atCommit(() => tables.outbox.set(id, { ...entry, id, version }))
       return { eventId: entry.eventId, key: entry.key, version }
     })
 

@@ -3,6 +3,7 @@ import { Transactor } from "../../pipeline/Transactor.ts"
 
 /** A transaction that is open: what undoes it, and what follows its commit. */
 interface Open {
+  readonly apply: Array<() => void>
   readonly undo: Array<Effect.Effect<void>>
   readonly onCommit: Array<Effect.Effect<void>>
 }
@@ -15,6 +16,15 @@ const CurrentTransaction = Context.Reference<Option.Option<Open>>("millrace/infr
 export const inTransaction: Effect.Effect<boolean> = Effect.map(CurrentTransaction, Option.isSome)
 
 /**
+ * Part of the commit itself: visible to others at once with it, before the next transaction begins. Rows that only
+ * appeared some time after their commit could appear in another order than they were committed in.
+ */
+export const atCommit = (apply: () => void): Effect.Effect<void> =>
+  Effect.map(CurrentTransaction, (open) => {
+    if (Option.isSome(open)) open.value.apply.push(apply)
+  })
+
+/**
  * Transactions in memory: one at a time, undone when they fail. That makes them serializable, and one that sleeps makes
  * all others wait, so it is no measure of speed.
  */
@@ -25,7 +35,8 @@ export const layer: Layer.Layer<Transactor> = Layer.effect(
 
     const settle = (open: Open, exit: Exit.Exit<unknown, unknown>, parent: Option.Option<Open>) => {
       if (Exit.isFailure(exit)) return Effect.all(open.undo.toReversed(), { discard: true })
-      if (Option.isNone(parent)) return Effect.void
+      if (Option.isNone(parent)) return Effect.sync(() => open.apply.forEach((apply) => apply()))
+      parent.value.apply.push(...open.apply)
       parent.value.undo.push(...open.undo)
       parent.value.onCommit.push(...open.onCommit)
       return Effect.void
@@ -39,7 +50,7 @@ export const layer: Layer.Layer<Transactor> = Layer.effect(
 
     const run = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.flatMap(CurrentTransaction, (parent) => {
-        const open: Open = { undo: [], onCommit: [] }
+        const open: Open = { apply: [], undo: [], onCommit: [] }
         if (Option.isSome(parent)) return nested(effect, open, parent)
         return turn
           .withPermit(nested(effect, open, parent))

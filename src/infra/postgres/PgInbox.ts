@@ -8,9 +8,9 @@ import { asStoreUnavailable } from "./sqlFailure.ts"
 /**
  * The inbox in Postgres.
  *
- * Guarantees: effects, key progress, parked events and cursor are one transaction. The fence is the last statement:
- * first it would lock the lease for the handler's whole run and block its owner's own renewal. Keys are sorted in every
- * upsert, so that a zombie and its successor cannot deadlock.
+ * Guarantees: effects, key progress, parked events and cursor are one transaction. The fence is in the last statement:
+ * first it would lock the lease for the handler's whole run and block its owner's own renewal. Leases and keys are
+ * sorted wherever several are touched, so that a zombie, its successor and the heartbeat cannot deadlock.
  */
 export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effect(
   Inbox,
@@ -24,22 +24,6 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
       const known = new Map(rows.map((row) => [row.key, { version: Number(row.version), parked: row.parked }]))
       return keys.map((key): KeyProgress => known.get(key) ?? { version: 0, parked: false })
     }, asStoreUnavailable("Inbox.progress"))
-
-    // Applies only to keys that are where this worker left them; one that is not means another owner was here.
-    const moveProgress = Effect.fnUntraced(function* ({ claim, moves }: InboxCommit) {
-      if (moves.length === 0) return
-      const sorted = moves.toSorted((a, b) => (a.key < b.key ? -1 : 1))
-      const rows = yield* sql`
-        INSERT INTO millrace.progress AS p (stream, handler, key, version, parked)
-        SELECT ${claim.stream}, ${claim.handler}, m.key, m.upto, m.parked
-        FROM unnest(${sorted.map((m) => m.key)}::text[], ${sorted.map((m) => m.to)}::bigint[], ${sorted.map((m) => m.parked)}::boolean[])
-          AS m(key, upto, parked)
-        ORDER BY m.key
-        ON CONFLICT (stream, handler, key) DO UPDATE SET version = excluded.version, parked = p.parked OR excluded.parked
-          WHERE p.version < excluded.version
-        RETURNING 1`
-      if (rows.length !== moves.length) return yield* lost(claim)
-    })
 
     const park = Effect.fnUntraced(function* ({ claim, parked }: InboxCommit) {
       if (parked.length === 0) return
@@ -65,24 +49,56 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
         { discard: true }
       )
 
-    const fence = Effect.fnUntraced(function* ({ claim, cursorFrom, cursorTo }: InboxCommit) {
-      const rows = yield* sql`
-        UPDATE millrace.lease SET cursor = ${cursorTo}
-        WHERE stream = ${claim.stream} AND handler = ${claim.handler} AND partition = ${claim.partition}
-          AND epoch = ${claim.epoch} AND cursor = ${cursorFrom}
-        RETURNING 1`
-      if (rows.length !== 1) return yield* lost(claim)
+    // One statement for any number of partitions. Leases are locked in one sequence, as the heartbeat locks them too;
+    // a key moves only if its partition's fence held, and only forward: what is not behind has another owner.
+    const moveAll = Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
+      const stream = commits[0]?.claim.stream ?? ""
+      const claims = commits.map((one) => one.claim)
+      const moves = commits.flatMap(({ claim, moves: own }) => own.map((move) => ({ ...move, ...claim })))
+      const rows = yield* sql<{ readonly handler: string; readonly partition: number }>`
+        WITH asked AS (
+          SELECT * FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+            ${claims.map((c) => c.epoch)}::bigint[], ${commits.map((c) => c.cursorFrom)}::bigint[],
+            ${commits.map((c) => c.cursorTo)}::bigint[]) AS a(handler, partition, epoch, cursor_from, cursor_to)
+        ), held AS (
+          SELECT l.handler, l.partition FROM millrace.lease l JOIN asked a
+            ON l.handler = a.handler AND l.partition = a.partition AND l.epoch = a.epoch AND l.cursor = a.cursor_from
+          WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
+        ), moves AS (
+          SELECT * FROM unnest(${moves.map((m) => m.handler)}::text[], ${moves.map((m) => m.partition)}::int[],
+            ${moves.map((m) => m.key)}::text[], ${moves.map((m) => m.to)}::bigint[],
+            ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, partition, key, upto, parked)
+        ), overtaken AS (
+          SELECT DISTINCT m.handler, m.partition FROM moves m JOIN millrace.progress p
+            ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key AND p.version >= m.upto
+        ), fenced AS (
+          UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (handler, partition)
+          WHERE l.stream = ${stream} AND l.handler = a.handler AND l.partition = a.partition
+            AND l.epoch = a.epoch AND l.cursor = a.cursor_from
+            AND NOT EXISTS (SELECT 1 FROM overtaken o WHERE o.handler = a.handler AND o.partition = a.partition)
+          RETURNING l.handler, l.partition
+        ), moved AS (
+          INSERT INTO millrace.progress AS p (stream, handler, key, version, parked)
+          SELECT ${stream}, m.handler, m.key, m.upto, m.parked FROM moves m JOIN fenced f USING (handler, partition)
+          ORDER BY m.handler, m.key
+          ON CONFLICT (stream, handler, key) DO UPDATE SET version = excluded.version, parked = p.parked OR excluded.parked
+            WHERE p.version < excluded.version
+        )
+        SELECT handler, partition FROM fenced`
+      const landed = new Set(rows.map((row) => `${row.handler}/${row.partition}`))
+      return claims.map((claim) => landed.has(`${claim.handler}/${claim.partition}`))
     })
 
     const record = Effect.fnUntraced(function* (commit: InboxCommit) {
-      yield* moveProgress(commit)
       yield* park(commit)
       yield* recordViolations(commit)
-      yield* fence(commit)
+      const [landed] = yield* moveAll([commit])
+      if (landed !== true) return yield* lost(commit.claim)
     }, asStoreUnavailable("Inbox.commit"))
 
     return Inbox.of({
       progress,
+      commitGroup: (commits) => moveAll(commits).pipe(asStoreUnavailable("Inbox.commitGroup")),
       commit: (commit, effects) =>
         inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(commit))).pipe(
           Effect.withSpan("Inbox.commit", { attributes: { handler: commit.claim.handler, partition: commit.claim.partition } })

@@ -42,11 +42,15 @@ export const layer: Layer.Layer<Ownership, never, PgControl> = Layer.effect(
           INSERT INTO millrace.instance AS i (stream, id, host, app_version, expires_at)
           VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${expiry})
           ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at
-        ), renewed AS (
-          UPDATE millrace.lease l SET expires_at = ${expiry}
-          FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+        ), held AS (
+          SELECT l.handler, l.partition, l.epoch
+          FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
             ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
-          WHERE l.stream = ${stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
+            ON l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
+          WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
+        ), renewed AS (
+          UPDATE millrace.lease l SET expires_at = ${expiry} FROM held h
+          WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
           RETURNING l.handler, l.partition, l.epoch, l.cursor
         )
         SELECT
