@@ -38,7 +38,7 @@ export const settings = {
   streamMaxBytes: setting("STREAM_MAX_BYTES", whole(1_048_576, Number.MAX_SAFE_INTEGER), "10737418240", "Size at which the stream is full and events wait in the outbox, in bytes."),
   streamMaxAgeDays: setting("STREAM_MAX_AGE_DAYS", whole(1, 3_650), "7", "How long the stream keeps events, in days."),
   databaseConnectionsMax: setting("DATABASE_CONNECTIONS_MAX", whole(2, 1_000), "10", "Connections for commands and handlers; 3 more are kept for leases and relay."),
-  handlerTransactionsMax: setting("HANDLER_TRANSACTIONS_MAX", whole(1, 1_000), "2", "Handler transactions at the same time, per process; more only help with more cores."),
+  handlerTransactionsMax: setting("HANDLER_TRANSACTIONS_MAX", whole(1, 1_000), "1", "Transactions at the same time of one handler, per process; more only help with more cores."),
   retryAttemptsMax: setting("RETRY_ATTEMPTS_MAX", whole(1, 1_000), "8", "Attempts of a handler at an event before its key is parked."),
   retryDelayMaxSeconds: setting("RETRY_DELAY_MAX_SECONDS", whole(1, 86_400), "30", "Longest pause between two attempts, in seconds; they start at 200 ms and double."),
   attemptMaxSeconds: setting("ATTEMPT_MAX_SECONDS", whole(1, 3_600), "15", "How long one attempt may take, in seconds."),

@@ -44,8 +44,8 @@ export class ServerAddresses extends Context.Service<
   { readonly postgres: string; readonly nats: string }
 >()("millrace/app/AppLayer") {}
 
-/** Groups of commands at the same time: one per core of a small machine keeps both the database and this process busy. */
-const groupsAtOnceMax = 2
+/** Groups of commands at the same time. One: the next group grows while this one commits, and popular SKUs are no contention. */
+const groupsAtOnceMax = 1
 
 /** The whole service. Closing it stops the intake first, then finishes what is in hand, then lets go of the servers. */
 export const appLayer = (

@@ -1,4 +1,5 @@
-import { Duration, Effect, Fiber, FiberMap, Option, Queue, Ref, Semaphore, Stream } from "effect"
+import { Duration, Effect, Fiber, FiberMap, Option, Queue, Ref, Stream } from "effect"
+import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
@@ -12,16 +13,16 @@ import { signal } from "./Signals.ts"
 export interface ConsumerOptions {
   /** How often it shows itself alive and renews; a third of the lease at most. */
   readonly heartbeatEvery: Duration.Duration
-  /** Transactions of transactional handlers at the same time, in this process. */
+  /** Transactions at the same time of one transactional handler, in this process. */
   readonly transactionsMax: number
   /** How long a stopping partition may take to finish what is in hand. */
   readonly drainMax: Duration.Duration
 }
 
-/** 1 s, 2, 20 s. */
+/** 1 s, 1, 20 s. */
 export const consumerOptionsDefault: ConsumerOptions = {
   heartbeatEvery: Duration.seconds(1),
-  transactionsMax: 2,
+  transactionsMax: 1,
   drainMax: Duration.seconds(20)
 }
 
@@ -75,17 +76,18 @@ const makeShare = Effect.fnUntraced(function* <E>(
   const log = yield* EventLog
   const ownership = yield* Ownership
   const stream = declaration.name
-  const transactions = yield* Semaphore.make(options.transactionsMax)
-  const groupCommit = yield* makeGroupCommit()
-  const workerOptions: WorkerOptions = { declaration, transactions, groupCommit }
+  const workerOptions: WorkerOptions = { declaration, groupCommit: yield* makeGroupCommit() }
+  const units = yield* Effect.forEach(handlers, (handler) =>
+    Effect.map(makeBatchCommit(handler, options.transactionsMax), (batchCommit) => ({ handler, batchCommit }))
+  )
   const fibers = yield* FiberMap.make<string, void, unknown>()
   const working = new Map<string, Working>()
   const failing = yield* Ref.make(false)
 
   const start = Effect.fnUntraced(function* (claim: Claim) {
-    const handler = handlers.find((candidate) => candidate.name === claim.handler)
-    if (handler === undefined) return
-    const worker = yield* makePartitionWorker(workerOptions, handler, claim)
+    const unit = units.find((candidate) => candidate.handler.name === claim.handler)
+    if (unit === undefined) return
+    const worker = yield* makePartitionWorker(workerOptions, unit, claim)
     const fiber = yield* FiberMap.run(fibers, `${keyOf(claim)}/${claim.epoch}`, worker.run)
     working.set(keyOf(claim), { owned: worker.owned, fiber })
   })

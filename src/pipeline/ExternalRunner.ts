@@ -1,4 +1,5 @@
 import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope, Semaphore } from "effect"
+import type { GroupCommit } from "./GroupCommit.ts"
 import { currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane } from "./RetryLane.ts"
@@ -13,7 +14,8 @@ import { spanOfTraceparent } from "./Trace.ts"
  * in order. A crash between an effect and its commit repeats that effect. A slow or failing key delays only itself.
  */
 export const makeExternalRunner = Effect.fnUntraced(function* <E>(
-  context: RunnerContext<E>
+  context: RunnerContext<E>,
+  groupCommit: GroupCommit
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
   const { claim, handler, lanes, ready } = context
   const retry = yield* makeRetryLane(context)
@@ -47,7 +49,9 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const flush: Effect.Effect<void, LeaseLost | StoreUnavailable> = Effect.suspend(() => {
     const entries = takeBuffered(finished)
-    return entries.length === 0 ? Effect.void : context.commitAlone(lanes.plan(claim, entries))
+    if (entries.length === 0) return Effect.void
+    const plan = lanes.plan(claim, entries)
+    return Effect.andThen(groupCommit.commit(plan), context.committed(plan))
   })
 
   return {

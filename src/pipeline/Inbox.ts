@@ -65,9 +65,9 @@ export class Inbox extends Context.Service<
       handler: string,
       keys: ReadonlyArray<string>
     ) => Effect.Effect<ReadonlyArray<KeyProgress>, StoreUnavailable>
-    /** Runs the effects and commits what goes with them. */
+    /** Runs the effects and commits what goes with them, for one or several partitions: all of it, or nothing. */
     readonly commit: <E, R>(
-      commit: InboxCommit,
+      commits: ReadonlyArray<InboxCommit>,
       effects: Effect.Effect<void, E, R>
     ) => Effect.Effect<void, E | LeaseLost | StoreUnavailable, R>
     /**

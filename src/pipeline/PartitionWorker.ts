@@ -1,4 +1,5 @@
-import { Cause, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stream } from "effect"
+import { Cause, Effect, Latch, Queue, Schedule, type Scope, Stream } from "effect"
+import type { BatchCommit } from "./BatchCommit.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeExternalRunner } from "./ExternalRunner.ts"
@@ -29,9 +30,14 @@ export interface OwnedPartition {
 /** The shared parts of all partitions of an instance. */
 export interface WorkerOptions {
   readonly declaration: LogDeclaration
-  /** Transactions that may run at the same time in this process. */
-  readonly transactions: Semaphore.Semaphore
+  /** Commits of external handlers, shared by all partitions of the instance. */
   readonly groupCommit: GroupCommit
+}
+
+/** A handler with what its partitions share. */
+export interface HandlerUnit<E> {
+  readonly handler: Handler<E>
+  readonly batchCommit: BatchCommit<E>
 }
 
 /** Pauses between two openings of a partition that breaks off. */
@@ -44,7 +50,7 @@ const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule
  * forgotten, the cursor is read again under the epoch, and the partition is opened anew behind it. What had been
  * committed comes back as duplicates and is skipped.
  */
-export const makePartitionWorker = Effect.fnUntraced(function* <E>(options: WorkerOptions, handler: Handler<E>, claim: Claim) {
+export const makePartitionWorker = Effect.fnUntraced(function* <E>(options: WorkerOptions, unit: HandlerUnit<E>, claim: Claim) {
   const stopping = yield* Latch.make(false)
   const restarts = yield* Queue.sliding<void>(1)
   let cursor = claim.cursor
@@ -52,7 +58,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(options: Work
 
   const once = Effect.suspend(() => {
     generation += 1
-    return openOnce(options, handler, claim, { generation, stopping, restarts, moved: (to) => (cursor = to) })
+    return openOnce(options, unit, claim, { generation, stopping, restarts, moved: (to) => (cursor = to) })
   })
   const run = once.pipe(
     Effect.scoped,
@@ -77,10 +83,11 @@ interface Opening {
 
 const openOnce = Effect.fnUntraced(function* <E>(
   options: WorkerOptions,
-  handler: Handler<E>,
+  unit: HandlerUnit<E>,
   claim: Claim,
   opening: Opening
 ) {
+  const { handler } = unit
   const ownership = yield* Ownership
   const log = yield* EventLog
   const cursor = yield* ownership.cursor(claim)
@@ -93,34 +100,31 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const ready = yield* Queue.unbounded<Lane>()
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
   const room = yield* Latch.make(true)
-  const inbox = yield* Inbox
   const committed = makeCommitted(lanes, room, subscription.acknowledge, opening.moved)
-  const context: RunnerContext<E> = {
-    claim,
-    handler,
-    lanes,
-    ready,
-    commitWith: (plan, effects) => Effect.andThen(inbox.commit(plan, effects), committed(plan)),
-    commitAlone: (plan) => Effect.andThen(options.groupCommit.commit(plan), committed(plan))
-  }
-  const runner = yield* makeRunner(context, options.transactions)
+  const context: RunnerContext<E> = { claim, handler, lanes, ready, committed }
+  const runner = yield* makeRunner(options, unit, context)
+  // Only the store can say that a claim is lost: a refused commit may also mean that an earlier one landed after all.
+  const refused = (error: LeaseLost) => Effect.fail(new DeliveryInterrupted({ partition, reason: `a commit was refused: ${error.message}` }))
   const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, events)))
   const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
   yield* Effect.raceAllFirst([
     receive.pipe(Effect.andThen(Effect.fail(ended))),
-    runner.work,
+    runner.work.pipe(Effect.catchTag("LeaseLost", refused)),
     Queue.take(opening.restarts).pipe(
       Effect.andThen(Effect.fail(new DeliveryInterrupted({ partition, reason: "the cursor was lowered" })))
     ),
-    opening.stopping.await.pipe(Effect.andThen(runner.drain))
+    opening.stopping.await.pipe(Effect.andThen(runner.drain), Effect.catchTag("LeaseLost", refused))
   ])
 })
 
 const makeRunner = <E>(
-  context: RunnerContext<E>,
-  transactions: Semaphore.Semaphore
+  options: WorkerOptions,
+  unit: HandlerUnit<E>,
+  context: RunnerContext<E>
 ): Effect.Effect<Runner, never, Scope.Scope> =>
-  context.handler.mode === "transactional" ? makeTransactionalRunner(context, transactions) : makeExternalRunner(context)
+  unit.handler.mode === "transactional"
+    ? makeTransactionalRunner(context, unit.batchCommit)
+    : makeExternalRunner(context, options.groupCommit)
 
 /** What follows a commit: the window moves on, and the broker may deliver more. */
 const makeCommitted = (

@@ -22,13 +22,16 @@ export interface RelayTiming {
   readonly renewEvery: Duration.Duration
   /** Poll of an idle outbox, underneath the doorbell. */
   readonly idlePollMax: Duration.Duration
+  /** How long the first row after a pause waits for others: fewer, larger batches. */
+  readonly linger: Duration.Duration
 }
 
-/** 300 ms, 1 s, 1 s. */
+/** 300 ms, 1 s, 1 s, 3 ms. */
 export const relayTimingDefault: RelayTiming = {
   standbyPoll: Duration.millis(300),
   renewEvery: Duration.seconds(1),
-  idlePollMax: Duration.seconds(1)
+  idlePollMax: Duration.seconds(1),
+  linger: Duration.millis(3)
 }
 
 /** The doorbell that tells a relay of new rows. */
@@ -108,7 +111,10 @@ const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
   const rows = yield* store.read(leader.declaration.name, leader.batchRows, [])
   const large = rows.find((row) => sizeOf(row) > leader.rowMaxBytes)
   if (large !== undefined) return yield* hold(leader, large, `larger than the stream takes (${sizeOf(large)} bytes)`)
-  if (rows.length === 0) return yield* doorbell.wait
+  if (rows.length === 0) {
+    yield* doorbell.wait
+    return yield* Effect.sleep(leader.timing.linger)
+  }
   yield* relay(leader, rows)
 })
 

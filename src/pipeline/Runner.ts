@@ -12,10 +12,8 @@ export interface RunnerContext<E> {
   readonly lanes: Lanes
   /** Lanes with work that nobody works on. Bounded by the window. */
   readonly ready: Queue.Queue<Lane>
-  /** Writes a plan together with the effects, then moves the cursor and acknowledges. */
-  readonly commitWith: <E2>(plan: InboxCommit, effects: Effect.Effect<void, E2>) => Effect.Effect<void, E2 | LeaseLost | StoreUnavailable>
-  /** The same for a plan without effects; may share a statement with other partitions. */
-  readonly commitAlone: (plan: InboxCommit) => Effect.Effect<void, LeaseLost | StoreUnavailable>
+  /** The cursor moves and the broker may go on, once this plan was committed. */
+  readonly committed: (plan: InboxCommit) => Effect.Effect<void>
 }
 
 /** Handles what is in the lanes, one way or the other. */

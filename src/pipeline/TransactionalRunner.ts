@@ -1,12 +1,9 @@
 import { Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
-import type { Handler } from "./Handler.ts"
+import { type BatchCommit, batchEventsMax } from "./BatchCommit.ts"
 import { currentAction, type Entry, type Lane } from "./Lanes.ts"
 import { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane } from "./RetryLane.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
-
-/** Most events one transaction handles. Larger batches were faster alone but hold locks for longer. */
-export const batchEventsMax = 200
 
 /** A share of a batch: some events of one lane, in order. */
 interface Part {
@@ -15,25 +12,28 @@ interface Part {
 }
 
 /**
- * Runs a transactional handler: batches of ready lanes, one transaction at a time per partition, effects and progress
- * together.
+ * Runs a transactional handler: batches of ready lanes, one at a time per partition, effects and progress together. What
+ * several partitions have ready shares one transaction.
  *
  * Guarantees: each event's effects are committed exactly once, a key's in order. A batch that fails is rolled back and
  * split until the failing event stands alone; the others commit, and only its key waits.
  */
 export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
-  transactions: Semaphore.Semaphore
+  batchCommit: BatchCommit<E>
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
-  const { claim, handler, lanes, ready } = context
+  const { claim, lanes, ready } = context
   const retry = yield* makeRetryLane(context)
   const turn = yield* Semaphore.make(1)
 
-  const commit = (entries: ReadonlyArray<Entry>) =>
-    Effect.suspend(() => context.commitWith(lanes.plan(claim, entries), runHandler(handler, entries))).pipe(
-      transactions.withPermit,
-      Effect.onError(() => Effect.sync(() => lanes.undo(entries)))
-    )
+  const commit = Effect.fnUntraced(
+    function* (entries: ReadonlyArray<Entry>) {
+      const plan = lanes.plan(claim, entries)
+      yield* batchCommit.commit({ plan, deliveries: deliveriesOf(entries) })
+      yield* context.committed(plan)
+    },
+    (effect, entries) => Effect.onError(effect, () => Effect.sync(() => lanes.undo(entries)))
+  )
 
   const runParts = Effect.fnUntraced(function* (parts: ReadonlyArray<Part>): Effect.fn.Return<
     void,
@@ -90,13 +90,11 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   }
 })
 
-const runHandler = <E>(handler: Handler<E>, entries: ReadonlyArray<Entry>): Effect.Effect<void, E | Cause.TimeoutError> => {
-  const deliveries = entries.flatMap((entry) => {
+const deliveriesOf = (entries: ReadonlyArray<Entry>) =>
+  entries.flatMap((entry) => {
     const action = currentAction(entry)
     return action._tag === "run" ? [{ ...action.delivery, attempt: entry.lane.failures + 1 }] : []
   })
-  return deliveries.length === 0 ? Effect.void : handler.run(deliveries).pipe(Effect.timeout(handler.retry.attemptTimeout))
-}
 
 /** Keeps what the handler did; lets a lost store, a lost lease and an interruption through. */
 const handlerFailure = (

@@ -34,7 +34,7 @@ export const simulateCommand = Command.make(
     const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
     const begin = performance.now()
     const options = { orders, ratePerSecond: rate, keys, patience: Duration.seconds(patience) }
-    const result = yield* runSimulation(options, progress).pipe(withApi(url), withProgress(orders, progress))
+    const result = yield* runSimulation(url, options, progress).pipe(Effect.scoped, withApi(url), withProgress(orders, progress))
     const report = reportOf(orders, progress, result, (performance.now() - begin) / 1_000)
     yield* print(output, report, textOf(report))
     if (!report.ok) return yield* new ExitWith({ code: result.settled ? exitCode.orderViolated : exitCode.timedOut })

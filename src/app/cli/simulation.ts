@@ -1,12 +1,13 @@
-import { Clock, DateTime, Duration, Effect, Option, Predicate, Schedule } from "effect"
+import { Clock, DateTime, Duration, Effect, Option, Schedule } from "effect"
 import { SecureRandom } from "effect/crypto"
-import { Email, OrderId, Sku, UserId } from "../../domain/Ids.ts"
+import { OrderId, Sku, UserId } from "../../domain/Ids.ts"
 import { Currency } from "../../domain/Money.ts"
 import { type EffectRecord, judge, type Judgement } from "../../pipeline/Oracle.ts"
 import type { OrderBody } from "../http/OrdersApi.ts"
 import { ordersListedMax } from "../orders/OrderStore.ts"
 import { pointsPerPaidOrder } from "../orders/Points.ts"
 import { ApiClient } from "./ApiClient.ts"
+import { type LoadClient, LoadRefused, makeLoadClient } from "./LoadClient.ts"
 import { CommandFailed, exitCode } from "./exitCodes.ts"
 
 /** What to simulate. */
@@ -42,15 +43,15 @@ const price = 1_250
 const currency = Currency.make("EUR")
 
 /** Each order is created, paid and shipped, with an Idempotency-Key each, however often the pipeline is away. */
-export const runSimulation = Effect.fnUntraced(function* (options: SimulationOptions, progress: Progress) {
+export const runSimulation = Effect.fnUntraced(function* (url: string, options: SimulationOptions, progress: Progress) {
   const run = `sim-${(yield* Effect.sync(() => SecureRandom.uuidV7Unsafe())).slice(-12)}`
   const sku = Sku.make(run)
-  const api = yield* ApiClient
-  yield* insist(options, progress, () => api.inventory.set({ params: { sku }, payload: { available: options.orders } }))
+  const client = yield* makeLoadClient(url)
+  yield* insist(options, progress, client.send("PUT", `/inventory/${sku}`, { available: options.orders }, `${run}-stock`))
   const startMs = yield* Clock.currentTimeMillis
   yield* Effect.forEach(
     Array.from({ length: options.orders }, (_, i) => i),
-    (i) => oneOrder(options, progress, run, sku, i, startMs + (i * 1_000) / options.ratePerSecond),
+    (i) => oneOrder({ options, progress, client, run, sku }, i, startMs + (i * 1_000) / options.ratePerSecond),
     { concurrency: "unbounded", discard: true }
   )
   return yield* settle(options, run)
@@ -58,41 +59,38 @@ export const runSimulation = Effect.fnUntraced(function* (options: SimulationOpt
 
 const userOf = (run: string, k: number) => UserId.make(`${run}-user-${k}`)
 
-const oneOrder = Effect.fnUntraced(function* (
-  options: SimulationOptions,
-  progress: Progress,
-  run: string,
-  sku: Sku,
-  i: number,
-  dueMs: number
-) {
-  const api = yield* ApiClient
+interface Simulation {
+  readonly options: SimulationOptions
+  readonly progress: Progress
+  readonly client: LoadClient
+  readonly run: string
+  readonly sku: Sku
+}
+
+const oneOrder = Effect.fnUntraced(function* ({ client, options, progress, run, sku }: Simulation, i: number, dueMs: number) {
   yield* Effect.sleep(Math.max(0, dueMs - (yield* Clock.currentTimeMillis)))
   progress.started += 1
   const orderId = OrderId.make(`${run}-order-${i}`)
-  const params = { orderId }
-  const headers = (step: string) => ({ "idempotency-key": `${orderId}-${step}` })
-  const created = { orderId, userId: userOf(run, i % options.keys), email: Email.make("sim@example.com"), currency }
-  const payload = { ...created, items: [{ sku, quantity: 1, unitPrice: price }] as const }
-  const first = yield* insist(options, progress, () => api.orders.create({ payload, headers: headers("create") }))
-  progress.createMs.push(first)
-  const paid = () => api.orders.pay({ params, payload: { amount: price, currency }, headers: headers("pay") })
-  yield* insist(options, progress, paid)
-  const shipment = { carrier: "Millrace Express", trackingNumber: orderId }
-  yield* insist(options, progress, () => api.orders.ship({ params, payload: shipment, headers: headers("ship") }))
+  const command = (step: string, path: string, body: unknown) =>
+    insist(options, progress, client.send("POST", path, body, `${orderId}-${step}`))
+  const items = [{ sku, quantity: 1, unitPrice: price }]
+  const order = { orderId, userId: userOf(run, i % options.keys), email: "sim@example.com", currency, items }
+  progress.createMs.push(yield* command("create", "/orders", order))
+  yield* command("pay", `/orders/${orderId}/pay`, { amount: price, currency })
+  yield* command("ship", `/orders/${orderId}/ship`, { carrier: "Millrace Express", trackingNumber: orderId })
   progress.finished += 1
 })
 
 /** Repeats a command until it is answered; a refusal ends the simulation. Returns how long it took in all, in milliseconds. */
-const insist = Effect.fnUntraced(function* <A, E>(
+const insist = Effect.fnUntraced(function* (
   options: SimulationOptions,
   progress: Progress,
-  attempt: () => Effect.Effect<A, E>
+  attempt: Effect.Effect<void, LoadRefused>
 ) {
   const startMs = yield* Clock.currentTimeMillis
   const begin = performance.now()
-  yield* Effect.suspend(attempt).pipe(
-    Effect.timeout("10 seconds"),
+  yield* attempt.pipe(
+    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail(new LoadRefused({ status: 0, detail: "no answer in 10 s" })) }),
     Effect.tapError(() => Effect.sync(() => (progress.retries += 1))),
     Effect.retry(($) =>
       $(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])).pipe(
@@ -100,17 +98,14 @@ const insist = Effect.fnUntraced(function* <A, E>(
         Schedule.while(({ input, now }) => isPassing(input) && now - startMs < Duration.toMillis(options.patience))
       )
     ),
-    Effect.mapError((error) => new CommandFailed({ message: refusalOf(error), code: exitCode.failure }))
+    Effect.mapError((error) => new CommandFailed({ message: `the pipeline did not take a command: ${error.message}`, code: exitCode.failure }))
   )
   const elapsed = performance.now() - begin
   progress.commandMs.push(elapsed)
   return elapsed
 })
 
-const isPassing = (error: unknown) =>
-  Predicate.isTagged(error, "HttpClientError") || Predicate.isTagged(error, "TimeoutError") || Predicate.isTagged(error, "UnavailableProblem")
-
-const refusalOf = (error: unknown) => `the pipeline did not take a command: ${error instanceof Error ? error.message : String(error)}`
+const isPassing = (error: LoadRefused) => error.status === 0 || error.status >= 500
 
 const eventsPerOrder = 3
 

@@ -47,9 +47,9 @@ export const ordersListedMax = 1_000
 /**
  * The write side: orders, inventory, and the first answers to repeated commands.
  *
- * Guarantees: `load` locks what it returns until the transaction ends, always in the same sequence (idempotency keys,
- * orders, SKUs, each sorted), so groups wait for each other instead of deadlocking; `save` never lets stock go below
- * zero.
+ * Guarantees: `load` locks the orders and SKUs it returns until the transaction ends, always in the same sequence
+ * (orders, then SKUs, each sorted), so groups wait for each other instead of deadlocking; `save` fails as a whole when
+ * stock would go below zero, or when another transaction answered one of its idempotency keys meanwhile.
  */
 export class OrderStore extends Context.Service<
   OrderStore,

@@ -1,9 +1,22 @@
 import { Effect, Layer, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import type { OrderId, Sku, UserId } from "../../domain/Ids.ts"
-import type { Order } from "../../domain/Order.ts"
 import { answerFromJson, answerToJson, orderFromJson, orderToJson } from "./orderJson.ts"
-import { type Changes, OrderStore, ordersListedMax, type StoredAnswer, type Wanted } from "./OrderStore.ts"
+import { type Changes, type Loaded, OrderStore, ordersListedMax, type StoredAnswer, type Wanted } from "./OrderStore.ts"
+
+type LoadedRow =
+  | { readonly kind: "order"; readonly text: string }
+  | { readonly kind: "stock"; readonly key: Sku; readonly units: bigint }
+  | AnswerRow
+
+interface AnswerRow {
+  readonly kind: "answer"
+  readonly key: string
+  readonly text: string
+  readonly fingerprint: string
+}
+
+const answerOf = ({ fingerprint, key, text }: AnswerRow): StoredAnswer => ({ key, fingerprint, answer: answerFromJson(text) })
 
 /** The write side in Postgres: a fixed number of statements per group, whatever its size. */
 export const layer: Layer.Layer<OrderStore, never, SqlClient.SqlClient> = Layer.effect(
@@ -11,64 +24,47 @@ export const layer: Layer.Layer<OrderStore, never, SqlClient.SqlClient> = Layer.
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
 
-    const loadAnswers = Effect.fnUntraced(function* (keys: ReadonlyArray<string>) {
-      if (keys.length === 0) return new Map<string, StoredAnswer>()
-      // A first request and its repetition may be under way together: the second waits here, then sees the first's answer.
-      yield* sql`SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(k, 0) AS h
-        FROM unnest(${keys}::text[]) AS k ORDER BY 1) AS locks`
-      const rows = yield* sql<{ readonly key: string; readonly fingerprint: string; readonly answer: string }>`
-        SELECT key, fingerprint, answer::text AS answer FROM command_answer WHERE key = ANY(${keys}::text[])`
-      return new Map(rows.map((row) => [row.key, { ...row, answer: answerFromJson(row.answer) }]))
+    // Orders before SKUs, each sorted: the branches of a UNION ALL run one after the other. Answers are not locked: a
+    // first request and its repetition that are under way together collide on the key when they are saved.
+    const load = Effect.fnUntraced(function* ({ idempotencyKeys, orderIds, skus }: Wanted) {
+      const rows = yield* sql<LoadedRow>`
+        SELECT 'order' AS kind, NULL AS key, state AS text, NULL::bigint AS units, NULL AS fingerprint FROM (
+          SELECT state::text AS state FROM orders WHERE order_id = ANY(${orderIds}::text[]) ORDER BY order_id FOR UPDATE
+        ) AS locked_orders
+        UNION ALL
+        SELECT 'stock', sku, NULL, available, NULL FROM (
+          SELECT sku, available FROM inventory WHERE sku = ANY(${skus}::text[]) ORDER BY sku FOR UPDATE
+        ) AS locked_inventory
+        UNION ALL
+        SELECT 'answer', key, answer::text, NULL, fingerprint FROM command_answer WHERE key = ANY(${idempotencyKeys}::text[])`
+      const orders = rows.flatMap((row) => (row.kind === "order" ? [orderFromJson(row.text)] : []))
+      const stock = rows.flatMap((row) => (row.kind === "stock" ? [[row.key, Number(row.units)] as const] : []))
+      const answers = rows.flatMap((row) => (row.kind === "answer" ? [answerOf(row)] : []))
+      return {
+        orders: new Map(orders.map((order) => [order.orderId, order])),
+        stock: new Map(stock),
+        answers: new Map(answers.map((answer) => [answer.key, answer]))
+      } satisfies Loaded
     })
 
-    const loadOrders = Effect.fnUntraced(function* (ids: ReadonlyArray<OrderId>) {
-      if (ids.length === 0) return new Map<OrderId, Order>()
-      const rows = yield* sql<{ readonly state: string }>`
-        SELECT state::text AS state FROM orders WHERE order_id = ANY(${ids}::text[]) ORDER BY order_id FOR UPDATE`
-      return new Map(rows.map((row) => orderFromJson(row.state)).map((order) => [order.orderId, order]))
-    })
-
-    const loadStock = Effect.fnUntraced(function* (skus: ReadonlyArray<Sku>) {
-      if (skus.length === 0) return new Map<Sku, number>()
-      const rows = yield* sql<{ readonly sku: Sku; readonly available: bigint }>`
-        SELECT sku, available FROM inventory WHERE sku = ANY(${skus}::text[]) ORDER BY sku FOR UPDATE`
-      return new Map(rows.map((row) => [row.sku, Number(row.available)]))
-    })
-
-    const load = Effect.fnUntraced(function* (wanted: Wanted) {
-      const answers = yield* loadAnswers(wanted.idempotencyKeys)
-      const orders = yield* loadOrders(wanted.orderIds)
-      const stock = yield* loadStock(wanted.skus)
-      return { answers, orders, stock }
-    })
-
-    const insertOrders = (orders: ReadonlyArray<Order>) => sql`
-      INSERT INTO orders (order_id, user_id, version, state)
-      SELECT * FROM unnest(${orders.map((o) => o.orderId)}::text[], ${orders.map((o) => o.userId)}::text[],
-        ${orders.map((o) => o.version)}::int[], ${orders.map(orderToJson)}::json[])`
-
-    const updateOrders = (orders: ReadonlyArray<Order>) => sql`
-      UPDATE orders o SET version = x.version, state = x.state
-      FROM unnest(${orders.map((o) => o.orderId)}::text[], ${orders.map((o) => o.version)}::int[],
-        ${orders.map(orderToJson)}::json[]) AS x(order_id, version, state)
-      WHERE o.order_id = x.order_id`
-
-    const takeStock = (reserved: ReadonlyArray<readonly [Sku, number]>) => sql`
-      UPDATE inventory i SET available = i.available - x.units
-      FROM unnest(${reserved.map(([sku]) => sku)}::text[], ${reserved.map(([, units]) => units)}::bigint[]) AS x(sku, units)
-      WHERE i.sku = x.sku`
-
-    const insertAnswers = (answers: ReadonlyArray<StoredAnswer>) => sql`
+    const save = ({ answers, changed, created, reserved }: Changes) => sql`
+      WITH inserted AS (
+        INSERT INTO orders (order_id, user_id, version, state)
+        SELECT * FROM unnest(${created.map((o) => o.orderId)}::text[], ${created.map((o) => o.userId)}::text[],
+          ${created.map((o) => o.version)}::int[], ${created.map(orderToJson)}::json[])
+      ), updated AS (
+        UPDATE orders o SET version = x.version, state = x.state
+        FROM unnest(${changed.map((o) => o.orderId)}::text[], ${changed.map((o) => o.version)}::int[],
+          ${changed.map(orderToJson)}::json[]) AS x(order_id, version, state)
+        WHERE o.order_id = x.order_id
+      ), taken AS (
+        UPDATE inventory i SET available = i.available - x.units
+        FROM unnest(${[...reserved.keys()]}::text[], ${[...reserved.values()]}::bigint[]) AS x(sku, units)
+        WHERE i.sku = x.sku
+      )
       INSERT INTO command_answer (key, fingerprint, answer)
       SELECT * FROM unnest(${answers.map((a) => a.key)}::text[], ${answers.map((a) => a.fingerprint)}::text[],
-        ${answers.map((a) => answerToJson(a.answer))}::json[])`
-
-    const save = Effect.fnUntraced(function* (changes: Changes) {
-      if (changes.created.length > 0) yield* insertOrders(changes.created)
-      if (changes.changed.length > 0) yield* updateOrders(changes.changed)
-      if (changes.reserved.size > 0) yield* takeStock([...changes.reserved])
-      if (changes.answers.length > 0) yield* insertAnswers(changes.answers)
-    })
+        ${answers.map((a) => answerToJson(a.answer))}::json[])`.pipe(Effect.asVoid)
 
     const find = (orderId: OrderId) =>
       sql<{ readonly state: string }>`SELECT state::text AS state FROM orders WHERE order_id = ${orderId}`.pipe(

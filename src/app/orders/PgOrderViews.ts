@@ -18,7 +18,7 @@ interface HistoryRow {
   readonly applied_at: Date
 }
 
-/** The read model in Postgres: three statements per batch of events. */
+/** The read model in Postgres: two statements per batch of events. */
 export const layer: Layer.Layer<OrderViews, never, SqlClient.SqlClient> = Layer.effect(
   OrderViews,
   Effect.gen(function* () {
@@ -34,11 +34,12 @@ export const layer: Layer.Layer<OrderViews, never, SqlClient.SqlClient> = Layer.
       const known = yield* statesOf([...new Set(events.map((event) => event.orderId))])
       const states = [...foldOrders(new Map(known.map((order) => [order.orderId, order])), events).values()]
       yield* sql`
-        INSERT INTO order_view (order_id, user_id, state)
-        SELECT * FROM unnest(${states.map((o) => o.orderId)}::text[], ${states.map((o) => o.userId)}::text[],
-          ${states.map(orderToJson)}::json[])
-        ON CONFLICT (order_id) DO UPDATE SET state = excluded.state`
-      yield* sql`
+        WITH viewed AS (
+          INSERT INTO order_view (order_id, user_id, state)
+          SELECT * FROM unnest(${states.map((o) => o.orderId)}::text[], ${states.map((o) => o.userId)}::text[],
+            ${states.map(orderToJson)}::json[])
+          ON CONFLICT (order_id) DO UPDATE SET state = excluded.state
+        )
         INSERT INTO order_history (order_id, type, event_id, version, occurred_at)
         SELECT order_id, type, event_id, version, occurred_at FROM unnest(${events.map((e) => e.orderId)}::text[],
           ${deliveries.map((d) => d.type)}::text[], ${deliveries.map((d) => d.eventId)}::uuid[],

@@ -13,34 +13,50 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
     const state = yield* MemoryState
     const transactor = yield* Transactor
 
-    const record = ({ claim, cursorFrom, cursorTo, moves, parked, violations }: InboxCommit) => {
+    const before = (commit: InboxCommit, key: string) =>
+      state.of(commit.claim.stream).progress.get(rowKey(commit.claim.handler, key)) ?? untouched
+
+    const holds = (commit: InboxCommit) => {
+      const { handler, partition, stream, epoch } = commit.claim
+      const lease = state.of(stream).leases.get(rowKey(handler, partition))
+      const overtaken = commit.moves.some((move) => before(commit, move.key).version >= move.to)
+      return lease?.epoch === epoch && lease.cursor === commit.cursorFrom && !overtaken
+    }
+
+    const record = (commit: InboxCommit) => {
+      const { claim, cursorTo, moves, parked, violations } = commit
       const { handler, partition, stream } = claim
       const tables = state.of(stream)
-      const lease = tables.leases.get(rowKey(handler, partition))
-      const before = (key: string) => tables.progress.get(rowKey(handler, key)) ?? untouched
-      const moved = moves.some((move) => before(move.key).version >= move.to)
-      if (lease === undefined || lease.epoch !== claim.epoch || lease.cursor !== cursorFrom || moved) return false
-      lease.cursor = cursorTo
+      Object.assign(tables.leases.get(rowKey(handler, partition)) ?? {}, { cursor: cursorTo })
       for (const { key, parked: parks, to } of moves) {
-        tables.progress.set(rowKey(handler, key), { version: to, parked: parks || before(key).parked })
+        tables.progress.set(rowKey(handler, key), { version: to, parked: parks || before(commit, key).parked })
       }
       tables.parked.push(...parked.map((one) => ({ ...one, handler })))
       tables.violations.push(...violations.map((one) => ({ ...one, handler })))
-      return true
     }
+
+    const recordIfHeld = (commit: InboxCommit) => {
+      const held = holds(commit)
+      if (held) record(commit)
+      return held
+    }
+
+    const recordAll = (commits: ReadonlyArray<InboxCommit>) =>
+      Effect.suspend(() => {
+        const fenced = commits.find((commit) => !holds(commit))
+        if (fenced !== undefined) return lost(fenced)
+        commits.forEach(record)
+        return Effect.void
+      })
 
     return Inbox.of({
       progress: (stream, handler, keys) =>
         Effect.sync(() => keys.map((key) => state.of(stream).progress.get(rowKey(handler, key)) ?? untouched)),
-      commitGroup: (commits) => Effect.sync(() => commits.map(record)),
-      commit: (commit, effects) =>
-        transactor.run(
-          Effect.flatMap(effects, () =>
-            record(commit)
-              ? Effect.void
-              : Effect.fail(new LeaseLost({ lease: `${commit.claim.handler}/${commit.claim.partition}`, epoch: commit.claim.epoch }))
-          )
-        )
+      commitGroup: (commits) => Effect.sync(() => commits.map(recordIfHeld)),
+      commit: (commits, effects) => transactor.run(Effect.andThen(effects, recordAll(commits)))
     })
   })
 )
+
+const lost = ({ claim }: InboxCommit) =>
+  Effect.fail(new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch }))

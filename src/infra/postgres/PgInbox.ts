@@ -89,19 +89,22 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
       return claims.map((claim) => landed.has(`${claim.handler}/${claim.partition}`))
     })
 
-    const record = Effect.fnUntraced(function* (commit: InboxCommit) {
-      yield* park(commit)
-      yield* recordViolations(commit)
-      const [landed] = yield* moveAll([commit])
-      if (landed !== true) return yield* lost(commit.claim)
+    const record = Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
+      for (const commit of commits) {
+        yield* park(commit)
+        yield* recordViolations(commit)
+      }
+      const landed = yield* moveAll(commits)
+      const fenced = commits.find((_, i) => landed[i] !== true)
+      if (fenced !== undefined) return yield* lost(fenced.claim)
     }, asStoreUnavailable("Inbox.commit"))
 
     return Inbox.of({
       progress,
       commitGroup: (commits) => moveAll(commits).pipe(asStoreUnavailable("Inbox.commitGroup")),
-      commit: (commit, effects) =>
-        inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(commit))).pipe(
-          Effect.withSpan("Inbox.commit", { attributes: { handler: commit.claim.handler, partition: commit.claim.partition } })
+      commit: (commits, effects) =>
+        inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(commits))).pipe(
+          Effect.withSpan("Inbox.commit", { attributes: { handler: commits[0]?.claim.handler, partitions: commits.length } })
         )
     })
   })

@@ -1,0 +1,93 @@
+import { type Cause, Deferred, Effect, Exit, Queue, type Scope } from "effect"
+import type { Delivery, Handler } from "./Handler.ts"
+import { Inbox, type InboxCommit } from "./Inbox.ts"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+
+/** Most events one transaction handles. Larger batches were faster alone but hold locks for longer. */
+export const batchEventsMax = 200
+
+/** How long a batch waits for other partitions' events, in milliseconds. It is what the first of them waits longer for its effect. */
+export const batchLingerMs = 8
+
+/** One partition's share: what it records, and what the handler is to be given. */
+export interface Share {
+  readonly plan: InboxCommit
+  readonly deliveries: ReadonlyArray<Delivery<unknown>>
+}
+
+/** What a share may fail with: the handler's own failure, or the store's. */
+export type BatchFailure<E> = E | Cause.TimeoutError | LeaseLost | StoreUnavailable
+
+/** Runs a transactional handler over the shares of many partitions, in one transaction with their progress. */
+export interface BatchCommit<E> {
+  readonly commit: (share: Share) => Effect.Effect<void, BatchFailure<E>>
+}
+
+interface Waiting<E> {
+  readonly share: Share
+  /** Its partition was closed meanwhile: whoever opens it next reads the truth, which must not move afterwards. */
+  cancelled: boolean
+  readonly reply: Deferred.Deferred<void, BatchFailure<E>>
+}
+
+/**
+ * One per handler and instance.
+ *
+ * Guarantees: a share's effects and progress are committed together or not at all. When a batch of several shares
+ * fails, each is tried alone, so that a failing event, or a partition that was lost, is the concern of its own
+ * partition only.
+ */
+export const makeBatchCommit = Effect.fnUntraced(function* <E>(
+  handler: Handler<E>,
+  transactionsMax: number
+): Effect.fn.Return<BatchCommit<E>, never, Inbox | Scope.Scope> {
+  const inbox = yield* Inbox
+  const waiting = yield* Queue.unbounded<Waiting<E>>()
+
+  const commitTogether = (shares: ReadonlyArray<Share>): Effect.Effect<void, BatchFailure<E>> => {
+    const deliveries = shares.flatMap((share) => share.deliveries)
+    const effects = deliveries.length === 0 ? Effect.void : handler.run(deliveries).pipe(Effect.timeout(handler.retry.attemptTimeout))
+    return inbox.commit(shares.map((share) => share.plan), effects)
+  }
+
+  const commitAlone = ({ reply, share }: Waiting<E>) => Effect.flatMap(Effect.exit(commitTogether([share])), (exit) => Deferred.done(reply, exit))
+
+  const commitBatch = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting<E>>) {
+    const exit = yield* Effect.exit(commitTogether(batch.map((one) => one.share)))
+    if (Exit.isSuccess(exit) || batch.length === 1) {
+      return yield* Effect.forEach(batch, ({ reply }) => Deferred.done(reply, exit), { discard: true })
+    }
+    yield* Effect.forEach(batch, commitAlone, { discard: true })
+  })
+
+  const turn = Effect.gen(function* () {
+    yield* Queue.peek(waiting)
+    yield* Effect.sleep(batchLingerMs)
+    const batch = takeShares(waiting)
+    if (batch.length > 0) yield* commitBatch(batch)
+  })
+
+  yield* Effect.forEach(Array.from({ length: transactionsMax }), () => Effect.forkScoped(Effect.forever(turn)), { discard: true })
+  return {
+    commit: Effect.fnUntraced(function* (share) {
+      const reply = yield* Deferred.make<void, BatchFailure<E>>()
+      const one: Waiting<E> = { share, reply, cancelled: false }
+      yield* Queue.offer(waiting, one)
+      yield* Deferred.await(reply).pipe(Effect.onInterrupt(() => Effect.sync(() => (one.cancelled = true))))
+    })
+  }
+})
+
+/** As many shares as fit; at least one if there is one. */
+const takeShares = <E>(queue: Queue.Queue<Waiting<E>>): ReadonlyArray<Waiting<E>> => {
+  const batch: Array<Waiting<E>> = []
+  let events = 0
+  while (Queue.sizeUnsafe(queue) > 0 && events < batchEventsMax) {
+    const taken = Queue.takeUnsafe(queue)
+    if (taken === undefined || Exit.isFailure(taken)) break
+    if (taken.value.cancelled) continue
+    batch.push(taken.value)
+    events += taken.value.share.deliveries.length
+  }
+  return batch
+}
