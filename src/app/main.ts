@@ -1,38 +1,6 @@
-import "effect/schema/SchemaJITCompiler/enable"
-import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Cause, Effect, Exit, Layer, Logger, Option } from "effect"
-import { CliError, Command } from "effect/cli"
-import { doctorCommand } from "./cli/doctorCommand.ts"
-import { CommandFailed, exitCode, ExitWith } from "./cli/exitCodes.ts"
-import { Interruption } from "./cli/interruption.ts"
-import { ordersCommand } from "./cli/ordersCommand.ts"
-import { say } from "./cli/Output.ts"
-import { pipelineCommand } from "./cli/pipelineCommand.ts"
-import { simulateCommand } from "./cli/simulateCommand.ts"
-import { appVersion } from "./version.ts"
+import { enableCompileCache } from "node:module"
 
-const millrace = Command.make("millrace").pipe(
-  Command.withDescription("Ordered event pipelines on NATS JetStream and Postgres: an order's events, in order, once."),
-  Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, doctorCommand])
-)
+// Compiled code is kept from one start to the next. It must be switched on before anything else is loaded.
+enableCompileCache()
 
-const interruption = { code: exitCode.interrupted as number }
-
-/** The code a run ends with; what is to be said was said by then. */
-const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
-  if (Exit.isSuccess(exit)) return exitCode.ok
-  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  if (error instanceof ExitWith || error instanceof CommandFailed) return error.code
-  if (CliError.isCliError(error)) return error._tag === "ShowHelp" && error.errors.length === 0 ? exitCode.ok : exitCode.usage
-  return Cause.hasInterruptsOnly(exit.cause) ? interruption.code : exitCode.failure
-}
-
-// Logs are talk, so they go to stderr like all of it.
-const logger = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
-
-Command.run(millrace, { version: appVersion }).pipe(
-  Effect.tapErrorTag("CommandFailed", (error) => say(error.message)),
-  Effect.provideService(Interruption, interruption),
-  Effect.provide(Layer.mergeAll(NodeServices.layer, logger)),
-  NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(codeOf(exit)) })
-)
+await import("./run.ts")

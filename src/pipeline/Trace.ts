@@ -5,6 +5,11 @@ export const currentTraceparent: Effect.Effect<string> = Effect.serviceOption(Tr
   Effect.map(Option.match({ onNone: freshTraceparent, onSome: formatTraceparent }))
 )
 
+const w3c = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/** Whether a caller's header is a W3C traceparent (version 00); anything else is ignored, as the standard asks. */
+export const isTraceparent = (text: string | undefined): text is string => text !== undefined && w3c.test(text)
+
 /** A span of the trace a traceparent names, to be the parent of what is done for its event. */
 export const spanOfTraceparent = (traceparent: string): Option.Option<Tracer.ExternalSpan> => {
   const [, traceId, spanId, flags] = traceparent.split("-")

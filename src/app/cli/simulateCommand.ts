@@ -15,6 +15,11 @@ const flags = {
   orders: Flag.Int("orders").pipe(Flag.withDescription("Orders to create, pay and ship"), Flag.withDefault(200), Flag.withSchema(positive(1_000_000))),
   rate: Flag.Int("rate").pipe(Flag.withDescription("Orders started per second"), Flag.withDefault(50), Flag.withSchema(positive(100_000))),
   keys: Flag.Int("keys").pipe(Flag.withDescription("Users the orders are spread over"), Flag.withDefault(100), Flag.withSchema(positive(1_000_000))),
+  pauseMs: Flag.Int("pause-ms").pipe(
+    Flag.withDescription("Milliseconds between creating, paying and shipping an order"),
+    Flag.withDefault(2_000),
+    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 3_600_000 })))
+  ),
   patience: Flag.Int("patience").pipe(
     Flag.withDescription("Seconds to wait for a pipeline that is away, or for late effects"),
     Flag.withDefault(60),
@@ -26,14 +31,14 @@ const flags = {
 export const simulateCommand = Command.make(
   "simulate",
   flags,
-  Effect.fnUntraced(function* ({ keys, orders, output, patience, rate, url }) {
+  Effect.fnUntraced(function* ({ keys, orders, output, patience, pauseMs, rate, url }) {
     if (Math.ceil(orders / keys) > ordersListedMax) {
       const message = `--orders ${orders} over --keys ${keys} is more than ${ordersListedMax} orders a user; raise --keys`
       return yield* new CommandFailed({ message, code: exitCode.usage })
     }
     const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
     const begin = performance.now()
-    const options = { orders, ratePerSecond: rate, keys, patience: Duration.seconds(patience) }
+    const options = { orders, ratePerSecond: rate, keys, pause: Duration.millis(pauseMs), patience: Duration.seconds(patience) }
     const result = yield* runSimulation(url, options, progress).pipe(Effect.scoped, withApi(url), withProgress(orders, progress))
     const report = reportOf(orders, progress, result, (performance.now() - begin) / 1_000)
     yield* print(output, report, textOf(report))
@@ -41,7 +46,7 @@ export const simulateCommand = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Sends orders through their whole life to a running pipeline, over HTTP, and proves the result: every event once and in order. Keeps going when the pipeline is killed and started again."
+    "Sends orders through their whole life to a running pipeline, over HTTP, and proves the result: every event once and in order. Keeps going when the pipeline is killed and started again. 300 orders before the clock starts are the warm-up."
   ),
   Command.withExamples([
     { command: "pnpm start simulate", description: "200 orders at 50 per second" },

@@ -17,6 +17,8 @@ export interface SimulationOptions {
   readonly ratePerSecond: number
   /** Users the orders are spread over. */
   readonly keys: number
+  /** Between two commands on one order. */
+  readonly pause: Duration.Duration
   /** How long a pipeline that does not answer, or effects that do not come, are waited for. */
   readonly patience: Duration.Duration
 }
@@ -42,16 +44,35 @@ const price = 1_250
 
 const currency = Currency.make("EUR")
 
+/** Orders that go through their whole life before the clock starts, so that both sides have compiled what they run. */
+export const warmUpOrders = 300
+
+/** Warm-up orders at the same time. */
+const warmUpAtOnce = 16
+
+/** With a progress of its own: what it measures is thrown away. */
+const warmUp = (simulation: Simulation) => {
+  const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
+  const options = { ...simulation.options, pause: Duration.zero }
+  const aside = { ...simulation, options, progress, run: `${simulation.run}-warm-up` }
+  return Effect.forEach(Array.from({ length: warmUpOrders }, (_, i) => i), (i) => oneOrder(aside, i, 0), {
+    concurrency: warmUpAtOnce,
+    discard: true
+  })
+}
+
 /** Each order is created, paid and shipped, with an Idempotency-Key each, however often the pipeline is away. */
 export const runSimulation = Effect.fnUntraced(function* (url: string, options: SimulationOptions, progress: Progress) {
   const run = `sim-${(yield* Effect.sync(() => SecureRandom.uuidV7Unsafe())).slice(-12)}`
   const sku = Sku.make(run)
   const client = yield* makeLoadClient(url)
-  yield* insist(options, progress, client.send("PUT", `/inventory/${sku}`, { available: options.orders }, `${run}-stock`))
+  yield* insist(options, progress, client.send("PUT", `/inventory/${sku}`, { available: options.orders + warmUpOrders }, `${run}-stock`))
+  const simulation: Simulation = { options, progress, client, run, sku }
+  yield* warmUp(simulation)
   const startMs = yield* Clock.currentTimeMillis
   yield* Effect.forEach(
     Array.from({ length: options.orders }, (_, i) => i),
-    (i) => oneOrder({ options, progress, client, run, sku }, i, startMs + (i * 1_000) / options.ratePerSecond),
+    (i) => oneOrder(simulation, i, startMs + (i * 1_000) / options.ratePerSecond),
     { concurrency: "unbounded", discard: true }
   )
   return yield* settle(options, run)
@@ -76,7 +97,9 @@ const oneOrder = Effect.fnUntraced(function* ({ client, options, progress, run, 
   const items = [{ sku, quantity: 1, unitPrice: price }]
   const order = { orderId, userId: userOf(run, i % options.keys), email: "sim@example.com", currency, items }
   progress.createMs.push(yield* command("create", "/orders", order))
+  yield* Effect.sleep(options.pause)
   yield* command("pay", `/orders/${orderId}/pay`, { amount: price, currency })
+  yield* Effect.sleep(options.pause)
   yield* command("ship", `/orders/${orderId}/ship`, { carrier: "Millrace Express", trackingNumber: orderId })
   progress.finished += 1
 })

@@ -46,7 +46,8 @@ const commandHeaders = {
       Schema.isMaxLength(idempotencyKeyMaxChars),
       Schema.isPattern(/^[\x21-\x7e]+$/, { message: "must be printable ASCII without spaces" })
     )
-  )
+  ),
+  traceparent: Schema.optionalKey(Schema.String)
 }
 
 const orderParams = { orderId: OrderId }

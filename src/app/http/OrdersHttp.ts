@@ -3,7 +3,7 @@ import { SecureRandom } from "effect/crypto"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import { OrderId } from "../../domain/Ids.ts"
 import type { OrderCommand } from "../../domain/OrderCommand.ts"
-import { currentTraceparent } from "../../pipeline/Trace.ts"
+import { currentTraceparent, isTraceparent } from "../../pipeline/Trace.ts"
 import type { Idempotency } from "../orders/CommandRequest.ts"
 import { OrderCommands } from "../orders/OrderCommands.ts"
 import { OrderStore, ordersListedMax } from "../orders/OrderStore.ts"
@@ -15,15 +15,17 @@ import { OrderNotFoundProblem, problemOf, problemOfFailure, SkuNotFoundProblem, 
 
 interface CommandHeaders {
   readonly "idempotency-key"?: string
+  readonly traceparent?: string
 }
 
 /** The request's idempotency, as its header and body make it. */
 const idempotencyOf = (headers: CommandHeaders, operation: string, payload: unknown): Option.Option<Idempotency> =>
   Option.map(Option.fromUndefinedOr(headers["idempotency-key"]), (key) => ({ key, fingerprint: fingerprintOf(operation, payload) }))
 
-const execute = Effect.fnUntraced(function* (command: OrderCommand, idempotency: Option.Option<Idempotency>) {
+const execute = Effect.fnUntraced(function* (command: OrderCommand, headers: CommandHeaders, operation: string, payload: unknown) {
   const commands = yield* OrderCommands
-  const traceparent = yield* currentTraceparent
+  const idempotency = idempotencyOf(headers, operation, payload)
+  const traceparent = isTraceparent(headers.traceparent) ? headers.traceparent : yield* currentTraceparent
   const answer = yield* commands.execute({ command, traceparent, idempotency }).pipe(Effect.mapError(problemOfFailure))
   if (answer._tag === "Rejected") return yield* problemOf(answer.rejection)
   return answer.order
@@ -65,18 +67,16 @@ const ordersGroup = HttpApiBuilder.group(
         Effect.gen(function* () {
           const { orderId: given, ...order } = payload
           const orderId = given ?? OrderId.make(yield* Effect.sync(() => SecureRandom.uuidV7Unsafe()))
-          const created = yield* execute(
-            { _tag: "CreateOrder", orderId, ...order },
-            idempotencyOf(headers, "create", payload)
-          ).pipe(Effect.catchTag(neverOnCreate, Effect.die))
+          const created = yield* execute({ _tag: "CreateOrder", orderId, ...order }, headers, "create", payload).pipe(
+            Effect.catchTag(neverOnCreate, Effect.die))
           return HttpApiSchema.withHeaders({ body: created, headers: { location: `/orders/${encodeURIComponent(created.orderId)}` } })
         }),
       pay: ({ headers, params, payload }) =>
-        execute({ _tag: "PayOrder", ...params, ...payload }, idempotencyOf(headers, `pay ${params.orderId}`, payload)).pipe(
+        execute({ _tag: "PayOrder", ...params, ...payload }, headers, `pay ${params.orderId}`, payload).pipe(
           Effect.catchTag(neverOnPay, Effect.die)
         ),
       ship: ({ headers, params, payload }) =>
-        execute({ _tag: "ShipOrder", ...params, ...payload }, idempotencyOf(headers, `ship ${params.orderId}`, payload)).pipe(
+        execute({ _tag: "ShipOrder", ...params, ...payload }, headers, `ship ${params.orderId}`, payload).pipe(
           Effect.catchTag(neverOnShip, Effect.die)
         ),
       show: ({ params, query }) =>
