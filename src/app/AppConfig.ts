@@ -29,24 +29,94 @@ export const settings = {
   port: setting("PORT", whole(0, 65_535), "8080", "Port the API listens on; 0 takes a free one."),
   dataDir: setting("DATA_DIR", text, ".millrace", "Folder in which the embedded servers keep their data."),
   databaseUrl: setting("DATABASE_URL", secret, undefined, "A Postgres of yours, instead of the embedded one."),
-  natsUrl: setting("NATS_URL", secret, undefined, "A nats-server of yours (2.14 or newer, JetStream on), instead of the embedded one."),
-  smtpUrl: setting("SMTP_URL", secret, undefined, "Mail server, such as smtp://user:password@host:587; without it mails are only logged."),
+  natsUrl: setting(
+    "NATS_URL",
+    secret,
+    undefined,
+    "A nats-server of yours (2.14 or newer, JetStream on), instead of the embedded one."
+  ),
+  smtpUrl: setting(
+    "SMTP_URL",
+    secret,
+    undefined,
+    "Mail server, such as smtp://user:password@host:587; without it mails are only logged."
+  ),
   mailFrom: setting("MAIL_FROM", text, "Millrace <orders@millrace.example>", "Sender of the mails."),
-  pushWebhookUrl: setting("PUSH_WEBHOOK_URL", secret, undefined, "Receiver of the pushes, by POST; without it pushes are only logged."),
+  pushWebhookUrl: setting(
+    "PUSH_WEBHOOK_URL",
+    secret,
+    undefined,
+    "Receiver of the pushes, by POST; without it pushes are only logged."
+  ),
   partitions: setting("PARTITIONS", whole(1, 1_024), "16", "Partitions of the stream; fixed once it holds events."),
   streamReplicas: setting("STREAM_REPLICAS", whole(1, 5), "1", "Copies of the stream in a NATS cluster: 1 or 3."),
-  streamMaxBytes: setting("STREAM_MAX_BYTES", whole(1_048_576, Number.MAX_SAFE_INTEGER), "10737418240", "Size at which the stream is full and events wait in the outbox, in bytes."),
+  streamMaxBytes: setting(
+    "STREAM_MAX_BYTES",
+    whole(1_048_576, Number.MAX_SAFE_INTEGER),
+    "10737418240",
+    "Size at which the stream is full and events wait in the outbox, in bytes."
+  ),
   streamMaxAgeDays: setting("STREAM_MAX_AGE_DAYS", whole(1, 3_650), "7", "How long the stream keeps events, in days."),
-  databaseConnectionsMax: setting("DATABASE_CONNECTIONS_MAX", whole(2, 1_000), "10", "Connections for commands and handlers; 3 more are kept for leases and relay."),
-  handlerTransactionsMax: setting("HANDLER_TRANSACTIONS_MAX", whole(1, 1_000), "1", "Transactions at the same time of one handler, per process; more only help with more cores."),
-  retryAttemptsMax: setting("RETRY_ATTEMPTS_MAX", whole(1, 1_000), "8", "Attempts of a handler at an event before its key is parked."),
-  retryDelayMaxSeconds: setting("RETRY_DELAY_MAX_SECONDS", whole(1, 86_400), "30", "Longest pause between two attempts, in seconds; they start at 200 ms and double."),
-  attemptMaxSeconds: setting("ATTEMPT_MAX_SECONDS", whole(1, 3_600), "15", "How long one attempt may take, in seconds."),
-  commandsWaitingMax: setting("COMMANDS_WAITING_MAX", whole(1, 1_000_000), "10000", "Commands that may wait for a transaction; more are answered 503."),
-  commandGroupMax: setting("COMMAND_GROUP_MAX", whole(1, 1_000), "128", "Commands that share one transaction, at most."),
-  bodyMaxBytes: setting("HTTP_BODY_MAX_BYTES", whole(1_024, 67_108_864), "262144", "Largest request body, in bytes; larger ones are answered 413."),
-  idempotencyHours: setting("IDEMPOTENCY_HOURS", whole(1, 8_760), "24", "How long answers are remembered for repeated commands, in hours."),
-  drainMaxSeconds: setting("DRAIN_MAX_SECONDS", whole(1, 3_600), "20", "How long a stop waits for what is in hand, in seconds.")
+  databaseConnectionsMax: setting(
+    "DATABASE_CONNECTIONS_MAX",
+    whole(2, 1_000),
+    "10",
+    "Connections for commands and handlers; 3 more are kept for leases and relay."
+  ),
+  handlerTransactionsMax: setting(
+    "HANDLER_TRANSACTIONS_MAX",
+    whole(1, 1_000),
+    "1",
+    "Transactions at the same time of one handler, per process; more only help with more cores."
+  ),
+  retryAttemptsMax: setting(
+    "RETRY_ATTEMPTS_MAX",
+    whole(1, 1_000),
+    "8",
+    "Attempts of a handler at an event before its key is parked."
+  ),
+  retryDelayMaxSeconds: setting(
+    "RETRY_DELAY_MAX_SECONDS",
+    whole(1, 86_400),
+    "30",
+    "Longest pause between two attempts, in seconds; they start at 200 ms and double."
+  ),
+  attemptMaxSeconds: setting(
+    "ATTEMPT_MAX_SECONDS",
+    whole(1, 3_600),
+    "15",
+    "How long one attempt may take, in seconds."
+  ),
+  commandsWaitingMax: setting(
+    "COMMANDS_WAITING_MAX",
+    whole(1, 1_000_000),
+    "10000",
+    "Commands that may wait for a transaction; more are answered 503."
+  ),
+  commandGroupMax: setting(
+    "COMMAND_GROUP_MAX",
+    whole(1, 1_000),
+    "128",
+    "Commands that share one transaction, at most."
+  ),
+  bodyMaxBytes: setting(
+    "HTTP_BODY_MAX_BYTES",
+    whole(1_024, 67_108_864),
+    "262144",
+    "Largest request body, in bytes; larger ones are answered 413."
+  ),
+  idempotencyHours: setting(
+    "IDEMPOTENCY_HOURS",
+    whole(1, 8_760),
+    "24",
+    "How long answers are remembered for repeated commands, in hours."
+  ),
+  drainMaxSeconds: setting(
+    "DRAIN_MAX_SECONDS",
+    whole(1, 3_600),
+    "20",
+    "How long a stop waits for what is in hand, in seconds."
+  )
 } as const satisfies Readonly<Record<string, Setting<Schema.Codec<unknown, unknown>>>>
 
 type Settings = typeof settings
@@ -112,7 +182,9 @@ const problemsOf = (issues: ReadonlyArray<Issue>, values: Readonly<Record<string
 }
 
 const problemOf = (name: string, message: string, value: string): string => {
-  const known: Setting<Schema.Codec<unknown, unknown>> | undefined = Object.entries(settings).find(([key]) => key === name)?.[1]
+  const known: Setting<Schema.Codec<unknown, unknown>> | undefined = Object.entries(settings).find(
+    ([key]) => key === name
+  )?.[1]
   const shown = known?.schema === secret ? "(hidden)" : JSON.stringify(value)
   const said = message.charAt(0).toLowerCase() + message.slice(1)
   return `${known?.env ?? name} (--${flagOf(name)}) is ${shown}: ${said}. ${known?.doc ?? ""}`.trimEnd()
@@ -131,10 +203,12 @@ export interface SettingLine {
 }
 
 /** All settings, in the order of their table. */
-export const settingLines: ReadonlyArray<SettingLine> = Object.entries(settings).map(([name, { default: fallback, doc, env }]) => ({
-  name,
-  env,
-  flag: flagOf(name),
-  fallback: fallback ?? "",
-  doc
-}))
+export const settingLines: ReadonlyArray<SettingLine> = Object.entries(settings).map(
+  ([name, { default: fallback, doc, env }]) => ({
+    name,
+    env,
+    flag: flagOf(name),
+    fallback: fallback ?? "",
+    doc
+  })
+)

@@ -50,7 +50,11 @@ const groupsAtOnceMax = 1
 /** The whole service. Closing it stops the intake first, then finishes what is in hand, then lets go of the servers. */
 export const appLayer = (
   config: AppConfigValues,
-  options: { readonly memory: boolean; readonly instance: Instance; readonly say: (line: string) => Effect.Effect<void> }
+  options: {
+    readonly memory: boolean
+    readonly instance: Instance
+    readonly say: (line: string) => Effect.Effect<void>
+  }
 ) => {
   const infra: Layer.Layer<Infra, InfraFailure> = options.memory ? memoryInfra : serverInfra(config, options.say)
   const commands = OrderCommands.layer({
@@ -110,13 +114,22 @@ type Infra =
   | ServerAddresses
   | Transactor
 
-const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(MemoryOrderStore.layer, MemoryOrderViews.layer, Points.layerMemory).pipe(
+const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(
+  MemoryOrderStore.layer,
+  MemoryOrderViews.layer,
+  Points.layerMemory
+).pipe(
   Layer.provideMerge(MemoryPipeline.layer),
   Layer.provideMerge(Layer.succeed(ServerAddresses, { postgres: "none (--memory)", nats: "none (--memory)" }))
 )
 
 /** Why the servers could not be used. */
-export type InfraFailure = EmbeddedError | BrokerRefused | BrokerUnavailable | SqlError.SqlError | Migrator.MigrationError
+export type InfraFailure =
+  | EmbeddedError
+  | BrokerRefused
+  | BrokerUnavailable
+  | SqlError.SqlError
+  | Migrator.MigrationError
 
 const serverInfra = (
   config: AppConfigValues,
@@ -132,7 +145,9 @@ const serverInfra = (
       }
       return stores.pipe(
         Layer.provideMerge(Layer.effectDiscard(migrate("order_migrations", orderMigrations))),
-        Layer.provideMerge(PgPipeline.layer({ url: databaseUrl, connectionsMax: config.databaseConnectionsMax, keepAlive: "20 seconds" })),
+        Layer.provideMerge(
+          PgPipeline.layer({ url: databaseUrl, connectionsMax: config.databaseConnectionsMax, keepAlive: "20 seconds" })
+        ),
         Layer.provideMerge(
           NatsPipeline.layer({
             url: natsUrl,

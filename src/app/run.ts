@@ -16,14 +16,15 @@ const millrace = Command.make("millrace").pipe(
   Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, doctorCommand])
 )
 
-const interruption = { code: exitCode.interrupted as number }
+const interruption: { code: number } = { code: exitCode.interrupted }
 
 /** The code a run ends with; what is to be said was said by then. */
 const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return exitCode.ok
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   if (error instanceof ExitWith || error instanceof CommandFailed) return error.code
-  if (CliError.isCliError(error)) return error._tag === "ShowHelp" && error.errors.length === 0 ? exitCode.ok : exitCode.usage
+  if (CliError.isCliError(error))
+    return error._tag === "ShowHelp" && error.errors.length === 0 ? exitCode.ok : exitCode.usage
   return Cause.hasInterruptsOnly(exit.cause) ? interruption.code : exitCode.failure
 }
 

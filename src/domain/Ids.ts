@@ -32,7 +32,9 @@ export type Sku = typeof Sku.Type
 /** An e-mail address as far as a shop can judge it: something, an at sign, a host; nothing that could make two addresses of one. At most 254 characters (RFC 5321). */
 export const Email = Schema.String.check(
   Schema.isMaxLength(254),
-  Schema.isPattern(/^[^\s@<>"(),:;\\[\]\p{Cc}]+@[^\s@<>"(),:;\\[\]\p{Cc}]+$/u, { message: "must be an e-mail address such as ada@example.com" })
+  Schema.isPattern(/^[^\s@<>"(),:;\\[\]\p{Cc}]+@[^\s@<>"(),:;\\[\]\p{Cc}]+$/u, {
+    message: "must be an e-mail address such as ada@example.com"
+  })
 ).pipe(Schema.brand("Email"))
 export type Email = typeof Email.Type
 

@@ -5,7 +5,9 @@ const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency
 
 /** ISO 4217 code in capitals, such as `EUR`. */
 export const Currency = Schema.String.check(
-  Schema.makeFilter((code: string) => (currencies.has(code) ? undefined : "must be an ISO 4217 currency code such as EUR"))
+  Schema.makeFilter((code: string) =>
+    currencies.has(code) ? undefined : "must be an ISO 4217 currency code such as EUR"
+  )
 ).pipe(Schema.brand("Currency"))
 export type Currency = typeof Currency.Type
 

@@ -3,7 +3,7 @@ import { Email, OrderId, ShortText, UserId } from "./Ids.ts"
 import { Amount, Currency } from "./Money.ts"
 import { type OrderEvent, OrderItem } from "./OrderEvent.ts"
 
-/** `created → paid → shipped`; nothing else. */
+/** How far an order is: created, then paid, then shipped. */
 export const OrderStatus = Schema.Literals(["created", "paid", "shipped"])
 export type OrderStatus = typeof OrderStatus.Type
 
@@ -53,7 +53,14 @@ const advance = (order: Order, event: OrderEvent): Order => {
   }
   if (event._tag === "OrderShipped" && order.status === "paid") {
     const { carrier, trackingNumber } = event
-    return { ...order, status: "shipped", version: order.version + 1, shippedAt: event.occurredAt, carrier, trackingNumber }
+    return {
+      ...order,
+      status: "shipped",
+      version: order.version + 1,
+      shippedAt: event.occurredAt,
+      carrier,
+      trackingNumber
+    }
   }
   return order
 }

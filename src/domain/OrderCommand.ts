@@ -18,7 +18,11 @@ export const PayOrder = Schema.TaggedStruct("PayOrder", { orderId: OrderId, amou
 export type PayOrder = typeof PayOrder.Type
 
 /** Hand a paid order to a carrier. */
-export const ShipOrder = Schema.TaggedStruct("ShipOrder", { orderId: OrderId, carrier: ShortText, trackingNumber: ShortText })
+export const ShipOrder = Schema.TaggedStruct("ShipOrder", {
+  orderId: OrderId,
+  carrier: ShortText,
+  trackingNumber: ShortText
+})
 export type ShipOrder = typeof ShipOrder.Type
 
 /** Everything a caller can ask of an order. */

@@ -57,7 +57,11 @@ const create = (context: DecisionContext, command: CreateOrder): Result.Result<D
   return Result.succeed({ event, reserved })
 }
 
-const findShortage = (stock: ReadonlyMap<Sku, number>, wanted: ReadonlyMap<Sku, number>, items: ReadonlyArray<OrderItem>) => {
+const findShortage = (
+  stock: ReadonlyMap<Sku, number>,
+  wanted: ReadonlyMap<Sku, number>,
+  items: ReadonlyArray<OrderItem>
+) => {
   for (const [sku, requested] of wanted) {
     const available = stock.get(sku)
     const item = items.findIndex((candidate) => candidate.sku === sku)

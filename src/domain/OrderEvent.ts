@@ -37,7 +37,11 @@ export const OrderPaid = Schema.TaggedStruct("OrderPaid", { ...common, currency:
 export type OrderPaid = typeof OrderPaid.Type
 
 /** An order left the house. */
-export const OrderShipped = Schema.TaggedStruct("OrderShipped", { ...common, carrier: ShortText, trackingNumber: ShortText })
+export const OrderShipped = Schema.TaggedStruct("OrderShipped", {
+  ...common,
+  carrier: ShortText,
+  trackingNumber: ShortText
+})
 export type OrderShipped = typeof OrderShipped.Type
 
 /** Everything that can happen to an order. */

@@ -6,16 +6,22 @@ import { Money } from "./Money.ts"
 export class OrderNotFound extends Schema.TaggedError<OrderNotFound>()("OrderNotFound", { orderId: OrderId }) {}
 
 /** An order with this id exists; creating it again would overwrite somebody's order. */
-export class OrderAlreadyExists extends Schema.TaggedError<OrderAlreadyExists>()("OrderAlreadyExists", { orderId: OrderId }) {}
+export class OrderAlreadyExists extends Schema.TaggedError<OrderAlreadyExists>()("OrderAlreadyExists", {
+  orderId: OrderId
+}) {}
 
 /** The order was paid before. */
-export class OrderAlreadyPaid extends Schema.TaggedError<OrderAlreadyPaid>()("OrderAlreadyPaid", { orderId: OrderId }) {}
+export class OrderAlreadyPaid extends Schema.TaggedError<OrderAlreadyPaid>()("OrderAlreadyPaid", {
+  orderId: OrderId
+}) {}
 
 /** Only a paid order can be shipped. */
 export class OrderNotPaid extends Schema.TaggedError<OrderNotPaid>()("OrderNotPaid", { orderId: OrderId }) {}
 
 /** The order was shipped before. */
-export class OrderAlreadyShipped extends Schema.TaggedError<OrderAlreadyShipped>()("OrderAlreadyShipped", { orderId: OrderId }) {}
+export class OrderAlreadyShipped extends Schema.TaggedError<OrderAlreadyShipped>()("OrderAlreadyShipped", {
+  orderId: OrderId
+}) {}
 
 /** The payment is not the order's total in the order's currency. */
 export class PaymentMismatch extends Schema.TaggedError<PaymentMismatch>()("PaymentMismatch", {

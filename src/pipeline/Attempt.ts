@@ -48,7 +48,11 @@ export const reasonMaxChars = 2_000
 
 const reasonOf = (cause: Cause.Cause<unknown>, attempts: number): ParkReason => {
   const failure = Cause.squash(cause)
-  const tag = Predicate.hasProperty(failure, "_tag") ? String(failure._tag) : failure instanceof Error ? failure.name : "Defect"
+  const tag = Predicate.hasProperty(failure, "_tag")
+    ? String(failure._tag)
+    : failure instanceof Error
+      ? failure.name
+      : "Defect"
   const message = failure instanceof Error ? failure.message : String(failure)
   return { tag, message: message.slice(0, reasonMaxChars), attempts }
 }

@@ -46,11 +46,16 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
 
   const commitTogether = (shares: ReadonlyArray<Share>): Effect.Effect<void, BatchFailure<E>> => {
     const deliveries = shares.flatMap((share) => share.deliveries)
-    const effects = deliveries.length === 0 ? Effect.void : handler.run(deliveries).pipe(Effect.timeout(handler.retry.attemptTimeout))
-    return inbox.commit(shares.map((share) => share.plan), effects)
+    const effects =
+      deliveries.length === 0 ? Effect.void : handler.run(deliveries).pipe(Effect.timeout(handler.retry.attemptTimeout))
+    return inbox.commit(
+      shares.map((share) => share.plan),
+      effects
+    )
   }
 
-  const commitAlone = ({ reply, share }: Waiting<E>) => Effect.flatMap(Effect.exit(commitTogether([share])), (exit) => Deferred.done(reply, exit))
+  const commitAlone = ({ reply, share }: Waiting<E>) =>
+    Effect.flatMap(Effect.exit(commitTogether([share])), (exit) => Deferred.done(reply, exit))
 
   const commitBatch = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting<E>>) {
     const exit = yield* Effect.exit(commitTogether(batch.map((one) => one.share)))
@@ -67,7 +72,9 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
     if (batch.length > 0) yield* commitBatch(batch)
   })
 
-  yield* Effect.forEach(Array.from({ length: transactionsMax }), () => Effect.forkScoped(Effect.forever(turn)), { discard: true })
+  yield* Effect.forEach(Array.from({ length: transactionsMax }), () => Effect.forkScoped(Effect.forever(turn)), {
+    discard: true
+  })
   return {
     commit: Effect.fnUntraced(function* (share) {
       const reply = yield* Deferred.make<void, BatchFailure<E>>()

@@ -1,11 +1,11 @@
-import { Duration, Effect, Fiber, FiberMap, Option, Queue, Ref, Stream } from "effect"
+import { Duration, Effect, Fiber, FiberMap, Option, Queue, Stream } from "effect"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
-import { makePartitionWorker, type OwnedPartition, type WorkerOptions } from "./PartitionWorker.ts"
+import { type HandlerUnit, makePartitionWorker, type OwnedPartition, type WorkerOptions } from "./PartitionWorker.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
 import { signal } from "./Signals.ts"
 
@@ -53,11 +53,11 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
     Stream.runForEach(() => Queue.offer(rung, undefined)),
     Effect.forkScoped
   )
-  const beatOnce = share.tick.pipe(Effect.andThen(Effect.timeoutOption(Queue.take(rung), options.heartbeatEvery)))
-  yield* Effect.addFinalizer(() => share.leave)
+  const beatOnce = tick(share).pipe(Effect.andThen(Effect.timeoutOption(Queue.take(rung), options.heartbeatEvery)))
+  yield* Effect.addFinalizer(() => leave(share))
   yield* log.ring(rebalanceDoorbell(stream))
   yield* beatOnce.pipe(Effect.forever, Effect.forkScoped)
-  return { ownedPartitions: share.size }
+  return { ownedPartitions: () => share.working.size }
 })
 
 interface Working {
@@ -67,92 +67,130 @@ interface Working {
 
 const keyOf = (at: { readonly handler: string; readonly partition: number }) => `${at.handler}/${at.partition}`
 
+/** What this instance has in hand, and what it needs to change it. Used by one fiber at a time: the heartbeat, or the farewell. */
+interface Share<E> {
+  readonly stream: string
+  readonly instance: Instance
+  readonly workerOptions: WorkerOptions
+  readonly units: ReadonlyMap<string, HandlerUnit<E>>
+  readonly fibers: FiberMap.FiberMap<string, void, unknown>
+  readonly working: Map<string, Working>
+  readonly drainMax: Duration.Duration
+  failing: boolean
+}
+
 const makeShare = Effect.fnUntraced(function* <E>(
   declaration: LogDeclaration,
   handlers: ReadonlyArray<Handler<E>>,
   instance: Instance,
   options: ConsumerOptions
 ) {
-  const log = yield* EventLog
-  const ownership = yield* Ownership
-  const stream = declaration.name
-  const workerOptions: WorkerOptions = { declaration, groupCommit: yield* makeGroupCommit() }
   const units = yield* Effect.forEach(handlers, (handler) =>
     Effect.map(makeBatchCommit(handler, options.transactionsMax), (batchCommit) => ({ handler, batchCommit }))
   )
-  const fibers = yield* FiberMap.make<string, void, unknown>()
-  const working = new Map<string, Working>()
-  const failing = yield* Ref.make(false)
-
-  const start = Effect.fnUntraced(function* (claim: Claim) {
-    const unit = units.find((candidate) => candidate.handler.name === claim.handler)
-    if (unit === undefined) return
-    const worker = yield* makePartitionWorker(workerOptions, unit, claim)
-    const fiber = yield* FiberMap.run(fibers, `${keyOf(claim)}/${claim.epoch}`, worker.run)
-    working.set(keyOf(claim), { owned: worker.owned, fiber })
-  })
-
-  const drop = Effect.fnUntraced(function* (lost: Working) {
-    const { epoch, handler, partition } = lost.owned.claim
-    working.delete(keyOf(lost.owned.claim))
-    if (lost.fiber.pollUnsafe() !== undefined) return
-    yield* signal({ _tag: "PartitionLost", handler, partition, epoch })
-    yield* Fiber.interrupt(lost.fiber)
-  })
-
-  // A cursor below what this worker knew before the question was asked: the stream was rewound under it.
-  const compare = Effect.fnUntraced(function* (asked: ReadonlyArray<readonly [Working, number]>, beat: Heartbeat) {
-    const renewed = new Map(beat.renewed.map((claim) => [keyOf(claim), claim.cursor]))
-    for (const [worker, before] of asked) {
-      const cursor = renewed.get(keyOf(worker.owned.claim))
-      if (cursor === undefined || worker.fiber.pollUnsafe() !== undefined) yield* drop(worker)
-      else if (cursor < before) yield* worker.owned.restart
-    }
-  })
-
-  const claimFree = Effect.fnUntraced(function* (beat: Heartbeat) {
-    const wanted = beat.free.filter(
-      (at) => !working.has(keyOf(at)) && rendezvousOwner(at.handler, at.partition, beat.live) === instance.id
-    )
-    if (wanted.length === 0) return
-    const claims = yield* ownership.claim(stream, instance.id, wanted)
-    yield* Effect.forEach(claims, start, { discard: true })
-    if (claims.length > 0) yield* signal({ _tag: "PartitionsClaimed", stream, count: claims.length, owned: working.size })
-  })
-
-  const giveUp = Effect.fnUntraced(function* (surplus: ReadonlyArray<Working>) {
-    if (surplus.length === 0) return
-    for (const { owned } of surplus) working.delete(keyOf(owned.claim))
-    yield* Effect.forEach(surplus, (one) => finish(one, options.drainMax), { concurrency: "unbounded", discard: true })
-    yield* ownership.release(surplus.map((one) => one.owned.claim))
-    yield* signal({ _tag: "PartitionsReleased", stream, count: surplus.length, owned: working.size })
-    yield* log.ring(rebalanceDoorbell(stream))
-  })
-
-  const exchange = Effect.fnUntraced(function* () {
-    const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
-    const claims = asked.map(([worker]) => worker.owned.claim)
-    const beat = yield* ownership.beat(stream, instance, claims)
-    yield* compare(asked, beat)
-    yield* claimFree(beat)
-    yield* giveUp([...working.values()].filter(({ owned }) => !shouldOwn(instance, owned.claim, beat.live)))
-    if (yield* Ref.getAndSet(failing, false)) yield* signal({ _tag: "HeartbeatRecovered", stream })
-  })
-
-  const sayFailing = Effect.fnUntraced(function* (error: StoreUnavailable) {
-    if (yield* Ref.getAndSet(failing, true)) return
-    yield* signal({ _tag: "HeartbeatFailed", stream, detail: error.message })
-  })
-
-  return {
-    size: () => working.size,
-    tick: exchange().pipe(Effect.catch(sayFailing)),
-    leave: Effect.suspend(() => giveUp([...working.values()])).pipe(
-      Effect.andThen(ownership.leave(stream, instance)),
-      Effect.andThen(log.ring(rebalanceDoorbell(stream))),
-      Effect.ignore
-    )
+  const share: Share<E> = {
+    stream: declaration.name,
+    instance,
+    workerOptions: { declaration, groupCommit: yield* makeGroupCommit() },
+    units: new Map(units.map((unit) => [unit.handler.name, unit])),
+    fibers: yield* FiberMap.make<string, void, unknown>(),
+    working: new Map(),
+    drainMax: options.drainMax,
+    failing: false
   }
+  return share
+})
+
+const start = Effect.fnUntraced(function* <E>(share: Share<E>, claim: Claim) {
+  const unit = share.units.get(claim.handler)
+  if (unit === undefined) return
+  const worker = yield* makePartitionWorker(share.workerOptions, unit, claim)
+  const fiber = yield* FiberMap.run(share.fibers, `${keyOf(claim)}/${claim.epoch}`, worker.run)
+  share.working.set(keyOf(claim), { owned: worker.owned, fiber })
+})
+
+const drop = Effect.fnUntraced(function* <E>(share: Share<E>, lost: Working) {
+  const { epoch, handler, partition } = lost.owned.claim
+  share.working.delete(keyOf(lost.owned.claim))
+  if (lost.fiber.pollUnsafe() !== undefined) return
+  yield* signal({ _tag: "PartitionLost", handler, partition, epoch })
+  yield* Fiber.interrupt(lost.fiber)
+})
+
+// A cursor below what this worker knew before the question was asked: the stream was rewound under it.
+const compare = Effect.fnUntraced(function* <E>(
+  share: Share<E>,
+  asked: ReadonlyArray<readonly [Working, number]>,
+  beat: Heartbeat
+) {
+  const renewed = new Map(beat.renewed.map((claim) => [keyOf(claim), claim.cursor]))
+  for (const [worker, before] of asked) {
+    const cursor = renewed.get(keyOf(worker.owned.claim))
+    if (cursor === undefined || worker.fiber.pollUnsafe() !== undefined) yield* drop(share, worker)
+    else if (cursor < before) yield* worker.owned.restart
+  }
+})
+
+const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbeat) {
+  const ownership = yield* Ownership
+  const { instance, stream, working } = share
+  const wanted = beat.free.filter(
+    (at) => !working.has(keyOf(at)) && rendezvousOwner(at.handler, at.partition, beat.live) === instance.id
+  )
+  if (wanted.length === 0) return
+  const claims = yield* ownership.claim(stream, instance.id, wanted)
+  yield* Effect.forEach(claims, (claim) => start(share, claim), { discard: true })
+  if (claims.length > 0) yield* signal({ _tag: "PartitionsClaimed", stream, count: claims.length, owned: working.size })
+})
+
+const giveUp = Effect.fnUntraced(function* <E>(share: Share<E>, surplus: ReadonlyArray<Working>) {
+  const ownership = yield* Ownership
+  const log = yield* EventLog
+  const { drainMax, stream, working } = share
+  if (surplus.length === 0) return
+  for (const { owned } of surplus) working.delete(keyOf(owned.claim))
+  yield* Effect.forEach(surplus, (one) => finish(one, drainMax), { concurrency: "unbounded", discard: true })
+  yield* ownership.release(surplus.map((one) => one.owned.claim))
+  yield* signal({ _tag: "PartitionsReleased", stream, count: surplus.length, owned: working.size })
+  yield* log.ring(rebalanceDoorbell(stream))
+})
+
+const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
+  const ownership = yield* Ownership
+  const { instance, stream, working } = share
+  const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
+  const beat = yield* ownership.beat(
+    stream,
+    instance,
+    asked.map(([worker]) => worker.owned.claim)
+  )
+  yield* compare(share, asked, beat)
+  yield* claimFree(share, beat)
+  yield* giveUp(
+    share,
+    [...working.values()].filter(({ owned }) => !shouldOwn(instance, owned.claim, beat.live))
+  )
+  if (share.failing) yield* signal({ _tag: "HeartbeatRecovered", stream })
+  share.failing = false
+})
+
+const tick = <E>(share: Share<E>) => Effect.catch(exchange(share), (error) => sayFailing(share, error))
+
+const sayFailing = <E>(share: Share<E>, error: StoreUnavailable) => {
+  if (share.failing) return Effect.void
+  share.failing = true
+  return signal({ _tag: "HeartbeatFailed", stream: share.stream, detail: error.message })
+}
+
+// What cannot be given back now runs out by itself.
+const leave = <E>(share: Share<E>) => Effect.ignore(farewell(share))
+
+const farewell = Effect.fnUntraced(function* <E>(share: Share<E>) {
+  const ownership = yield* Ownership
+  const log = yield* EventLog
+  yield* giveUp(share, [...share.working.values()])
+  yield* ownership.leave(share.stream, share.instance)
+  yield* log.ring(rebalanceDoorbell(share.stream))
 })
 
 const shouldOwn = (instance: Instance, claim: Claim, live: ReadonlyArray<string>) =>

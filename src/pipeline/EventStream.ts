@@ -78,7 +78,9 @@ export const make = <const Events extends EventSchemas>(
   const append = Effect.fnUntraced(function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
     const outbox = yield* Outbox
     const traceparent = yield* currentTraceparent
-    const entries = yield* Effect.forEach(events, (event, i) => toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent))
+    const entries = yield* Effect.forEach(events, (event, i) =>
+      toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
+    )
     return yield* outbox.append(name, entries, appendOptions ?? {})
   })
 
@@ -91,7 +93,12 @@ const encoder = <Events extends EventSchemas>(events: Events, typeOf: ReadonlyMa
     const type = typeOf.get(event._tag)
     const encodeAs = type === undefined ? undefined : encoders.get(type)
     if (type === undefined || encodeAs === undefined) {
-      return Result.fail(new InvalidEvent({ type: event._tag, detail: `the stream has no such event; it has ${[...typeOf.values()].join(", ")}` }))
+      return Result.fail(
+        new InvalidEvent({
+          type: event._tag,
+          detail: `the stream has no such event; it has ${[...typeOf.values()].join(", ")}`
+        })
+      )
     }
     return encodeAs(event).pipe(
       Result.map((encoded) => ({ type, payload: JSON.stringify(encoded) })),
@@ -104,14 +111,17 @@ const decoder = <Events extends EventSchemas>(events: Events) => {
   const decoders = new Map(
     Object.entries(events).map(([type, schema]) => [type, Schema.decodeUnknownResult(Schema.fromJsonString(schema))])
   )
-  return <Type extends keyof Events & string>(type: Type, payload: string): Result.Result<EventOf<Events, Type>, DecodeFailed> => {
+  return <Type extends keyof Events & string>(
+    type: Type,
+    payload: string
+  ): Result.Result<EventOf<Events, Type>, DecodeFailed> => {
     const decodeAs = decoders.get(type)
     if (decodeAs === undefined) return Result.fail(new DecodeFailed({ type, detail: "this stream has no such event" }))
     // The map is keyed by the same names as `Events`, which a Map's type cannot say.
-    return Result.mapError(decodeAs(payload), (error) => new DecodeFailed({ type, detail: String(error) })) as Result.Result<
-      EventOf<Events, Type>,
-      DecodeFailed
-    >
+    return Result.mapError(
+      decodeAs(payload),
+      (error) => new DecodeFailed({ type, detail: String(error) })
+    ) as Result.Result<EventOf<Events, Type>, DecodeFailed>
   }
 }
 

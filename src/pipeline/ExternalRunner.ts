@@ -23,7 +23,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   const running = yield* FiberSet.make<void>()
   const finished = yield* Queue.unbounded<Entry>()
   const turn = yield* Semaphore.make(1)
-  let draining = false
+  const state = { draining: false }
 
   const finish = (entry: Entry) => {
     entry.lane.queue.shift()
@@ -31,7 +31,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   }
 
   const runLane = Effect.fnUntraced(function* (lane: Lane) {
-    for (let entry = lane.queue[0]; entry !== undefined && !draining; entry = lane.queue[0]) {
+    for (let entry = lane.queue[0]; entry !== undefined && !state.draining; entry = lane.queue[0]) {
       const exit = yield* Effect.exit(runEntry(handler, entry))
       if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
       if (Exit.isFailure(exit) && (yield* retry.failed(entry, exit.cause)) === "waiting") return
@@ -60,7 +60,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
       Effect.forever(Queue.peek(finished).pipe(Effect.andThen(turn.withPermit(flush))))
     ),
     drain: Effect.suspend(() => {
-      draining = true
+      state.draining = true
       return FiberSet.awaitEmpty(running).pipe(Effect.andThen(turn.take(1)), Effect.andThen(flush))
     })
   }

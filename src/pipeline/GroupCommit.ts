@@ -26,13 +26,19 @@ interface Waiting {
  *
  * Guarantees: each plan is committed or refused by its own fence; one that is refused does not touch the others.
  */
-export const makeGroupCommit = Effect.fnUntraced(function* (): Effect.fn.Return<GroupCommit, never, Inbox | Scope.Scope> {
+export const makeGroupCommit = Effect.fnUntraced(function* (): Effect.fn.Return<
+  GroupCommit,
+  never,
+  Inbox | Scope.Scope
+> {
   const inbox = yield* Inbox
   const waiting = yield* Queue.unbounded<Waiting>()
 
   const settle = ({ plan, reply }: Waiting, landed: boolean | undefined) => {
     const { epoch, handler, partition } = plan.claim
-    return landed === true ? Deferred.succeed(reply, undefined) : Deferred.fail(reply, new LeaseLost({ lease: `${handler}/${partition}`, epoch }))
+    return landed === true
+      ? Deferred.succeed(reply, undefined)
+      : Deferred.fail(reply, new LeaseLost({ lease: `${handler}/${partition}`, epoch }))
   }
 
   const commitGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Waiting>) {

@@ -48,18 +48,29 @@ export interface HandlerOptions<Type, E> {
 export const keysAtOnceDefaultMax = 32
 
 /** A handler whose effects are in the database: one event at a time, inside the transaction that records its progress. */
-export const transactional = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
+export const transactional = <
+  Events extends EventSchemas,
+  E,
+  R,
+  Type extends keyof Events & string = keyof Events & string
+>(
   stream: EventStream<Events>,
   name: string,
   options: HandlerOptions<Type, E>,
   handle: (delivery: Delivery<EventOf<Events, Type>>) => Effect.Effect<void, E, R>
-): Handler<E, R> => transactionalBatch(stream, name, options, (deliveries) => Effect.forEach(deliveries, handle, { discard: true }))
+): Handler<E, R> =>
+  transactionalBatch(stream, name, options, (deliveries) => Effect.forEach(deliveries, handle, { discard: true }))
 
 /**
  * The same for handlers that can write many events with one statement: it is given up to 200 events at a time, those of
  * a key in order. When it fails, the batch is split until the failing key stands alone.
  */
-export const transactionalBatch = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
+export const transactionalBatch = <
+  Events extends EventSchemas,
+  E,
+  R,
+  Type extends keyof Events & string = keyof Events & string
+>(
   stream: EventStream<Events>,
   name: string,
   options: HandlerOptions<Type, E>,

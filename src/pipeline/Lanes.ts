@@ -71,7 +71,15 @@ export class Lanes {
   open(key: string, progress: KeyProgress) {
     const parkedFrom = progress.parked ? 0 : Number.POSITIVE_INFINITY
     const { version } = progress
-    this.#lanes.set(key, { key, received: version, committed: version, parkedFrom, queue: [], busy: false, failures: 0 })
+    this.#lanes.set(key, {
+      key,
+      received: version,
+      committed: version,
+      parkedFrom,
+      queue: [],
+      busy: false,
+      failures: 0
+    })
   }
 
   /** Takes an event in, behind the earlier ones of its key. False when its lane was never opened; then nothing happened. */

@@ -38,9 +38,14 @@ export const faultsShownMax = 20
  * first effects of a key are in version order, and nothing has an effect that was never committed.
  */
 export const judge = (committed: Committed, effects: ReadonlyArray<EffectRecord>): Judgement => {
-  const byKey = Map.groupBy(effects.toSorted((a, b) => a.position - b.position), (effect) => effect.key)
+  const byKey = Map.groupBy(
+    effects.toSorted((a, b) => a.position - b.position),
+    (effect) => effect.key
+  )
   const known = [...committed].flatMap(([key, versions]) => judgeKey(key, versions, byKey.get(key) ?? []))
-  const unknown = effects.filter((effect) => !committed.has(effect.key)).map((effect): Fault => faultOf("phantom", effect))
+  const unknown = effects
+    .filter((effect) => !committed.has(effect.key))
+    .map((effect): Fault => faultOf("phantom", effect))
   const faults = [...known, ...unknown]
   const count = (kind: Fault["kind"]) => faults.filter((fault) => fault.kind === kind).length
   return {
@@ -66,7 +71,8 @@ const judgeKey = (key: string, versions: number, effects: ReadonlyArray<EffectRe
     seen.add(effect.version)
     highest = Math.max(highest, effect.version)
   }
-  for (let version = 1; version <= versions; version++) if (!seen.has(version)) faults.push({ kind: "lost", key, version })
+  for (let version = 1; version <= versions; version++)
+    if (!seen.has(version)) faults.push({ kind: "lost", key, version })
   return faults
 }
 

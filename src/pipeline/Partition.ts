@@ -26,7 +26,11 @@ export const partitionOf = (slot: number, partitions: number): number => slot % 
  *
  * Source: Thaler and Ravishankar, "Using name-based mappings to increase hit rates" (1998); the finaliser is murmur3's.
  */
-export const rendezvousOwner = (handler: string, partition: number, instances: ReadonlyArray<string>): string | undefined => {
+export const rendezvousOwner = (
+  handler: string,
+  partition: number,
+  instances: ReadonlyArray<string>
+): string | undefined => {
   const ranked = instances.map((instance) => ({ instance, weight: mix(fnv1a(`${instance}/${handler}/${partition}`)) }))
   const best = ranked.reduce<(typeof ranked)[number] | undefined>(
     (top, next) => (Predicate.isUndefined(top) || isHeavier(next, top) ? next : top),

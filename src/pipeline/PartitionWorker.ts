@@ -41,7 +41,9 @@ export interface HandlerUnit<E> {
 }
 
 /** Pauses between two openings of a partition that breaks off. */
-const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(Schedule.jittered)
+const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
+  Schedule.jittered
+)
 
 /**
  * Works one partition for one handler under one claim, until it is stopped or the claim is lost.
@@ -50,7 +52,11 @@ const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule
  * forgotten, the cursor is read again under the epoch, and the partition is opened anew behind it. What had been
  * committed comes back as duplicates and is skipped.
  */
-export const makePartitionWorker = Effect.fnUntraced(function* <E>(options: WorkerOptions, unit: HandlerUnit<E>, claim: Claim) {
+export const makePartitionWorker = Effect.fnUntraced(function* <E>(
+  options: WorkerOptions,
+  unit: HandlerUnit<E>,
+  claim: Claim
+) {
   const stopping = yield* Latch.make(false)
   const restarts = yield* Queue.sliding<void>(1)
   let cursor = claim.cursor
@@ -104,7 +110,8 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const context: RunnerContext<E> = { claim, handler, lanes, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
   // Only the store can say that a claim is lost: a refused commit may also mean that an earlier one landed after all.
-  const refused = (error: LeaseLost) => Effect.fail(new DeliveryInterrupted({ partition, reason: `a commit was refused: ${error.message}` }))
+  const refused = (error: LeaseLost) =>
+    Effect.fail(new DeliveryInterrupted({ partition, reason: `a commit was refused: ${error.message}` }))
   const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, events)))
   const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
   yield* Effect.raceAllFirst([
@@ -156,7 +163,10 @@ const accept = Effect.fnUntraced(function* <E>(
   const stray = events.find((event) => !lanes.accept(event))
   if (stray !== undefined) {
     const { partition } = claim
-    return yield* new DeliveryInterrupted({ partition, reason: `no progress was read for key ${JSON.stringify(stray.key)}` })
+    return yield* new DeliveryInterrupted({
+      partition,
+      reason: `no progress was read for key ${JSON.stringify(stray.key)}`
+    })
   }
   // Looked at and closed in one step: a commit in between could have been the last one to open it.
   if (lanes.size >= windowEventsMax) room.closeUnsafe()
@@ -165,7 +175,9 @@ const accept = Effect.fnUntraced(function* <E>(
 const signalsOf = (plan: InboxCommit) => {
   const handler = plan.claim.handler
   const parked = plan.parked.flatMap(({ event, reason }) =>
-    reason === undefined ? [] : [{ _tag: "KeyParked" as const, handler, key: event.key, version: event.version, reason }]
+    reason === undefined
+      ? []
+      : [{ _tag: "KeyParked" as const, handler, key: event.key, version: event.version, reason }]
   )
   const violated = plan.violations.map(({ event, handledVersion }) => ({
     _tag: "OrderViolated" as const,

@@ -58,11 +58,13 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       const { instance, partitions } = options
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions }
       // A broker that is still starting is waited for; a stream that does not fit is not.
-      yield* log.declare(declaration).pipe(
-        Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule })
-      )
+      yield* log
+        .declare(declaration)
+        .pipe(Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule }))
       // Each H is a Handler of its own services; their union is what `services` holds.
-      const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) => provide(handler, services))
+      const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
+        provide(handler, services)
+      )
       yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
       const consumers = yield* runConsumers(declaration, ready, instance, options.consumers ?? consumerOptionsDefault)
       return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }

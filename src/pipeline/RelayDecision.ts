@@ -24,10 +24,12 @@ export const decide = (failure: RelayFailure): RelayAction => {
 }
 
 /** Refusals that a smaller batch may tell apart: one row of it may be at fault. */
-export const mayBeOneRow = (failure: RelayFailure): boolean => failure instanceof BrokerRefused && splittable.has(failure.code)
+export const mayBeOneRow = (failure: RelayFailure): boolean =>
+  failure instanceof BrokerRefused && splittable.has(failure.code)
 
 /** The message is larger than the stream takes; splitting finds it, and a row alone is held back. */
-export const isTooLarge = (failure: RelayFailure): boolean => failure instanceof BrokerRefused && failure.code === messageTooLarge
+export const isTooLarge = (failure: RelayFailure): boolean =>
+  failure instanceof BrokerRefused && failure.code === messageTooLarge
 
 const messageTooLarge = 10054
 

@@ -1,5 +1,4 @@
-import type { Cause } from "effect"
-import { Duration, Effect, Queue, type Scope } from "effect"
+import { type Cause, Duration, Effect, Queue, type Scope } from "effect"
 import { afterFailure, type RetryStep, retryStep } from "./Attempt.ts"
 import type { Entry, Lane } from "./Lanes.ts"
 import type { RunnerContext } from "./Runner.ts"

@@ -8,7 +8,13 @@ import type { ParkReason } from "./Inbox.ts"
 export type Signal =
   | { readonly _tag: "LeadershipTaken"; readonly stream: string; readonly epoch: number }
   | { readonly _tag: "LeadershipLost"; readonly stream: string; readonly epoch: number; readonly why: string }
-  | { readonly _tag: "Reconciled"; readonly stream: string; readonly why: string; readonly found: number; readonly lastSeq: number }
+  | {
+      readonly _tag: "Reconciled"
+      readonly stream: string
+      readonly why: string
+      readonly found: number
+      readonly lastSeq: number
+    }
   | { readonly _tag: "StreamShrank"; readonly stream: string; readonly knownSeq: number; readonly lastSeq: number }
   | { readonly _tag: "KeyHeld"; readonly stream: string; readonly key: string; readonly reason: string }
   | { readonly _tag: "RelayFailed"; readonly stream: string; readonly what: string; readonly detail: string }
@@ -16,10 +22,34 @@ export type Signal =
   | { readonly _tag: "PartitionsClaimed"; readonly stream: string; readonly count: number; readonly owned: number }
   | { readonly _tag: "PartitionsReleased"; readonly stream: string; readonly count: number; readonly owned: number }
   | { readonly _tag: "PartitionLost"; readonly handler: string; readonly partition: number; readonly epoch: number }
-  | { readonly _tag: "PartitionInterrupted"; readonly handler: string; readonly partition: number; readonly detail: string }
-  | { readonly _tag: "AttemptFailed"; readonly handler: string; readonly key: string; readonly attempt: number; readonly retryInMs: number; readonly reason: string }
-  | { readonly _tag: "KeyParked"; readonly handler: string; readonly key: string; readonly version: number; readonly reason: ParkReason }
-  | { readonly _tag: "OrderViolated"; readonly handler: string; readonly key: string; readonly handledVersion: number; readonly version: number }
+  | {
+      readonly _tag: "PartitionInterrupted"
+      readonly handler: string
+      readonly partition: number
+      readonly detail: string
+    }
+  | {
+      readonly _tag: "AttemptFailed"
+      readonly handler: string
+      readonly key: string
+      readonly attempt: number
+      readonly retryInMs: number
+      readonly reason: string
+    }
+  | {
+      readonly _tag: "KeyParked"
+      readonly handler: string
+      readonly key: string
+      readonly version: number
+      readonly reason: ParkReason
+    }
+  | {
+      readonly _tag: "OrderViolated"
+      readonly handler: string
+      readonly key: string
+      readonly handledVersion: number
+      readonly version: number
+    }
   | { readonly _tag: "HeartbeatFailed"; readonly stream: string; readonly detail: string }
   | { readonly _tag: "HeartbeatRecovered"; readonly stream: string }
   | { readonly _tag: "ConnectionLost"; readonly peer: string }

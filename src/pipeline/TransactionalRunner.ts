@@ -2,7 +2,7 @@ import { Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
 import { type BatchCommit, batchEventsMax } from "./BatchCommit.ts"
 import { currentAction, type Entry, type Lane } from "./Lanes.ts"
 import { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
-import { makeRetryLane } from "./RetryLane.ts"
+import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 
 /** A share of a batch: some events of one lane, in order. */
@@ -35,10 +35,27 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
     (effect, entries) => Effect.onError(effect, () => Effect.sync(() => lanes.undo(entries)))
   )
 
-  const runParts = Effect.fnUntraced(function* (parts: ReadonlyArray<Part>): Effect.fn.Return<
-    void,
-    LeaseLost | StoreUnavailable
-  > {
+  const runParts = makeIsolation(commit, retry)
+
+  const turnOver = Effect.fnUntraced(function* () {
+    const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
+    const [fresh, retried] = split(taken)
+    const batches = [fill(fresh), ...retried.map((lane) => fill([lane], 1))]
+    for (const parts of batches.filter((batch) => batch.length > 0)) yield* runParts(parts)
+    yield* Effect.forEach(taken, (lane) => release(ready, lane), { discard: true })
+  })
+
+  return {
+    work: Effect.forever(Queue.peek(ready).pipe(Effect.andThen(turn.withPermit(turnOver())))),
+    drain: turn.take(1).pipe(Effect.asVoid)
+  }
+})
+
+/** Commits what can be committed: a failing batch is halved by lanes, then by events, until what fails stands alone. */
+const makeIsolation = (commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<void, unknown>, retry: RetryLane) => {
+  const runParts = Effect.fnUntraced(function* (
+    parts: ReadonlyArray<Part>
+  ): Effect.fn.Return<void, LeaseLost | StoreUnavailable> {
     const entries = parts.flatMap((part) => part.entries)
     const exit = yield* Effect.exit(commit(entries))
     if (Exit.isSuccess(exit)) return parts.forEach((part) => retry.succeeded(part.lane))
@@ -75,20 +92,8 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
     const waiting = lane.queue.findIndex((entry) => entry.stored.seq > (left.at(-1)?.stored.seq ?? 0))
     lane.queue.splice(waiting === -1 ? lane.queue.length : waiting, 0, ...right)
   })
-
-  const turnOver = Effect.fnUntraced(function* () {
-    const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
-    const [fresh, retried] = split(taken)
-    const batches = [fill(fresh), ...retried.map((lane) => fill([lane], 1))]
-    for (const parts of batches.filter((batch) => batch.length > 0)) yield* runParts(parts)
-    yield* Effect.forEach(taken, (lane) => release(ready, lane), { discard: true })
-  })
-
-  return {
-    work: Effect.forever(Queue.peek(ready).pipe(Effect.andThen(turn.withPermit(turnOver())))),
-    drain: turn.take(1).pipe(Effect.asVoid)
-  }
-})
+  return runParts
+}
 
 const deliveriesOf = (entries: ReadonlyArray<Entry>) =>
   entries.flatMap((entry) => {

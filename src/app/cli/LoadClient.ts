@@ -39,7 +39,11 @@ export const makeLoadClient = Effect.fnUntraced(function* (url: string) {
   const send: LoadClient["send"] = (method, path, body, idempotencyKey) =>
     Effect.callback((resume) => {
       const text = JSON.stringify(body)
-      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(text), "idempotency-key": idempotencyKey }
+      const headers = {
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(text),
+        "idempotency-key": idempotencyKey
+      }
       const call = request(new URL(path, url), { method, agent, headers }, (response) => {
         const status = response.statusCode ?? 0
         const parts: Array<string> = []
@@ -55,4 +59,5 @@ export const makeLoadClient = Effect.fnUntraced(function* (url: string) {
   return { send } satisfies LoadClient
 })
 
-const refused = (status: number, detail: string) => Effect.fail(new LoadRefused({ status, detail: detail.slice(0, detailMaxChars) }))
+const refused = (status: number, detail: string) =>
+  Effect.fail(new LoadRefused({ status, detail: detail.slice(0, detailMaxChars) }))

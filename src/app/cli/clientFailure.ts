@@ -6,8 +6,13 @@ import { CommandFailed, exitCode } from "./exitCodes.ts"
 export const commandFailed =
   (url: string) =>
   (error: unknown): CommandFailed => {
-    if (error instanceof HttpClientError.HttpClientError) return new CommandFailed({ message: unreachable(url, error), code: exitCode.failure })
-    const title = Predicate.hasProperty(error, "title") ? String(error.title) : error instanceof Error ? error.message : String(error)
+    if (error instanceof HttpClientError.HttpClientError)
+      return new CommandFailed({ message: unreachable(url, error), code: exitCode.failure })
+    const title = Predicate.hasProperty(error, "title")
+      ? String(error.title)
+      : error instanceof Error
+        ? error.message
+        : String(error)
     const detail = Predicate.hasProperty(error, "detail") && Predicate.isString(error.detail) ? `: ${error.detail}` : ""
     const message = [`${title}${detail}`, ...fieldsOf(error)].join("\n")
     return new CommandFailed({ message, code: exitCode.failure })
@@ -20,5 +25,8 @@ const unreachable = (url: string, error: HttpClientError.HttpClientError) =>
 
 const fieldsOf = (error: unknown): ReadonlyArray<string> =>
   Predicate.hasProperty(error, "errors") && Array.isArray(error.errors)
-    ? error.errors.map((issue: { readonly path: ReadonlyArray<string | number>; readonly message: string }) => `  ${issue.path.join(".")}: ${issue.message}`)
+    ? error.errors.map(
+        (issue: { readonly path: ReadonlyArray<string | number>; readonly message: string }) =>
+          `  ${issue.path.join(".")}: ${issue.message}`
+      )
     : []

@@ -22,7 +22,9 @@ export const doctorCommand = Command.make(
     if (!diagnosis.healthy) return yield* new ExitWith({ code: exitCode.unhealthy })
   })
 ).pipe(
-  Command.withDescription("Named checks of everything the pipeline needs, each with its remedy. Exits 10 when one failed."),
+  Command.withDescription(
+    "Named checks of everything the pipeline needs, each with its remedy. Exits 10 when one failed."
+  ),
   Command.withExamples([{ command: "pnpm start doctor --output json", description: "For scripts" }])
 )
 

@@ -29,7 +29,13 @@ const partsOf = (text: string) => {
 const itemOf = (text: string) =>
   Schema.decodeEffect(OrderItem)(partsOf(text)).pipe(
     Effect.mapError(
-      (error) => new CliError.InvalidValue({ option: "item", value: text, expected: `SKU:QUANTITY:UNIT_PRICE (${error.message})`, kind: "flag" })
+      (error) =>
+        new CliError.InvalidValue({
+          option: "item",
+          value: text,
+          expected: `SKU:QUANTITY:UNIT_PRICE (${error.message})`,
+          kind: "flag"
+        })
     )
   )
 
@@ -49,7 +55,9 @@ const show = <E>({ output, url }: CommonOptions, order: Effect.Effect<OrderBody,
 
 const textOf = (order: OrderBody): string => {
   const head = `order ${order.orderId} of ${order.userId}: ${order.status}, ${formatMoney(order.total, order.currency)}`
-  const history = order.history?.map((entry) => `  ${entry.version}  ${entry.type}  applied ${JSON.stringify(entry.appliedAt)}`)
+  const history = order.history?.map(
+    (entry) => `  ${entry.version}  ${entry.type}  applied ${JSON.stringify(entry.appliedAt)}`
+  )
   return [head, ...(history ?? [])].join("\n")
 }
 
@@ -58,7 +66,11 @@ const create = Command.make(
   {
     ...common,
     idempotencyKey,
-    orderId: Flag.String("order-id").pipe(Flag.withDescription("An id of your own; else one is given"), Flag.withSchema(OrderId), Flag.optional),
+    orderId: Flag.String("order-id").pipe(
+      Flag.withDescription("An id of your own; else one is given"),
+      Flag.withSchema(OrderId),
+      Flag.optional
+    ),
     user: Flag.String("user").pipe(Flag.withSchema(UserId)),
     email: Flag.String("email").pipe(Flag.withSchema(Email)),
     currency,
@@ -76,20 +88,35 @@ const create = Command.make(
         const api = yield* ApiClient
         const [first, ...rest] = items
         if (first === undefined) return yield* new CliError.MissingOption({ option: "item" })
-        const payload = { userId: user, email, currency: paidIn, items: [first, ...rest] as const, ...(Option.isSome(id) ? { orderId: id.value } : {}) }
+        const payload = {
+          userId: user,
+          email,
+          currency: paidIn,
+          items: [first, ...rest] as const,
+          ...(Option.isSome(id) ? { orderId: id.value } : {})
+        }
         return (yield* api.orders.create({ payload, headers: headersOf(key) })).body
       })
     )
 ).pipe(
   Command.withDescription("Create an order and reserve its stock"),
   Command.withExamples([
-    { command: "pnpm start orders create --user ada --email ada@example.com --item lamp:1:4999", description: "One lamp at 49.99 EUR" }
+    {
+      command: "pnpm start orders create --user ada --email ada@example.com --item lamp:1:4999",
+      description: "One lamp at 49.99 EUR"
+    }
   ])
 )
 
 const pay = Command.make(
   "pay",
-  { ...common, idempotencyKey, orderId, amount: Flag.Int("amount").pipe(Flag.withDescription("In minor units"), Flag.withSchema(Amount)), currency },
+  {
+    ...common,
+    idempotencyKey,
+    orderId,
+    amount: Flag.Int("amount").pipe(Flag.withDescription("In minor units"), Flag.withSchema(Amount)),
+    currency
+  },
   ({ amount, currency: paidIn, idempotencyKey: key, orderId: id, ...options }) =>
     show(
       options,
@@ -115,7 +142,11 @@ const ship = Command.make(
     show(
       options,
       Effect.flatMap(ApiClient, (api) =>
-        api.orders.ship({ params: { orderId: id }, payload: { carrier, trackingNumber: tracking }, headers: headersOf(key) })
+        api.orders.ship({
+          params: { orderId: id },
+          payload: { carrier, trackingNumber: tracking },
+          headers: headersOf(key)
+        })
       )
     )
 ).pipe(

@@ -12,9 +12,21 @@ const positive = (max: number) => Schema.Int.check(Schema.isBetween({ minimum: 1
 const flags = {
   url: urlFlag,
   output: outputFlag,
-  orders: Flag.Int("orders").pipe(Flag.withDescription("Orders to create, pay and ship"), Flag.withDefault(200), Flag.withSchema(positive(1_000_000))),
-  rate: Flag.Int("rate").pipe(Flag.withDescription("Orders started per second"), Flag.withDefault(50), Flag.withSchema(positive(100_000))),
-  keys: Flag.Int("keys").pipe(Flag.withDescription("Users the orders are spread over"), Flag.withDefault(100), Flag.withSchema(positive(1_000_000))),
+  orders: Flag.Int("orders").pipe(
+    Flag.withDescription("Orders to create, pay and ship"),
+    Flag.withDefault(200),
+    Flag.withSchema(positive(1_000_000))
+  ),
+  rate: Flag.Int("rate").pipe(
+    Flag.withDescription("Orders started per second"),
+    Flag.withDefault(50),
+    Flag.withSchema(positive(100_000))
+  ),
+  keys: Flag.Int("keys").pipe(
+    Flag.withDescription("Users the orders are spread over"),
+    Flag.withDefault(100),
+    Flag.withSchema(positive(1_000_000))
+  ),
   pauseMs: Flag.Int("pause-ms").pipe(
     Flag.withDescription("Milliseconds between creating, paying and shipping an order"),
     Flag.withDefault(2_000),
@@ -38,8 +50,18 @@ export const simulateCommand = Command.make(
     }
     const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
     const begin = performance.now()
-    const options = { orders, ratePerSecond: rate, keys, pause: Duration.millis(pauseMs), patience: Duration.seconds(patience) }
-    const result = yield* runSimulation(url, options, progress).pipe(Effect.scoped, withApi(url), withProgress(orders, progress))
+    const options = {
+      orders,
+      ratePerSecond: rate,
+      keys,
+      pause: Duration.millis(pauseMs),
+      patience: Duration.seconds(patience)
+    }
+    const result = yield* runSimulation(url, options, progress).pipe(
+      Effect.scoped,
+      withApi(url),
+      withProgress(orders, progress)
+    )
     const report = reportOf(orders, progress, result, (performance.now() - begin) / 1_000)
     yield* print(output, report, textOf(report))
     if (!report.ok) return yield* new ExitWith({ code: result.settled ? exitCode.orderViolated : exitCode.timedOut })
@@ -59,11 +81,15 @@ const withProgress =
   (orders: number, progress: Progress) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
     const live = process.stderr.isTTY
-    const line = () => `orders ${progress.finished}/${orders} · started ${progress.started} · repeated commands ${progress.retries}`
-    const show = Effect.suspend(() => (live ? Effect.sync(() => process.stderr.write(`\r\u001b[K${line()}`)) : Console.error(line())))
-    return Effect.raceFirst(effect, show.pipe(Effect.schedule(Schedule.spaced(live ? "200 millis" : "5 seconds")), Effect.andThen(Effect.never))).pipe(
-      Effect.ensuring(live ? Effect.sync(() => process.stderr.write("\r\u001b[K")) : Effect.void)
+    const line = () =>
+      `orders ${progress.finished}/${orders} · started ${progress.started} · repeated commands ${progress.retries}`
+    const show = Effect.suspend(() =>
+      live ? Effect.sync(() => process.stderr.write(`\r\u001b[K${line()}`)) : Console.error(line())
     )
+    return Effect.raceFirst(
+      effect,
+      show.pipe(Effect.schedule(Schedule.spaced(live ? "200 millis" : "5 seconds")), Effect.andThen(Effect.never))
+    ).pipe(Effect.ensuring(live ? Effect.sync(() => process.stderr.write("\r\u001b[K")) : Effect.void))
   }
 
 interface Report {

@@ -55,10 +55,14 @@ const warmUp = (simulation: Simulation) => {
   const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
   const options = { ...simulation.options, pause: Duration.zero }
   const aside = { ...simulation, options, progress, run: `${simulation.run}-warm-up` }
-  return Effect.forEach(Array.from({ length: warmUpOrders }, (_, i) => i), (i) => oneOrder(aside, i, 0), {
-    concurrency: warmUpAtOnce,
-    discard: true
-  })
+  return Effect.forEach(
+    Array.from({ length: warmUpOrders }, (_, i) => i),
+    (i) => oneOrder(aside, i, 0),
+    {
+      concurrency: warmUpAtOnce,
+      discard: true
+    }
+  )
 }
 
 /** Each order is created, paid and shipped, with an Idempotency-Key each, however often the pipeline is away. */
@@ -66,7 +70,11 @@ export const runSimulation = Effect.fnUntraced(function* (url: string, options: 
   const run = `sim-${(yield* Effect.sync(() => SecureRandom.uuidV7Unsafe())).slice(-12)}`
   const sku = Sku.make(run)
   const client = yield* makeLoadClient(url)
-  yield* insist(options, progress, client.send("PUT", `/inventory/${sku}`, { available: options.orders + warmUpOrders }, `${run}-stock`))
+  yield* insist(
+    options,
+    progress,
+    client.send("PUT", `/inventory/${sku}`, { available: options.orders + warmUpOrders }, `${run}-stock`)
+  )
   const simulation: Simulation = { options, progress, client, run, sku }
   yield* warmUp(simulation)
   const startMs = yield* Clock.currentTimeMillis
@@ -88,7 +96,11 @@ interface Simulation {
   readonly sku: Sku
 }
 
-const oneOrder = Effect.fnUntraced(function* ({ client, options, progress, run, sku }: Simulation, i: number, dueMs: number) {
+const oneOrder = Effect.fnUntraced(function* (
+  { client, options, progress, run, sku }: Simulation,
+  i: number,
+  dueMs: number
+) {
   yield* Effect.sleep(Math.max(0, dueMs - (yield* Clock.currentTimeMillis)))
   progress.started += 1
   const orderId = OrderId.make(`${run}-order-${i}`)
@@ -113,7 +125,10 @@ const insist = Effect.fnUntraced(function* (
   const startMs = yield* Clock.currentTimeMillis
   const begin = performance.now()
   yield* attempt.pipe(
-    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail(new LoadRefused({ status: 0, detail: "no answer in 10 s" })) }),
+    Effect.timeoutOrElse({
+      duration: "10 seconds",
+      orElse: () => Effect.fail(new LoadRefused({ status: 0, detail: "no answer in 10 s" }))
+    }),
     Effect.tapError(() => Effect.sync(() => (progress.retries += 1))),
     Effect.retry(($) =>
       $(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])).pipe(
@@ -121,7 +136,10 @@ const insist = Effect.fnUntraced(function* (
         Schedule.while(({ input, now }) => isPassing(input) && now - startMs < Duration.toMillis(options.patience))
       )
     ),
-    Effect.mapError((error) => new CommandFailed({ message: `the pipeline did not take a command: ${error.message}`, code: exitCode.failure }))
+    Effect.mapError(
+      (error) =>
+        new CommandFailed({ message: `the pipeline did not take a command: ${error.message}`, code: exitCode.failure })
+    )
   )
   const elapsed = performance.now() - begin
   progress.commandMs.push(elapsed)
@@ -140,7 +158,9 @@ const settle = Effect.fnUntraced(function* (options: SimulationOptions, run: str
   const seen = yield* look.pipe(
     Effect.repeat({
       until: Effect.fnUntraced(function* (found: Seen) {
-        return (found.effects.length >= wanted && found.pointsWrong === 0) || (yield* Clock.currentTimeMillis) > deadlineMs
+        return (
+          (found.effects.length >= wanted && found.pointsWrong === 0) || (yield* Clock.currentTimeMillis) > deadlineMs
+        )
       }),
       schedule: Schedule.spaced("250 millis")
     })
@@ -156,15 +176,19 @@ interface Seen {
   readonly pointsWrong: number
 }
 
-const ordersOfUser = (options: SimulationOptions, k: number) => Math.floor((options.orders - k + options.keys - 1) / options.keys)
+const ordersOfUser = (options: SimulationOptions, k: number) =>
+  Math.floor((options.orders - k + options.keys - 1) / options.keys)
 
-const usersOf = (options: SimulationOptions) => Array.from({ length: Math.min(options.keys, options.orders) }, (_, k) => k)
+const usersOf = (options: SimulationOptions) =>
+  Array.from({ length: Math.min(options.keys, options.orders) }, (_, k) => k)
 
 const committedOf = (options: SimulationOptions, run: string) =>
   new Map(usersOf(options).map((k) => [userOf(run, k), ordersOfUser(options, k) * eventsPerOrder]))
 
 const readEffects = Effect.fnUntraced(function* (options: SimulationOptions, run: string) {
-  const users = yield* Effect.forEach(usersOf(options), (k) => readUser(userOf(run, k), ordersOfUser(options, k)), { concurrency: 8 })
+  const users = yield* Effect.forEach(usersOf(options), (k) => readUser(userOf(run, k), ordersOfUser(options, k)), {
+    concurrency: 8
+  })
   return {
     effects: users.flatMap((user) => user.effects),
     effectMs: users.flatMap((user) => user.effectMs),
@@ -179,8 +203,15 @@ const readUser = Effect.fnUntraced(function* (userId: UserId, orders: number) {
   const booked = yield* api.users.points({ params }).pipe(Effect.option)
   const history = Option.getOrElse(listed, (): ReadonlyArray<OrderBody> => []).flatMap((order) => order.history ?? [])
   return {
-    effects: history.map(({ eventId, position, version }): EffectRecord => ({ key: userId, eventId, position, version })),
-    effectMs: history.map((entry) => DateTime.toEpochMillis(entry.appliedAt) - DateTime.toEpochMillis(entry.occurredAt)),
+    effects: history.map(({ eventId, position, version }): EffectRecord => ({
+      key: userId,
+      eventId,
+      position,
+      version
+    })),
+    effectMs: history.map(
+      (entry) => DateTime.toEpochMillis(entry.appliedAt) - DateTime.toEpochMillis(entry.occurredAt)
+    ),
     pointsRight: Option.isSome(booked) && booked.value.points === orders * pointsPerPaidOrder
   }
 })

@@ -18,9 +18,10 @@ export class MailFailed extends Schema.TaggedError<MailFailed>()("MailFailed", {
 }
 
 /** Sends mail. Delivery semantics: at least once per call that succeeds; the Message-ID makes repetitions recognisable. */
-export class Mailer extends Context.Service<Mailer, { readonly send: (mail: Mail) => Effect.Effect<void, MailFailed> }>()(
-  "millrace/app/effects/Mailer"
-) {}
+export class Mailer extends Context.Service<
+  Mailer,
+  { readonly send: (mail: Mail) => Effect.Effect<void, MailFailed> }
+>()("millrace/app/effects/Mailer") {}
 
 /** Connections to the mail server at the same time. */
 export const smtpConnectionsMax = 8
@@ -62,7 +63,11 @@ export const layerLog: Layer.Layer<Mailer, never, OutgoingLog> = Layer.effect(
   Effect.map(OutgoingLog, (log) =>
     Mailer.of({
       send: ({ idempotencyKey, subject, to }) =>
-        log.say("mail (SMTP_URL is not set, so it is only logged)", { to, subject, messageId: messageIdOf(idempotencyKey) })
+        log.say("mail (SMTP_URL is not set, so it is only logged)", {
+          to,
+          subject,
+          messageId: messageIdOf(idempotencyKey)
+        })
     })
   )
 )

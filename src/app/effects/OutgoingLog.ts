@@ -16,7 +16,8 @@ export class OutgoingLog extends Context.Service<
       const before = lines
       if (now !== second) [second, lines] = [now, 0]
       lines += 1
-      if (lines === 1 && before > linesPerSecondMax) yield* Effect.logInfo(`… and ${before - linesPerSecondMax} more in that second`)
+      if (lines === 1 && before > linesPerSecondMax)
+        yield* Effect.logInfo(`… and ${before - linesPerSecondMax} more in that second`)
       if (lines <= linesPerSecondMax) yield* Effect.logInfo(what).pipe(Effect.annotateLogs(fields))
     })
     return OutgoingLog.of({ say })

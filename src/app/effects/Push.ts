@@ -29,9 +29,10 @@ export class PushFailed extends Schema.TaggedError<PushFailed>()("PushFailed", {
 }
 
 /** Sends pushes. Delivery semantics: at least once per call that succeeds, under one idempotency key. */
-export class Push extends Context.Service<Push, { readonly send: (notice: PushNotice) => Effect.Effect<void, PushFailed> }>()(
-  "millrace/app/effects/Push"
-) {}
+export class Push extends Context.Service<
+  Push,
+  { readonly send: (notice: PushNotice) => Effect.Effect<void, PushFailed> }
+>()("millrace/app/effects/Push") {}
 
 /** How long a receiver may take to answer. */
 const answerMax = "10 seconds"
@@ -74,7 +75,11 @@ export const layerLog: Layer.Layer<Push, never, OutgoingLog> = Layer.effect(
   Effect.map(OutgoingLog, (log) =>
     Push.of({
       send: ({ body, idempotencyKey }) =>
-        log.say("push (PUSH_WEBHOOK_URL is not set, so it is only logged)", { type: body.type, message: body.message, idempotencyKey })
+        log.say("push (PUSH_WEBHOOK_URL is not set, so it is only logged)", {
+          type: body.type,
+          message: body.message,
+          idempotencyKey
+        })
     })
   )
 )

@@ -10,26 +10,42 @@ import { mailOf, sentenceOf } from "./messages.ts"
 import { Push, type PushNotice } from "./Push.ts"
 
 /** Keeps the read model. Exactly once. */
-export const readModel = (retry: RetryPolicy) => Handler.transactionalBatch(Orders, "read-model", { retry }, (deliveries) =>
-  Effect.flatMap(OrderViews, (views) => views.apply(deliveries))
-)
+export const readModel = (retry: RetryPolicy) =>
+  Handler.transactionalBatch(Orders, "read-model", { retry }, (deliveries) =>
+    Effect.flatMap(OrderViews, (views) => views.apply(deliveries))
+  )
 
 /** Books loyalty points for paid orders. Exactly once. */
-export const points = (retry: RetryPolicy) => Handler.transactionalBatch(Orders, "points", { on: ["paid"], retry }, (deliveries) =>
-  Effect.flatMap(Points, (accounts) => accounts.add(deliveries.map(({ event }) => event.userId), pointsPerPaidOrder))
-)
+export const points = (retry: RetryPolicy) =>
+  Handler.transactionalBatch(Orders, "points", { on: ["paid"], retry }, (deliveries) =>
+    Effect.flatMap(Points, (accounts) =>
+      accounts.add(
+        deliveries.map(({ event }) => event.userId),
+        pointsPerPaidOrder
+      )
+    )
+  )
 
 /** Confirms orders and announces shipping by mail. At least once, under one Message-ID. */
-export const mail = (retry: RetryPolicy) => Handler.external(Orders, "mail", { on: ["created", "shipped"], retry }, ({ event, idempotencyKey }) =>
-  Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
-)
+export const mail = (retry: RetryPolicy) =>
+  Handler.external(Orders, "mail", { on: ["created", "shipped"], retry }, ({ event, idempotencyKey }) =>
+    Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
+  )
 
 /** Tells the user's devices of everything that happens. At least once, under one idempotency key. */
-export const push = (retry: RetryPolicy) => Handler.external(Orders, "push", { retry }, (delivery) =>
-  Effect.flatMap(Push, (sender) => sender.send(noticeOf(delivery)))
-)
+export const push = (retry: RetryPolicy) =>
+  Handler.external(Orders, "push", { retry }, (delivery) =>
+    Effect.flatMap(Push, (sender) => sender.send(noticeOf(delivery)))
+  )
 
-const noticeOf = ({ event, eventId, idempotencyKey, traceparent, type, version }: Handler.Delivery<OrderEvent>): PushNotice => ({
+const noticeOf = ({
+  event,
+  eventId,
+  idempotencyKey,
+  traceparent,
+  type,
+  version
+}: Handler.Delivery<OrderEvent>): PushNotice => ({
   body: {
     type: `${Orders.subject}.${type}`,
     eventId,

@@ -6,7 +6,8 @@ const digitsByCurrency = new Map<string, number>()
 const digitsOf = (currency: string): number => {
   const known = digitsByCurrency.get(currency)
   if (known !== undefined) return known
-  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
+  const digits =
+    new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
   digitsByCurrency.set(currency, digits)
   return digits
 }
@@ -42,7 +43,9 @@ export const mailOf = (event: OrderCreated | OrderShipped): MailText =>
     : { subject: `Order ${event.orderId} shipped`, text: `${sentenceOf(event)}\n` }
 
 const confirmation = (event: OrderCreated): string => {
-  const lines = event.items.map((item) => `  ${item.quantity} x ${item.sku} at ${formatMoney(item.unitPrice, event.currency)}`)
+  const lines = event.items.map(
+    (item) => `  ${item.quantity} x ${item.sku} at ${formatMoney(item.unitPrice, event.currency)}`
+  )
   return [sentenceOf(event), "", ...lines, "", `Total: ${formatMoney(event.total, event.currency)}`, ""].join("\n")
 }
 

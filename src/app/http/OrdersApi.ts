@@ -32,7 +32,9 @@ const PayBody = Schema.Struct({ amount: Amount, currency: Currency })
 
 const ShipBody = Schema.Struct({ carrier: ShortText, trackingNumber: ShortText })
 
-const StockBody = Schema.Struct({ available: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 })) })
+const StockBody = Schema.Struct({
+  available: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000_000 }))
+})
 
 const Stock = Schema.Struct({ sku: Sku, available: Schema.Int })
 
@@ -58,70 +60,77 @@ const Created = HttpApiSchema.WithHeaders(OrderBody.pipe(HttpApiSchema.status(20
 
 const unanswered = [Problem.IdempotencyKeyReusedProblem, Problem.UnavailableProblem] as const
 
-const orders = HttpApiGroup.make("orders")
-  .add(
-    HttpApiEndpoint.post("create", "/orders", {
-      headers: commandHeaders,
-      payload: CreateBody,
-      success: Created,
-      error: [Problem.OrderAlreadyExistsProblem, Problem.UnknownSkuProblem, Problem.OutOfStockProblem, ...unanswered]
-    }).annotate(OpenApi.Summary, "Create an order and reserve its stock"),
-    HttpApiEndpoint.post("pay", "/orders/:orderId/pay", {
-      params: orderParams,
-      headers: commandHeaders,
-      payload: PayBody,
-      success: OrderBody,
-      error: [Problem.OrderNotFoundProblem, Problem.OrderAlreadyPaidProblem, Problem.PaymentMismatchProblem, ...unanswered]
-    }).annotate(OpenApi.Summary, "Pay an order in full"),
-    HttpApiEndpoint.post("ship", "/orders/:orderId/ship", {
-      params: orderParams,
-      headers: commandHeaders,
-      payload: ShipBody,
-      success: OrderBody,
-      error: [Problem.OrderNotFoundProblem, Problem.OrderNotPaidProblem, Problem.OrderAlreadyShippedProblem, ...unanswered]
-    }).annotate(OpenApi.Summary, "Hand a paid order to a carrier"),
-    HttpApiEndpoint.get("show", "/orders/:orderId", {
-      params: orderParams,
-      query: { consistent },
-      success: OrderBody,
-      error: [Problem.OrderNotFoundProblem, Problem.UnavailableProblem]
-    }).annotate(OpenApi.Summary, "An order, from the read model; with consistent=true from the write side")
-  )
+const orders = HttpApiGroup.make("orders").add(
+  HttpApiEndpoint.post("create", "/orders", {
+    headers: commandHeaders,
+    payload: CreateBody,
+    success: Created,
+    error: [Problem.OrderAlreadyExistsProblem, Problem.UnknownSkuProblem, Problem.OutOfStockProblem, ...unanswered]
+  }).annotate(OpenApi.Summary, "Create an order and reserve its stock"),
+  HttpApiEndpoint.post("pay", "/orders/:orderId/pay", {
+    params: orderParams,
+    headers: commandHeaders,
+    payload: PayBody,
+    success: OrderBody,
+    error: [
+      Problem.OrderNotFoundProblem,
+      Problem.OrderAlreadyPaidProblem,
+      Problem.PaymentMismatchProblem,
+      ...unanswered
+    ]
+  }).annotate(OpenApi.Summary, "Pay an order in full"),
+  HttpApiEndpoint.post("ship", "/orders/:orderId/ship", {
+    params: orderParams,
+    headers: commandHeaders,
+    payload: ShipBody,
+    success: OrderBody,
+    error: [
+      Problem.OrderNotFoundProblem,
+      Problem.OrderNotPaidProblem,
+      Problem.OrderAlreadyShippedProblem,
+      ...unanswered
+    ]
+  }).annotate(OpenApi.Summary, "Hand a paid order to a carrier"),
+  HttpApiEndpoint.get("show", "/orders/:orderId", {
+    params: orderParams,
+    query: { consistent },
+    success: OrderBody,
+    error: [Problem.OrderNotFoundProblem, Problem.UnavailableProblem]
+  }).annotate(OpenApi.Summary, "An order, from the read model; with consistent=true from the write side")
+)
 
-const users = HttpApiGroup.make("users")
-  .add(
-    HttpApiEndpoint.get("orders", "/users/:userId/orders", {
-      params: { userId: UserId },
-      query: {
-        consistent,
-        limit: Schema.optionalKey(
-          Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: ordersListedMax }))
-        )
-      },
-      success: Schema.Array(OrderBody),
-      error: Problem.UnavailableProblem
-    }).annotate(OpenApi.Summary, "A user's orders, newest first, at most 1,000"),
-    HttpApiEndpoint.get("points", "/users/:userId/points", {
-      params: { userId: UserId },
-      success: Schema.Struct({ points: Schema.Int }),
-      error: Problem.UnavailableProblem
-    }).annotate(OpenApi.Summary, "A user's loyalty points")
-  )
+const users = HttpApiGroup.make("users").add(
+  HttpApiEndpoint.get("orders", "/users/:userId/orders", {
+    params: { userId: UserId },
+    query: {
+      consistent,
+      limit: Schema.optionalKey(
+        Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: ordersListedMax }))
+      )
+    },
+    success: Schema.Array(OrderBody),
+    error: Problem.UnavailableProblem
+  }).annotate(OpenApi.Summary, "A user's orders, newest first, at most 1,000"),
+  HttpApiEndpoint.get("points", "/users/:userId/points", {
+    params: { userId: UserId },
+    success: Schema.Struct({ points: Schema.Int }),
+    error: Problem.UnavailableProblem
+  }).annotate(OpenApi.Summary, "A user's loyalty points")
+)
 
-const inventory = HttpApiGroup.make("inventory")
-  .add(
-    HttpApiEndpoint.put("set", "/inventory/:sku", {
-      params: { sku: Sku },
-      payload: StockBody,
-      success: Stock,
-      error: Problem.UnavailableProblem
-    }).annotate(OpenApi.Summary, "Say how many units of a SKU are available"),
-    HttpApiEndpoint.get("show", "/inventory/:sku", {
-      params: { sku: Sku },
-      success: Stock,
-      error: [Problem.SkuNotFoundProblem, Problem.UnavailableProblem]
-    }).annotate(OpenApi.Summary, "How many units of a SKU are available")
-  )
+const inventory = HttpApiGroup.make("inventory").add(
+  HttpApiEndpoint.put("set", "/inventory/:sku", {
+    params: { sku: Sku },
+    payload: StockBody,
+    success: Stock,
+    error: Problem.UnavailableProblem
+  }).annotate(OpenApi.Summary, "Say how many units of a SKU are available"),
+  HttpApiEndpoint.get("show", "/inventory/:sku", {
+    params: { sku: Sku },
+    success: Stock,
+    error: [Problem.SkuNotFoundProblem, Problem.UnavailableProblem]
+  }).annotate(OpenApi.Summary, "How many units of a SKU are available")
+)
 
 /** The order app over HTTP: JSON, camelCase, ISO 8601 UTC, money in minor units, errors as problem details. */
 export class OrdersApi extends HttpApi.make("orders-api")

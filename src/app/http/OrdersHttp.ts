@@ -11,7 +11,13 @@ import { type OrderView, OrderViews } from "../orders/OrderViews.ts"
 import { Points } from "../orders/Points.ts"
 import { fingerprintOf } from "./fingerprint.ts"
 import { OrdersApi } from "./OrdersApi.ts"
-import { OrderNotFoundProblem, problemOf, problemOfFailure, SkuNotFoundProblem, UnavailableProblem } from "./problems.ts"
+import {
+  OrderNotFoundProblem,
+  problemOf,
+  problemOfFailure,
+  SkuNotFoundProblem,
+  UnavailableProblem
+} from "./problems.ts"
 
 interface CommandHeaders {
   readonly "idempotency-key"?: string
@@ -20,9 +26,17 @@ interface CommandHeaders {
 
 /** The request's idempotency, as its header and body make it. */
 const idempotencyOf = (headers: CommandHeaders, operation: string, payload: unknown): Option.Option<Idempotency> =>
-  Option.map(Option.fromUndefinedOr(headers["idempotency-key"]), (key) => ({ key, fingerprint: fingerprintOf(operation, payload) }))
+  Option.map(Option.fromUndefinedOr(headers["idempotency-key"]), (key) => ({
+    key,
+    fingerprint: fingerprintOf(operation, payload)
+  }))
 
-const execute = Effect.fnUntraced(function* (command: OrderCommand, headers: CommandHeaders, operation: string, payload: unknown) {
+const execute = Effect.fnUntraced(function* (
+  command: OrderCommand,
+  headers: CommandHeaders,
+  operation: string,
+  payload: unknown
+) {
   const commands = yield* OrderCommands
   const idempotency = idempotencyOf(headers, operation, payload)
   const traceparent = isTraceparent(headers.traceparent) ? headers.traceparent : yield* currentTraceparent
@@ -68,8 +82,12 @@ const ordersGroup = HttpApiBuilder.group(
           const { orderId: given, ...order } = payload
           const orderId = given ?? OrderId.make(yield* Effect.sync(() => SecureRandom.uuidV7Unsafe()))
           const created = yield* execute({ _tag: "CreateOrder", orderId, ...order }, headers, "create", payload).pipe(
-            Effect.catchTag(neverOnCreate, Effect.die))
-          return HttpApiSchema.withHeaders({ body: created, headers: { location: `/orders/${encodeURIComponent(created.orderId)}` } })
+            Effect.catchTag(neverOnCreate, Effect.die)
+          )
+          return HttpApiSchema.withHeaders({
+            body: created,
+            headers: { location: `/orders/${encodeURIComponent(created.orderId)}` }
+          })
         }),
       pay: ({ headers, params, payload }) =>
         execute({ _tag: "PayOrder", ...params, ...payload }, headers, `pay ${params.orderId}`, payload).pipe(
@@ -80,7 +98,10 @@ const ordersGroup = HttpApiBuilder.group(
           Effect.catchTag(neverOnShip, Effect.die)
         ),
       show: ({ params, query }) =>
-        (query.consistent === "true" ? store.find(params.orderId) : Effect.map(views.find(params.orderId), Option.map(bodyOf))).pipe(
+        (query.consistent === "true"
+          ? store.find(params.orderId)
+          : Effect.map(views.find(params.orderId), Option.map(bodyOf))
+        ).pipe(
           Effect.mapError(unavailable),
           Effect.flatMap(Effect.fromOption),
           Effect.catchTag("NoSuchElementError", () => notFound(params.orderId, query.consistent === "true"))

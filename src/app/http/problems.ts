@@ -106,16 +106,29 @@ export const problemOf = (rejection: OrderRejection): RejectionProblem => {
       const { expected, orderId, received } = rejection
       const field = expected.currency === received.currency ? "amount" : "currency"
       const message = `the order's total is ${expected.amount} ${expected.currency}`
-      return new PaymentMismatchProblem({ orderId, expected, received, errors: [{ path: ["payload", field], message }] })
+      return new PaymentMismatchProblem({
+        orderId,
+        expected,
+        received,
+        errors: [{ path: ["payload", field], message }]
+      })
     }
     case "UnknownSku": {
       const message = "inventory does not know this SKU"
-      return new UnknownSkuProblem({ sku: rejection.sku, errors: [{ path: ["payload", "items", rejection.item, "sku"], message }] })
+      return new UnknownSkuProblem({
+        sku: rejection.sku,
+        errors: [{ path: ["payload", "items", rejection.item, "sku"], message }]
+      })
     }
     case "OutOfStock": {
       const { available, item, requested, sku } = rejection
       const message = `${requested} wanted, ${available} left`
-      return new OutOfStockProblem({ sku, requested, available, errors: [{ path: ["payload", "items", item, "quantity"], message }] })
+      return new OutOfStockProblem({
+        sku,
+        requested,
+        available,
+        errors: [{ path: ["payload", "items", item, "quantity"], message }]
+      })
     }
   }
 }
@@ -128,7 +141,9 @@ export const problemOfFailure = (failure: CommandFailure): IdempotencyKeyReusedP
         errors: [{ path: ["headers", "idempotency-key"], message: "was used with another body; take a new key" }]
       })
     case "OrdersOverloaded":
-      return new UnavailableProblem({ detail: `more than ${failure.waitingMax} commands wait already; nothing was done` })
+      return new UnavailableProblem({
+        detail: `more than ${failure.waitingMax} commands wait already; nothing was done`
+      })
     case "OrdersUnavailable":
       return new UnavailableProblem({ detail: "the database did not take the command in time" })
   }

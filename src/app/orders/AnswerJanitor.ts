@@ -7,7 +7,9 @@ export const layer = (keep: Duration.Duration): Layer.Layer<never, never, OrderS
     Effect.gen(function* () {
       const store = yield* OrderStore
       yield* store.forgetAnswers(Duration.toSeconds(keep)).pipe(
-        Effect.catch((error) => Effect.logWarning("old command answers could not be deleted; tried again in 10 minutes", error)),
+        Effect.catch((error) =>
+          Effect.logWarning("old command answers could not be deleted; tried again in 10 minutes", error)
+        ),
         Effect.repeat(Schedule.spaced("10 minutes")),
         Effect.forkScoped
       )

@@ -10,8 +10,14 @@ import type { Changes, CommandAnswer, Loaded, StoredAnswer, Wanted } from "./Ord
 /** What a group of requests has to load before it can be decided. */
 export const wantedBy = (requests: ReadonlyArray<CommandRequest>): Wanted => ({
   orderIds: [...new Set(requests.map(({ command }) => command.orderId))],
-  skus: [...new Set(requests.flatMap(({ command }) => (command._tag === "CreateOrder" ? [...unitsBySku(command.items).keys()] : [])))],
-  idempotencyKeys: [...new Set(requests.flatMap(({ idempotency }) => (Option.isSome(idempotency) ? [idempotency.value.key] : [])))]
+  skus: [
+    ...new Set(
+      requests.flatMap(({ command }) => (command._tag === "CreateOrder" ? [...unitsBySku(command.items).keys()] : []))
+    )
+  ],
+  idempotencyKeys: [
+    ...new Set(requests.flatMap(({ idempotency }) => (Option.isSome(idempotency) ? [idempotency.value.key] : [])))
+  ]
 })
 
 /** An accepted command: what happened, what it takes out of stock, and the order after it. */

@@ -23,7 +23,10 @@ export const layer: Layer.Layer<OrderViews, never, Transactor> = Layer.effect(
         const known = new Map(before === undefined ? [] : [[orderId, before.order]])
         const order = foldOrders(known, [delivery.event]).get(orderId)
         if (order === undefined) continue
-        yield* views.set(orderId, { order, history: [...(before?.history ?? []), entryOf(delivery, appliedAt, ++position)] })
+        yield* views.set(orderId, {
+          order,
+          history: [...(before?.history ?? []), entryOf(delivery, appliedAt, ++position)]
+        })
       }
     })
 

@@ -8,7 +8,11 @@ export interface MemoryTable<K, V> {
 }
 
 /** An empty table. */
-export const makeMemoryTable = Effect.fnUntraced(function* <K, V>(): Effect.fn.Return<MemoryTable<K, V>, never, Transactor> {
+export const makeMemoryTable = Effect.fnUntraced(function* <K, V>(): Effect.fn.Return<
+  MemoryTable<K, V>,
+  never,
+  Transactor
+> {
   const transactor = yield* Transactor
   const rows = new Map<K, V>()
   const restore = (key: K, before: V | undefined) =>

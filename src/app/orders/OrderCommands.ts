@@ -37,8 +37,9 @@ export class OrderCommands extends Context.Service<
   OrderCommands,
   { readonly execute: (request: CommandRequest) => Effect.Effect<CommandAnswer, CommandFailure> }
 >()("millrace/app/orders/OrderCommands") {
-  static readonly layer = (limits: CommandLimits): Layer.Layer<OrderCommands, never, OrderStore | Transactor | Outbox> =>
-    Layer.effect(OrderCommands, make(limits))
+  static readonly layer = (
+    limits: CommandLimits
+  ): Layer.Layer<OrderCommands, never, OrderStore | Transactor | Outbox> => Layer.effect(OrderCommands, make(limits))
 }
 
 interface Waiting {
@@ -52,7 +53,9 @@ const make = Effect.fnUntraced(function* (limits: CommandLimits) {
   const waiting = yield* Queue.bounded<Waiting>(limits.waitingMax)
   const takeGroup = Queue.takeBetween(waiting, 1, limits.groupMax)
   const worker = takeGroup.pipe(Effect.flatMap(runGroup), Effect.forever)
-  yield* Effect.forEach(Array.from({ length: limits.groupsAtOnceMax }), () => Effect.forkScoped(worker), { discard: true })
+  yield* Effect.forEach(Array.from({ length: limits.groupsAtOnceMax }), () => Effect.forkScoped(worker), {
+    discard: true
+  })
   return OrderCommands.of({
     execute: Effect.fnUntraced(function* (request) {
       const reply = yield* Deferred.make<CommandAnswer, CommandFailure>()
@@ -80,7 +83,9 @@ const runAlone = (one: Waiting) =>
   )
 
 const refuse = (group: ReadonlyArray<Waiting>, failure: GroupFailure) =>
-  Effect.forEach(group, ({ reply }) => Deferred.fail(reply, new OrdersUnavailable({ detail: failure.message })), { discard: true })
+  Effect.forEach(group, ({ reply }) => Deferred.fail(reply, new OrdersUnavailable({ detail: failure.message })), {
+    discard: true
+  })
 
 /** One transaction: look, decide, write. The replies are given after the commit. */
 const commitGroup = Effect.fn("OrderCommands.commitGroup")(function* (group: ReadonlyArray<Waiting>) {

@@ -25,7 +25,9 @@ export const layer: Layer.Layer<OrderViews, never, SqlClient.SqlClient> = Layer.
     const sql = yield* SqlClient.SqlClient
 
     const statesOf = (ids: ReadonlyArray<OrderId>) =>
-      sql<{ readonly state: string }>`SELECT state::text AS state FROM order_view WHERE order_id = ANY(${ids}::text[])`.pipe(
+      sql<{
+        readonly state: string
+      }>`SELECT state::text AS state FROM order_view WHERE order_id = ANY(${ids}::text[])`.pipe(
         Effect.map((rows) => rows.map((row) => orderFromJson(row.state)))
       )
 

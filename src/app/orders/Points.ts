@@ -45,7 +45,9 @@ export const layerMemory: Layer.Layer<Points, never, Transactor> = Layer.effect(
     const accounts = yield* makeMemoryTable<UserId, number>()
     return Points.of({
       add: (users, pointsEach) =>
-        Effect.forEach(users, (user) => accounts.set(user, (accounts.rows.get(user) ?? 0) + pointsEach), { discard: true }),
+        Effect.forEach(users, (user) => accounts.set(user, (accounts.rows.get(user) ?? 0) + pointsEach), {
+          discard: true
+        }),
       of: (userId) => Effect.sync(() => accounts.rows.get(userId) ?? 0)
     })
   })

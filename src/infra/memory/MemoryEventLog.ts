@@ -55,7 +55,10 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
       const queue = yield* Queue.unbounded<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>()
       const subscriber: Subscriber = { from, queue }
       for (const older of log.subscribers) if (isSamePartition(older, from)) replace(log, older)
-      Queue.offerAllUnsafe(queue, log.messages.slice(from.afterSeq).filter((message) => message.partition === from.partition))
+      Queue.offerAllUnsafe(
+        queue,
+        log.messages.slice(from.afterSeq).filter((message) => message.partition === from.partition)
+      )
       log.subscribers.add(subscriber)
       yield* Effect.addFinalizer(() => Effect.sync(() => log.subscribers.delete(subscriber)))
       return { events: Stream.fromQueue(queue), acknowledge: () => Effect.void }

@@ -1,7 +1,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { type Claim, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
-import { leaseTtlMs, type MemoryLease, MemoryState, rowKey } from "./MemoryState.ts"
+import { leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** Leases in memory, by the Effect clock. */
 export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
@@ -15,13 +15,6 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
       const lease = leaseOf(claim)
       return lease?.epoch === claim.epoch ? lease : undefined
     }
-
-    const entriesOf = (stream: string) =>
-      [...state.of(stream).leases].map(([key, lease]) => {
-        // The keys are written by `declare` below and nobody else.
-        const [handler, partition] = JSON.parse(key) as [string, number]
-        return { handler, partition, lease }
-      })
 
     return Ownership.of({
       declare: (stream, handlers, partitions) =>
@@ -39,7 +32,7 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
           return {
             live: [...instances].flatMap(([id, expiresAtMs]) => (expiresAtMs > nowMs ? [id] : [])).sort(),
             renewed: claims.flatMap((claim) => renewed(claim, mine(claim))),
-            free: entriesOf(stream)
+            free: entriesOf(state.of(stream))
               .filter(({ lease }) => lease.expiresAtMs <= nowMs)
               .map(({ handler, partition }) => ({ handler, partition }))
           }
@@ -68,6 +61,13 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const entriesOf = (tables: MemoryTables) =>
+  [...tables.leases].map(([key, lease]) => {
+    // The keys are written by `declare` below and nobody else.
+    const [handler, partition] = JSON.parse(key) as [string, number]
+    return { handler, partition, lease }
+  })
 
 const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, expiresAtMs: 0, cursor: 0 })
 

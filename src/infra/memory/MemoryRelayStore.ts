@@ -9,20 +9,7 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
   Effect.gen(function* () {
     const state = yield* MemoryState
 
-    const fenced = <A>(lease: RelayLease, act: (tables: MemoryTables, nowMs: number) => A | undefined) =>
-      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-        const tables = state.of(lease.stream)
-        const done = tables.relay.epoch === lease.epoch ? act(tables, nowMs) : undefined
-        return done === undefined
-          ? Effect.fail(new LeaseLost({ lease: `relay of ${lease.stream}`, epoch: lease.epoch }))
-          : Effect.succeed(done)
-      })
-
-    const move = (relay: MemoryRelay, from: RelayPosition, to: RelayPosition, nowMs: number) => {
-      if (relay.lastSeq !== from.lastSeq) return false
-      Object.assign(relay, { lastSeq: to.lastSeq, streamCreated: to.streamCreated, expiresAtMs: nowMs + leaseTtlMs })
-      return true
-    }
+    const fenced = makeFence(state)
 
     return RelayStore.of({
       acquire: (stream, owner) =>
@@ -69,6 +56,23 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const makeFence =
+  (state: MemoryState["Service"]) =>
+  <A>(lease: RelayLease, act: (tables: MemoryTables, nowMs: number) => A | undefined) =>
+    Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+      const tables = state.of(lease.stream)
+      const done = tables.relay.epoch === lease.epoch ? act(tables, nowMs) : undefined
+      return done === undefined
+        ? Effect.fail(new LeaseLost({ lease: `relay of ${lease.stream}`, epoch: lease.epoch }))
+        : Effect.succeed(done)
+    })
+
+const move = (relay: MemoryRelay, from: RelayPosition, to: RelayPosition, nowMs: number) => {
+  if (relay.lastSeq !== from.lastSeq) return false
+  Object.assign(relay, { lastSeq: to.lastSeq, streamCreated: to.streamCreated, expiresAtMs: nowMs + leaseTtlMs })
+  return true
+}
 
 const remove = (outbox: MemoryTables["outbox"], ref: RowRef) =>
   outbox.get(ref.outboxId)?.eventId === ref.eventId && outbox.delete(ref.outboxId)

@@ -1,6 +1,6 @@
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
-import { type LogDeclaration } from "../../pipeline/EventLog.ts"
+import type { LogDeclaration } from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
 
 /** Header names on the wire. They are part of the stored data and must not change. */
@@ -42,7 +42,12 @@ export const readHeaders = (
   const outboxId = Number(get(header.outboxId))
   const version = Number(get(header.version))
   const eventId = get(header.messageId)
-  if (eventId === "" || get(header.outboxId) === "" || !Number.isSafeInteger(outboxId) || !Number.isSafeInteger(version)) {
+  if (
+    eventId === "" ||
+    get(header.outboxId) === "" ||
+    !Number.isSafeInteger(outboxId) ||
+    !Number.isSafeInteger(version)
+  ) {
     return undefined
   }
   return { eventId, outboxId, version, key: decodeURIComponent(get(header.key)), traceparent: get(header.traceparent) }
@@ -51,7 +56,11 @@ export const readHeaders = (
 /** A raw header block, as STREAM.MSG.GET returns it, by name. */
 export const parseHeaderBlock = (base64: string): ((name: string) => string) => {
   const lines = Buffer.from(base64, "base64").toString().split("\r\n")
-  const pairs = new Map(lines.filter((line) => line.includes(":")).map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()]))
+  const pairs = new Map(
+    lines
+      .filter((line) => line.includes(":"))
+      .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()])
+  )
   return (name) => pairs.get(name) ?? ""
 }
 
@@ -59,7 +68,9 @@ export const parseHeaderBlock = (base64: string): ((name: string) => string) => 
  * Somebody else wrote to the stream. Only the relay should, so this is evidence of a mistake; it is delivered as an
  * impossible version of a key of its own, which parks it as an order violation instead of losing it.
  */
-export const foreignEvent = (seq: number): Pick<StoredEvent, "eventId" | "outboxId" | "key" | "version" | "traceparent"> => ({
+export const foreignEvent = (
+  seq: number
+): Pick<StoredEvent, "eventId" | "outboxId" | "key" | "version" | "traceparent"> => ({
   eventId: "00000000-0000-0000-0000-000000000000",
   outboxId: 0,
   key: "(not written by the relay)",

@@ -55,7 +55,10 @@ const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable
   Effect.tryPromise({
     try: () => connect(connectOptions(options)),
     catch: (cause) =>
-      new BrokerUnavailable({ operation: "connect to NATS", detail: cause instanceof Error ? cause.message : String(cause) })
+      new BrokerUnavailable({
+        operation: "connect to NATS",
+        detail: cause instanceof Error ? cause.message : String(cause)
+      })
   }).pipe(Effect.retry(Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: "30 seconds" }))))
 
 const connectOptions = ({ name, url }: NatsOptions): ConnectionOptions => {

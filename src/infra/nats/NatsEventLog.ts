@@ -32,65 +32,24 @@ export const streamNameOf = (name: string) => name.toUpperCase()
  * wrapper drops message ids and masks errors; it is stored whole and in order, or not at all, and only when the stream
  * still ends where the caller says.
  */
-export const layer = (options: StreamOptions): Layer.Layer<EventLog, BrokerRefused | BrokerUnavailable, NatsConnection> =>
+export const layer = (
+  options: StreamOptions
+): Layer.Layer<EventLog, BrokerRefused | BrokerUnavailable, NatsConnection> =>
   Layer.effect(
     EventLog,
     Effect.gen(function* () {
       const nats = yield* NatsConnection
       const { connection } = nats
-      const manager = yield* call("JetStream manager", () => jetstreamManager(connection, { checkAPI: false, timeout: requestMs }))
+      const manager = yield* call("JetStream manager", () =>
+        jetstreamManager(connection, { checkAPI: false, timeout: requestMs })
+      )
       const handles: NatsHandles = { nats, manager, jetstream: jetstream(connection, { timeout: requestMs }) }
-
-      const api = <A, I>(subject: string, body: string, schema: Schema.Codec<A, I>) =>
-        call(subject, () => connection.request(`$JS.API.${subject}`, body, { timeout: requestMs })).pipe(
-          Effect.flatMap((answer) => answerOf(subject, schema, answer))
-        )
-
-      const info = (name: string) =>
-        api(`STREAM.INFO.${streamNameOf(name)}`, "", Info).pipe(
-          Effect.map(({ config, created, state }) => ({
-            firstSeq: state.first_seq,
-            lastSeq: state.last_seq,
-            created,
-            messageMaxBytes: smallest(connection.info?.max_payload ?? 1_048_576, config.max_msg_size)
-          }))
-        )
-
-      const publish = (declaration: LogDeclaration, rows: ReadonlyArray<OutboxRow>, expectedLastSeq: number) =>
-        call("publish", () => {
-          const batch = rows.length > 1 ? globalThis.crypto.randomUUID() : undefined
-          const messages = rows.map((row, i) => messageOf(declaration, row, i, rows.length, batch, expectedLastSeq))
-          for (const { headers, payload, subject } of messages.slice(0, -1)) connection.publish(subject, payload, { headers })
-          const last = messages.at(-1)
-          return last === undefined
-            ? Promise.reject(new Error("an empty batch"))
-            : connection.request(last.subject, last.payload, { headers: last.headers, timeout: requestMs })
-        }).pipe(
-          Effect.flatMap((answer) => answerOf("publish", Ack, answer)),
-          Effect.map((ack) => ({ seq: ack.seq, duplicate: ack.duplicate === true }))
-        )
-
-      const ref = (name: string, seq: number) =>
-        api(`STREAM.MSG.GET.${streamNameOf(name)}`, JSON.stringify({ seq }), Got).pipe(
-          Effect.map(({ message }): ReadonlyArray<StoredRef> => {
-            const ours = readHeaders(parseHeaderBlock(message.hdrs ?? ""))
-            return ours === undefined ? [] : [{ seq: message.seq, ...ours }]
-          }),
-          Effect.catchIf(isNotFound, () => Effect.succeed([]))
-        )
-
-      const refs = (name: string, afterSeq: number, toSeq: number) =>
-        Effect.forEach(
-          Array.from({ length: Math.max(0, toSeq - afterSeq) }, (_, i) => afterSeq + 1 + i),
-          (seq) => ref(name, seq),
-          { concurrency: 200 }
-        ).pipe(Effect.map((found) => found.flat()))
 
       return EventLog.of({
         declare: (declaration) => declareStream(manager, streamNameOf(declaration.name), declaration, options),
-        info,
-        publish,
-        refs,
+        info: (name) => info(connection, name),
+        publish: (declaration, rows, expectedLastSeq) => publish(connection, declaration, rows, expectedLastSeq),
+        refs: (name, afterSeq, toSeq) => refs(connection, name, afterSeq, toSeq),
         open: (declaration, from) => openSubscription(handles, declaration, streamNameOf(declaration.name), from),
         ring: (doorbell) =>
           Effect.try({
@@ -101,6 +60,58 @@ export const layer = (options: StreamOptions): Layer.Layer<EventLog, BrokerRefus
       })
     })
   )
+
+type Connection = NatsConnection["Service"]["connection"]
+
+const api = <A, I>(connection: Connection, subject: string, body: string, schema: Schema.Codec<A, I>) =>
+  call(subject, () => connection.request(`$JS.API.${subject}`, body, { timeout: requestMs })).pipe(
+    Effect.flatMap((answer) => answerOf(subject, schema, answer))
+  )
+
+const info = (connection: Connection, name: string) =>
+  api(connection, `STREAM.INFO.${streamNameOf(name)}`, "", Info).pipe(
+    Effect.map(({ config, created, state }) => ({
+      firstSeq: state.first_seq,
+      lastSeq: state.last_seq,
+      created,
+      messageMaxBytes: smallest(connection.info?.max_payload ?? 1_048_576, config.max_msg_size)
+    }))
+  )
+
+const publish = (
+  connection: Connection,
+  declaration: LogDeclaration,
+  rows: ReadonlyArray<OutboxRow>,
+  expectedLastSeq: number
+) =>
+  call("publish", () => {
+    const batch = rows.length > 1 ? globalThis.crypto.randomUUID() : undefined
+    const messages = rows.map((row, i) => messageOf(declaration, row, i, rows.length, batch, expectedLastSeq))
+    for (const { headers, payload, subject } of messages.slice(0, -1)) connection.publish(subject, payload, { headers })
+    const last = messages.at(-1)
+    return last === undefined
+      ? Promise.reject(new Error("an empty batch"))
+      : connection.request(last.subject, last.payload, { headers: last.headers, timeout: requestMs })
+  }).pipe(
+    Effect.flatMap((answer) => answerOf("publish", Ack, answer)),
+    Effect.map((ack) => ({ seq: ack.seq, duplicate: ack.duplicate === true }))
+  )
+
+const ref = (connection: Connection, name: string, seq: number) =>
+  api(connection, `STREAM.MSG.GET.${streamNameOf(name)}`, JSON.stringify({ seq }), Got).pipe(
+    Effect.map(({ message }): ReadonlyArray<StoredRef> => {
+      const ours = readHeaders(parseHeaderBlock(message.hdrs ?? ""))
+      return ours === undefined ? [] : [{ seq: message.seq, ...ours }]
+    }),
+    Effect.catchIf(isNotFound, () => Effect.succeed([]))
+  )
+
+const refs = (connection: Connection, name: string, afterSeq: number, toSeq: number) =>
+  Effect.forEach(
+    Array.from({ length: Math.max(0, toSeq - afterSeq) }, (_, i) => afterSeq + 1 + i),
+    (seq) => ref(connection, name, seq),
+    { concurrency: 200 }
+  ).pipe(Effect.map((found) => found.flat()))
 
 const doorbellSubject = (doorbell: string) => `millrace.doorbell.${doorbell}`
 
@@ -127,7 +138,9 @@ const ringsOf = (nats: NatsConnection["Service"], subject: string) =>
     Effect.gen(function* () {
       const rung = yield* Queue.sliding<void>(1)
       yield* Effect.acquireRelease(
-        Effect.sync(() => nats.connection.subscribe(subject, { callback: () => void Queue.offerUnsafe(rung, undefined) })),
+        Effect.sync(() =>
+          nats.connection.subscribe(subject, { callback: () => void Queue.offerUnsafe(rung, undefined) })
+        ),
         (subscription) => Effect.sync(() => (nats.connection.isClosed() ? undefined : subscription.unsubscribe()))
       )
       return Stream.fromQueue(rung)
@@ -136,7 +149,8 @@ const ringsOf = (nats: NatsConnection["Service"], subject: string) =>
 
 const noMessageFound = 10037
 
-const isNotFound = (error: BrokerRefused | BrokerUnavailable) => error._tag === "BrokerRefused" && error.code === noMessageFound
+const isNotFound = (error: BrokerRefused | BrokerUnavailable) =>
+  error._tag === "BrokerRefused" && error.code === noMessageFound
 
 const smallest = (serverMax: number, streamMax: number | undefined) =>
   streamMax === undefined || streamMax <= 0 ? serverMax : Math.min(serverMax, streamMax)

@@ -1,4 +1,12 @@
-import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JetStreamClient, type JetStreamManager, type JsMsg } from "@nats-io/jetstream"
+import {
+  AckPolicy,
+  type Consumer,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg
+} from "@nats-io/jetstream"
 import { nanos } from "@nats-io/transport-node"
 import { Cause, Effect, Queue, type Scope, Stream } from "effect"
 import type { StoredEvent } from "../../pipeline/Envelope.ts"
@@ -39,7 +47,9 @@ export const openSubscription = Effect.fnUntraced(function* (
   const name = `${declaration.name}-${from.handler}-p${from.partition}-e${from.epoch}-g${from.generation}`
   const queue = yield* Queue.unbounded<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>()
   const inHand = new Map<number, JsMsg>()
-  yield* Effect.acquireRelease(createConsumer(handles, declaration, streamName, name, from), () => deleteConsumer(handles, streamName, name))
+  yield* Effect.acquireRelease(createConsumer(handles, declaration, streamName, name, from), () =>
+    deleteConsumer(handles, streamName, name)
+  )
   const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
   const interrupt = (reason: string) =>
     Queue.failCauseUnsafe(queue, Cause.fail(new DeliveryInterrupted({ partition: from.partition, reason })))
@@ -57,7 +67,13 @@ export const openSubscription = Effect.fnUntraced(function* (
   }
 })
 
-const createConsumer = (handles: NatsHandles, declaration: LogDeclaration, streamName: string, name: string, from: ReadFrom) =>
+const createConsumer = (
+  handles: NatsHandles,
+  declaration: LogDeclaration,
+  streamName: string,
+  name: string,
+  from: ReadFrom
+) =>
   call("create a consumer", () =>
     handles.manager.consumers.add(streamName, {
       name,
@@ -85,7 +101,13 @@ const deleteConsumer = (handles: NatsHandles, streamName: string, name: string) 
 
 const consume = (consumer: Consumer, callback: (message: JsMsg) => void) =>
   call("consume", () =>
-    consumer.consume({ max_messages: windowEventsMax, expires: 5_000, idle_heartbeat: 1_000, abort_on_missing_resource: true, callback })
+    consumer.consume({
+      max_messages: windowEventsMax,
+      expires: 5_000,
+      idle_heartbeat: 1_000,
+      abort_on_missing_resource: true,
+      callback
+    })
   )
 
 const makeReceiver = (afterSeq: number, interrupt: (reason: string) => void, take: (message: JsMsg) => void) => {
@@ -112,7 +134,9 @@ const watch = Effect.fnUntraced(function* (messages: ConsumerMessages, interrupt
   const statuses = messages.status()[Symbol.asyncIterator]()
   const closed = Effect.promise(() => messages.closed()).pipe(Effect.map(() => interrupt("the consumer closed")))
   const broken = Effect.promise(() => statuses.next()).pipe(
-    Effect.tap((next) => Effect.sync(() => (next.done !== true && brokenBy.has(next.value.type) ? interrupt(next.value.type) : undefined))),
+    Effect.tap((next) =>
+      Effect.sync(() => (next.done !== true && brokenBy.has(next.value.type) ? interrupt(next.value.type) : undefined))
+    ),
     Effect.repeat({ until: (next) => next.done === true })
   )
   yield* Effect.all([closed, broken], { concurrency: "unbounded", discard: true })

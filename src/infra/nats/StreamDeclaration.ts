@@ -1,4 +1,10 @@
-import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream"
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig
+} from "@nats-io/jetstream"
 import { nanos } from "@nats-io/transport-node"
 import { Effect } from "effect"
 import type { LogDeclaration } from "../../pipeline/EventLog.ts"
@@ -84,7 +90,11 @@ interface Difference {
 export const compare = (wanted: ReturnType<typeof streamConfig>, found: StreamConfig): ReadonlyArray<Difference> => {
   const actual: Readonly<Record<string, unknown>> = { ...found }
   return Object.entries(wanted)
-    .map(([field, value]) => ({ field, declared: JSON.stringify(value), found: JSON.stringify(actual[field]) ?? "unset" }))
+    .map(([field, value]) => ({
+      field,
+      declared: JSON.stringify(value),
+      found: JSON.stringify(actual[field]) ?? "unset"
+    }))
     .filter(({ declared, found: has }) => declared !== has)
 }
 

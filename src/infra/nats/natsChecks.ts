@@ -22,9 +22,9 @@ export const natsChecks = (url: Redacted.Redacted): ReadonlyArray<Check> => {
       "jetstream",
       remedy,
       withConnection(({ connection }) =>
-        call("account info", () => jetstreamManager(connection, { checkAPI: false }).then((manager) => manager.getAccountInfo())).pipe(
-          Effect.map((info) => ok(`on, ${info.streams} streams, ${info.consumers} consumers`))
-        )
+        call("account info", () =>
+          jetstreamManager(connection, { checkAPI: false }).then((manager) => manager.getAccountInfo())
+        ).pipe(Effect.map((info) => ok(`on, ${info.streams} streams, ${info.consumers} consumers`)))
       )
     )
   ]
@@ -32,7 +32,8 @@ export const natsChecks = (url: Redacted.Redacted): ReadonlyArray<Check> => {
 
 const versionResult = (version: string) => {
   const [major = 0, minor = 0] = version.split(".").map(Number)
-  if (major < 2 || (major === 2 && minor < minorMin)) return failed(`version ${version}`, `use nats-server 2.${minorMin} or newer, 2.15 at best`)
+  if (major < 2 || (major === 2 && minor < minorMin))
+    return failed(`version ${version}`, `use nats-server 2.${minorMin} or newer, 2.15 at best`)
   return major === 2 && minor < 15
     ? warning(`version ${version}`, "2.15 groups its disk writes per batch; it is the recommended version")
     : ok(`version ${version}`)

@@ -14,10 +14,16 @@ const isErrorAnswer = Schema.is(ErrorAnswer)
 export const brokerFailure = (operation: string, cause: unknown): BrokerRefused | BrokerUnavailable =>
   cause instanceof JetStreamApiError
     ? new BrokerRefused({ operation, code: cause.code, detail: cause.message })
-    : new BrokerUnavailable({ operation, detail: cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause) })
+    : new BrokerUnavailable({
+        operation,
+        detail: cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+      })
 
 /** Runs a call of the client; whatever it throws becomes typed. */
-export const call = <A>(operation: string, run: () => Promise<A>): Effect.Effect<A, BrokerRefused | BrokerUnavailable> =>
+export const call = <A>(
+  operation: string,
+  run: () => Promise<A>
+): Effect.Effect<A, BrokerRefused | BrokerUnavailable> =>
   Effect.tryPromise({ try: run, catch: (cause) => brokerFailure(operation, cause) })
 
 /** Reads a JSON answer; one that says `error` is a refusal, one that does not fit the Schema counts as no answer. */
@@ -26,7 +32,10 @@ export const answerOf = Effect.fnUntraced(function* <A, I>(
   schema: Schema.Codec<A, I>,
   message: Msg
 ): Effect.fn.Return<A, BrokerRefused | BrokerUnavailable> {
-  const json = yield* Effect.try({ try: (): unknown => message.json(), catch: (cause) => brokerFailure(operation, cause) })
+  const json = yield* Effect.try({
+    try: (): unknown => message.json(),
+    catch: (cause) => brokerFailure(operation, cause)
+  })
   if (isErrorAnswer(json)) {
     const { description, err_code: code } = json.error
     return yield* new BrokerRefused({ operation, code, detail: description ?? "no description" })

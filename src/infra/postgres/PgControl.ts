@@ -43,6 +43,10 @@ export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("
     ).pipe(Layer.provide(Reactivity.layer))
 }
 
+/** When a lease that is taken or renewed now runs out, by the database's clock. */
+export const leaseExpiry = (sql: PgControl["Service"]) =>
+  sql`clock_timestamp() + make_interval(secs => ${leaseTtlSeconds})`
+
 /** The connections of commands and handlers, as `SqlClient` and `PgClient`. */
 export const clientLayer = (options: PgOptions): ReturnType<typeof PgClient.layer> =>
   PgClient.layer({

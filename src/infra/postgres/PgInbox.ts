@@ -5,6 +5,94 @@ import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { inTransaction } from "./PgTransactor.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
+const progress = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* (stream: string, handler: string, keys: ReadonlyArray<string>) {
+    const rows = yield* sql<{ readonly key: string; readonly version: bigint; readonly parked: boolean }>`
+    SELECT key, version, parked FROM millrace.progress
+    WHERE stream = ${stream} AND handler = ${handler} AND key = ANY(${keys}::text[])`
+    const known = new Map(rows.map((row) => [row.key, { version: Number(row.version), parked: row.parked }]))
+    return keys.map((key): KeyProgress => known.get(key) ?? { version: 0, parked: false })
+  }, asStoreUnavailable("Inbox.progress"))
+
+const park = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* ({ claim, parked }: InboxCommit) {
+    if (parked.length === 0) return
+    const events = parked.map((one) => one.event)
+    const reasons = parked.map((one) => one.reason)
+    yield* sql`
+    INSERT INTO millrace.parked_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
+      outbox_id, reason_tag, reason_message, attempts)
+    SELECT ${claim.stream}, ${claim.handler}, x.* FROM unnest(
+      ${events.map((e) => e.key)}::text[], ${events.map((e) => e.version)}::bigint[], ${events.map((e) => e.eventId)}::uuid[],
+      ${events.map((e) => e.type)}::text[], ${events.map((e) => e.traceparent)}::text[], ${events.map((e) => e.payload)}::text[],
+      ${events.map((e) => e.seq)}::bigint[], ${events.map((e) => e.outboxId)}::bigint[],
+      ${reasons.map((r) => r?.tag ?? null)}::text[], ${reasons.map((r) => r?.message ?? null)}::text[],
+      ${reasons.map((r) => r?.attempts ?? null)}::int[]) AS x`
+  })
+
+const recordViolations =
+  (sql: SqlClient.SqlClient) =>
+  ({ claim, violations }: InboxCommit) =>
+    Effect.forEach(
+      violations,
+      ({ event, handledVersion }) => sql`
+      INSERT INTO millrace.order_violation (stream, handler, key, handled_version, version, seq, epoch)
+      VALUES (${claim.stream}, ${claim.handler}, ${event.key}, ${handledVersion}, ${event.version}, ${event.seq}, ${claim.epoch})`,
+      { discard: true }
+    )
+
+// One statement for any number of partitions. Leases are locked in one sequence, as the heartbeat locks them too;
+// a key moves only if its partition's fence held, and only forward: what is not behind has another owner.
+const moveAll = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
+    const stream = commits[0]?.claim.stream ?? ""
+    const claims = commits.map((one) => one.claim)
+    const moves = commits.flatMap(({ claim, moves: own }) => own.map((move) => ({ ...move, ...claim })))
+    const rows = yield* sql<{ readonly handler: string; readonly partition: number }>`
+    WITH asked AS (
+      SELECT * FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+        ${claims.map((c) => c.epoch)}::bigint[], ${commits.map((c) => c.cursorFrom)}::bigint[],
+        ${commits.map((c) => c.cursorTo)}::bigint[]) AS a(handler, partition, epoch, cursor_from, cursor_to)
+    ), held AS (
+      SELECT l.handler, l.partition FROM millrace.lease l JOIN asked a
+        ON l.handler = a.handler AND l.partition = a.partition AND l.epoch = a.epoch AND l.cursor = a.cursor_from
+      WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
+    ), moves AS (
+      SELECT * FROM unnest(${moves.map((m) => m.handler)}::text[], ${moves.map((m) => m.partition)}::int[],
+        ${moves.map((m) => m.key)}::text[], ${moves.map((m) => m.to)}::bigint[],
+        ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, partition, key, upto, parked)
+    ), overtaken AS (
+      SELECT DISTINCT m.handler, m.partition FROM moves m JOIN millrace.progress p
+        ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key AND p.version >= m.upto
+    ), fenced AS (
+      UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (handler, partition)
+      WHERE l.stream = ${stream} AND l.handler = a.handler AND l.partition = a.partition
+        AND l.epoch = a.epoch AND l.cursor = a.cursor_from
+        AND NOT EXISTS (SELECT 1 FROM overtaken o WHERE o.handler = a.handler AND o.partition = a.partition)
+      RETURNING l.handler, l.partition
+    ), moved AS (
+      INSERT INTO millrace.progress AS p (stream, handler, key, version, parked)
+      SELECT ${stream}, m.handler, m.key, m.upto, m.parked FROM moves m JOIN fenced f USING (handler, partition)
+      ORDER BY m.handler, m.key
+      ON CONFLICT (stream, handler, key) DO UPDATE SET version = excluded.version, parked = p.parked OR excluded.parked
+        WHERE p.version < excluded.version
+    )
+    SELECT handler, partition FROM fenced`
+    const landed = new Set(rows.map((row) => `${row.handler}/${row.partition}`))
+    return claims.map((claim) => landed.has(`${claim.handler}/${claim.partition}`))
+  })
+
+const record = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
+    for (const commit of commits) {
+      yield* park(sql)(commit)
+      yield* recordViolations(sql)(commit)
+    }
+    const landed = yield* moveAll(sql)(commits)
+    const fenced = commits.find((_, i) => landed[i] !== true)
+    if (fenced !== undefined) return yield* lost(fenced.claim)
+  }, asStoreUnavailable("Inbox.commit"))
+
 /**
  * The inbox in Postgres.
  *
@@ -17,94 +105,14 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
 
-    const progress = Effect.fnUntraced(function* (stream: string, handler: string, keys: ReadonlyArray<string>) {
-      const rows = yield* sql<{ readonly key: string; readonly version: bigint; readonly parked: boolean }>`
-        SELECT key, version, parked FROM millrace.progress
-        WHERE stream = ${stream} AND handler = ${handler} AND key = ANY(${keys}::text[])`
-      const known = new Map(rows.map((row) => [row.key, { version: Number(row.version), parked: row.parked }]))
-      return keys.map((key): KeyProgress => known.get(key) ?? { version: 0, parked: false })
-    }, asStoreUnavailable("Inbox.progress"))
-
-    const park = Effect.fnUntraced(function* ({ claim, parked }: InboxCommit) {
-      if (parked.length === 0) return
-      const events = parked.map((one) => one.event)
-      const reasons = parked.map((one) => one.reason)
-      yield* sql`
-        INSERT INTO millrace.parked_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
-          outbox_id, reason_tag, reason_message, attempts)
-        SELECT ${claim.stream}, ${claim.handler}, x.* FROM unnest(
-          ${events.map((e) => e.key)}::text[], ${events.map((e) => e.version)}::bigint[], ${events.map((e) => e.eventId)}::uuid[],
-          ${events.map((e) => e.type)}::text[], ${events.map((e) => e.traceparent)}::text[], ${events.map((e) => e.payload)}::text[],
-          ${events.map((e) => e.seq)}::bigint[], ${events.map((e) => e.outboxId)}::bigint[],
-          ${reasons.map((r) => r?.tag ?? null)}::text[], ${reasons.map((r) => r?.message ?? null)}::text[],
-          ${reasons.map((r) => r?.attempts ?? null)}::int[]) AS x`
-    })
-
-    const recordViolations = ({ claim, violations }: InboxCommit) =>
-      Effect.forEach(
-        violations,
-        ({ event, handledVersion }) => sql`
-          INSERT INTO millrace.order_violation (stream, handler, key, handled_version, version, seq, epoch)
-          VALUES (${claim.stream}, ${claim.handler}, ${event.key}, ${handledVersion}, ${event.version}, ${event.seq}, ${claim.epoch})`,
-        { discard: true }
-      )
-
-    // One statement for any number of partitions. Leases are locked in one sequence, as the heartbeat locks them too;
-    // a key moves only if its partition's fence held, and only forward: what is not behind has another owner.
-    const moveAll = Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
-      const stream = commits[0]?.claim.stream ?? ""
-      const claims = commits.map((one) => one.claim)
-      const moves = commits.flatMap(({ claim, moves: own }) => own.map((move) => ({ ...move, ...claim })))
-      const rows = yield* sql<{ readonly handler: string; readonly partition: number }>`
-        WITH asked AS (
-          SELECT * FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-            ${claims.map((c) => c.epoch)}::bigint[], ${commits.map((c) => c.cursorFrom)}::bigint[],
-            ${commits.map((c) => c.cursorTo)}::bigint[]) AS a(handler, partition, epoch, cursor_from, cursor_to)
-        ), held AS (
-          SELECT l.handler, l.partition FROM millrace.lease l JOIN asked a
-            ON l.handler = a.handler AND l.partition = a.partition AND l.epoch = a.epoch AND l.cursor = a.cursor_from
-          WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
-        ), moves AS (
-          SELECT * FROM unnest(${moves.map((m) => m.handler)}::text[], ${moves.map((m) => m.partition)}::int[],
-            ${moves.map((m) => m.key)}::text[], ${moves.map((m) => m.to)}::bigint[],
-            ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, partition, key, upto, parked)
-        ), overtaken AS (
-          SELECT DISTINCT m.handler, m.partition FROM moves m JOIN millrace.progress p
-            ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key AND p.version >= m.upto
-        ), fenced AS (
-          UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (handler, partition)
-          WHERE l.stream = ${stream} AND l.handler = a.handler AND l.partition = a.partition
-            AND l.epoch = a.epoch AND l.cursor = a.cursor_from
-            AND NOT EXISTS (SELECT 1 FROM overtaken o WHERE o.handler = a.handler AND o.partition = a.partition)
-          RETURNING l.handler, l.partition
-        ), moved AS (
-          INSERT INTO millrace.progress AS p (stream, handler, key, version, parked)
-          SELECT ${stream}, m.handler, m.key, m.upto, m.parked FROM moves m JOIN fenced f USING (handler, partition)
-          ORDER BY m.handler, m.key
-          ON CONFLICT (stream, handler, key) DO UPDATE SET version = excluded.version, parked = p.parked OR excluded.parked
-            WHERE p.version < excluded.version
-        )
-        SELECT handler, partition FROM fenced`
-      const landed = new Set(rows.map((row) => `${row.handler}/${row.partition}`))
-      return claims.map((claim) => landed.has(`${claim.handler}/${claim.partition}`))
-    })
-
-    const record = Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
-      for (const commit of commits) {
-        yield* park(commit)
-        yield* recordViolations(commit)
-      }
-      const landed = yield* moveAll(commits)
-      const fenced = commits.find((_, i) => landed[i] !== true)
-      if (fenced !== undefined) return yield* lost(fenced.claim)
-    }, asStoreUnavailable("Inbox.commit"))
-
     return Inbox.of({
-      progress,
-      commitGroup: (commits) => moveAll(commits).pipe(asStoreUnavailable("Inbox.commitGroup")),
+      progress: progress(sql),
+      commitGroup: (commits) => moveAll(sql)(commits).pipe(asStoreUnavailable("Inbox.commitGroup")),
       commit: (commits, effects) =>
-        inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(commits))).pipe(
-          Effect.withSpan("Inbox.commit", { attributes: { handler: commits[0]?.claim.handler, partitions: commits.length } })
+        inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(sql)(commits))).pipe(
+          Effect.withSpan("Inbox.commit", {
+            attributes: { handler: commits[0]?.claim.handler, partitions: commits.length }
+          })
         )
     })
   })

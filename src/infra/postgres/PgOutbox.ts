@@ -56,7 +56,8 @@ export const layer: Layer.Layer<Outbox, never, SqlClient.SqlClient | EventLog> =
       if (entries.length === 0) return []
       const expected = options.expectedVersion ?? null
       const [first] = entries
-      if (expected !== null && entries.some((entry) => entry.key !== first?.key)) return yield* Effect.die(new Error(severalKeys))
+      if (expected !== null && entries.some((entry) => entry.key !== first?.key))
+        return yield* Effect.die(new Error(severalKeys))
       const rows = yield* insert(stream, entries, expected).pipe(asStoreUnavailable("Outbox.append"))
       if (rows.length !== entries.length) {
         return yield* new VersionConflict({ key: first?.key ?? "", expectedVersion: expected ?? 0 })

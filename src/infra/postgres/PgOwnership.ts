@@ -1,7 +1,7 @@
 import { Effect, Layer } from "effect"
 import { type Claim, type Instance, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
-import { leaseTtlSeconds, PgControl } from "./PgControl.ts"
+import { leaseExpiry, PgControl } from "./PgControl.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
 interface LeaseRow {
@@ -22,99 +22,120 @@ interface Place {
   readonly partition: number
 }
 
+const declare = (sql: PgControl["Service"]) => (stream: string, handlers: ReadonlyArray<string>, partitions: number) =>
+  sql`
+    INSERT INTO millrace.lease (stream, handler, partition)
+    SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
+    ORDER BY h, p ON CONFLICT DO NOTHING`.pipe(Effect.asVoid, asStoreUnavailable("Ownership.declare"))
+
+// The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
+const beat = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string, instance: Instance, claims: ReadonlyArray<Claim>) {
+    const [row] = yield* sql<BeatRow>`
+    WITH alive AS (
+      INSERT INTO millrace.instance AS i (stream, id, host, app_version, expires_at)
+      VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${leaseExpiry(sql)})
+      ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at
+    ), held AS (
+      SELECT l.handler, l.partition, l.epoch
+      FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+        ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
+        ON l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
+      WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
+    ), renewed AS (
+      UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
+      WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
+      RETURNING l.handler, l.partition, l.epoch, l.cursor
+    )
+    SELECT
+      (SELECT coalesce(json_agg(id), '[]') FROM millrace.instance
+        WHERE stream = ${stream} AND expires_at > clock_timestamp()) AS live,
+      (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text,
+        'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
+      (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
+        WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free`
+    const renewed = (row?.renewed ?? []).map((r) => toClaim(stream, r))
+    const mine = new Set(renewed.map(placeOf))
+    return {
+      live: [...new Set([...(row?.live ?? []), instance.id])].sort(),
+      renewed,
+      free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place)))
+    }
+  }, asStoreUnavailable("Ownership.beat"))
+
+// SKIP LOCKED: a row that a frozen owner's session still locks must not stop the other claims.
+const claim = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string, owner: string, wanted: ReadonlyArray<Place>) {
+    const rows = yield* sql<LeaseRow>`
+    UPDATE millrace.lease l SET owner = ${owner}, epoch = l.epoch + 1, expires_at = ${leaseExpiry(sql)}
+    FROM (
+      SELECT f.handler, f.partition FROM millrace.lease f
+      JOIN unnest(${wanted.map((w) => w.handler)}::text[], ${wanted.map((w) => w.partition)}::int[]) AS x(handler, partition)
+        ON f.handler = x.handler AND f.partition = x.partition
+      WHERE f.stream = ${stream} AND f.expires_at < clock_timestamp() FOR UPDATE OF f SKIP LOCKED
+    ) free
+    WHERE l.stream = ${stream} AND l.handler = free.handler AND l.partition = free.partition
+    RETURNING l.handler, l.partition, l.epoch, l.cursor`
+    return rows.map((row) => toClaim(stream, row))
+  }, asStoreUnavailable("Ownership.claim"))
+
+const cursor = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* ({ epoch, handler, partition, stream }: Claim) {
+    const [row] = yield* sql<{ readonly cursor: bigint }>`
+    SELECT cursor FROM millrace.lease
+    WHERE stream = ${stream} AND handler = ${handler} AND partition = ${partition} AND epoch = ${epoch}`
+    if (row === undefined) return yield* new LeaseLost({ lease: `${handler}/${partition}`, epoch })
+    return Number(row.cursor)
+  }, asStoreUnavailable("Ownership.cursor"))
+
+const release = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
+    const [first] = claims
+    if (first === undefined) return
+    yield* sql`
+    UPDATE millrace.lease l SET owner = NULL, expires_at = '-infinity'
+    FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+      ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
+    WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch`
+  }, asStoreUnavailable("Ownership.release"))
+
+const leave = (sql: PgControl["Service"]) => (stream: string, instance: Instance) =>
+  sql`DELETE FROM millrace.instance WHERE stream = ${stream} AND id = ${instance.id}`.pipe(
+    Effect.asVoid,
+    asStoreUnavailable("Ownership.leave")
+  )
+
 /** Leases in Postgres rows, by the database's clock: visible to anyone, and safe behind poolers. */
 export const layer: Layer.Layer<Ownership, never, PgControl> = Layer.effect(
   Ownership,
   Effect.gen(function* () {
     const sql = yield* PgControl
-    const expiry = sql`clock_timestamp() + make_interval(secs => ${leaseTtlSeconds})`
 
-    const declare = (stream: string, handlers: ReadonlyArray<string>, partitions: number) =>
-      sql`
-        INSERT INTO millrace.lease (stream, handler, partition)
-        SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
-        ORDER BY h, p ON CONFLICT DO NOTHING`.pipe(Effect.asVoid, asStoreUnavailable("Ownership.declare"))
-
-    // The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
-    const beat = Effect.fnUntraced(function* (stream: string, instance: Instance, claims: ReadonlyArray<Claim>) {
-      const [row] = yield* sql<BeatRow>`
-        WITH alive AS (
-          INSERT INTO millrace.instance AS i (stream, id, host, app_version, expires_at)
-          VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${expiry})
-          ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at
-        ), held AS (
-          SELECT l.handler, l.partition, l.epoch
-          FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-            ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
-            ON l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
-          WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
-        ), renewed AS (
-          UPDATE millrace.lease l SET expires_at = ${expiry} FROM held h
-          WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
-          RETURNING l.handler, l.partition, l.epoch, l.cursor
-        )
-        SELECT
-          (SELECT coalesce(json_agg(id), '[]') FROM millrace.instance
-            WHERE stream = ${stream} AND expires_at > clock_timestamp()) AS live,
-          (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text,
-            'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
-          (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
-            WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free`
-      const renewed = (row?.renewed ?? []).map((r) => toClaim(stream, r))
-      const mine = new Set(renewed.map(placeOf))
-      return {
-        live: [...new Set([...(row?.live ?? []), instance.id])].sort(),
-        renewed,
-        free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place)))
-      }
-    }, asStoreUnavailable("Ownership.beat"))
-
-    // SKIP LOCKED: a row that a frozen owner's session still locks must not stop the other claims.
-    const claim = Effect.fnUntraced(function* (stream: string, owner: string, wanted: ReadonlyArray<Place>) {
-      const rows = yield* sql<LeaseRow>`
-        UPDATE millrace.lease l SET owner = ${owner}, epoch = l.epoch + 1, expires_at = ${expiry}
-        FROM (
-          SELECT f.handler, f.partition FROM millrace.lease f
-          JOIN unnest(${wanted.map((w) => w.handler)}::text[], ${wanted.map((w) => w.partition)}::int[]) AS x(handler, partition)
-            ON f.handler = x.handler AND f.partition = x.partition
-          WHERE f.stream = ${stream} AND f.expires_at < clock_timestamp() FOR UPDATE OF f SKIP LOCKED
-        ) free
-        WHERE l.stream = ${stream} AND l.handler = free.handler AND l.partition = free.partition
-        RETURNING l.handler, l.partition, l.epoch, l.cursor`
-      return rows.map((row) => toClaim(stream, row))
-    }, asStoreUnavailable("Ownership.claim"))
-
-    const cursor = Effect.fnUntraced(function* ({ epoch, handler, partition, stream }: Claim) {
-      const [row] = yield* sql<{ readonly cursor: bigint }>`
-        SELECT cursor FROM millrace.lease
-        WHERE stream = ${stream} AND handler = ${handler} AND partition = ${partition} AND epoch = ${epoch}`
-      if (row === undefined) return yield* new LeaseLost({ lease: `${handler}/${partition}`, epoch })
-      return Number(row.cursor)
-    }, asStoreUnavailable("Ownership.cursor"))
-
-    const release = Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
-      const [first] = claims
-      if (first === undefined) return
-      yield* sql`
-        UPDATE millrace.lease l SET owner = NULL, expires_at = '-infinity'
-        FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-          ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
-        WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch`
-    }, asStoreUnavailable("Ownership.release"))
-
-    const leave = (stream: string, instance: Instance) =>
-      sql`DELETE FROM millrace.instance WHERE stream = ${stream} AND id = ${instance.id}`.pipe(
-        Effect.asVoid,
-        asStoreUnavailable("Ownership.leave")
-      )
-
-    return Ownership.of({ declare, beat, claim, cursor, release, leave })
+    return Ownership.of({
+      declare: declare(sql),
+      beat: beat(sql),
+      claim: claim(sql),
+      cursor: cursor(sql),
+      release: release(sql),
+      leave: leave(sql)
+    })
   })
 )
 
 const toClaim = (
   stream: string,
-  row: { readonly handler: string; readonly partition: number; readonly epoch: bigint | string; readonly cursor: bigint | string }
-): Claim => ({ stream, handler: row.handler, partition: row.partition, epoch: Number(row.epoch), cursor: Number(row.cursor) })
+  row: {
+    readonly handler: string
+    readonly partition: number
+    readonly epoch: bigint | string
+    readonly cursor: bigint | string
+  }
+): Claim => ({
+  stream,
+  handler: row.handler,
+  partition: row.partition,
+  epoch: Number(row.epoch),
+  cursor: Number(row.cursor)
+})
 
 const placeOf = (at: Place) => `${at.handler}/${at.partition}`

@@ -2,7 +2,7 @@ import { Effect, Layer } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
-import { leaseTtlSeconds, PgControl } from "./PgControl.ts"
+import { leaseExpiry, PgControl } from "./PgControl.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
 interface Row {
@@ -16,95 +16,106 @@ interface Row {
   readonly payload: string
 }
 
+const acquire = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string, owner: string) {
+    yield* sql`INSERT INTO millrace.relay (stream) VALUES (${stream}) ON CONFLICT DO NOTHING`
+    const [row] = yield* sql<{ readonly epoch: bigint }>`
+    UPDATE millrace.relay SET owner = ${owner}, epoch = epoch + 1, expires_at = ${leaseExpiry(sql)}
+    WHERE stream = ${stream} AND expires_at < clock_timestamp() RETURNING epoch`
+    return row === undefined ? undefined : { stream, epoch: Number(row.epoch) }
+  }, asStoreUnavailable("RelayStore.acquire"))
+
+const renew = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* ({ epoch, stream }: RelayLease) {
+    const [row] = yield* sql<{ readonly last_seq: bigint; readonly stream_created: string }>`
+    UPDATE millrace.relay SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch}
+    RETURNING last_seq, stream_created`
+    if (row === undefined) return yield* lost({ epoch, stream })
+    return { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }
+  }, asStoreUnavailable("RelayStore.renew"))
+
+const read = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string, limit: number, underWay: ReadonlyArray<number>) {
+    const rows = yield* sql<Row>`
+    SELECT id, event_id, key, version, slot, type, traceparent, payload FROM millrace.outbox o
+    WHERE stream = ${stream} AND id <> ALL(${underWay}::bigint[])
+      AND NOT EXISTS (SELECT 1 FROM millrace.held_key h WHERE h.stream = o.stream AND h.key = o.key AND o.id >= h.from_id)
+    ORDER BY id LIMIT ${limit}`
+    return rows.map((row): OutboxRow => ({
+      id: Number(row.id),
+      eventId: row.event_id,
+      key: row.key,
+      version: Number(row.version),
+      slot: row.slot,
+      type: row.type,
+      traceparent: row.traceparent,
+      payload: row.payload
+    }))
+  }, asStoreUnavailable("RelayStore.read"))
+
+const acknowledge = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (lease: RelayLease, from: RelayPosition, to: RelayPosition, rows: ReadonlyArray<RowRef>) {
+    const { epoch, stream } = lease
+    const [row] = yield* sql<{ readonly mine: bigint; readonly gone: bigint }>`
+    WITH mine AS (
+      UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
+      WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} RETURNING 1
+    ), gone AS (
+      DELETE FROM millrace.outbox o
+      USING unnest(${rows.map((r) => r.outboxId)}::bigint[], ${rows.map((r) => r.eventId)}::uuid[]) AS x(id, event_id)
+      WHERE o.stream = ${stream} AND o.id = x.id AND o.event_id = x.event_id AND EXISTS (SELECT 1 FROM mine) RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM mine) AS mine, (SELECT count(*) FROM gone) AS gone`
+    if (row === undefined || row.mine === 0n) return yield* lost(lease)
+    return Number(row.gone)
+  }, asStoreUnavailable("RelayStore.acknowledge"))
+
+// Every handler's cursor goes back before the relay may publish under the lost sequences again; one transaction.
+const rewind = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(
+    function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
+      const { epoch, stream } = lease
+      const rows = yield* sql`
+    UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
+    WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} RETURNING 1`
+      if (rows.length === 0) return yield* lost(lease)
+      yield* sql`UPDATE millrace.lease SET cursor = ${to.lastSeq} WHERE stream = ${stream} AND cursor > ${to.lastSeq}`
+    },
+    sql.withTransaction,
+    asStoreUnavailable("RelayStore.rewind")
+  )
+
+const hold = (sql: PgControl["Service"]) => (stream: string, row: OutboxRow, reason: string) =>
+  sql`
+    INSERT INTO millrace.held_key AS h (stream, key, from_id, reason) VALUES (${stream}, ${row.key}, ${row.id}, ${reason})
+    ON CONFLICT (stream, key) DO UPDATE SET from_id = least(h.from_id, excluded.from_id)`.pipe(
+    Effect.asVoid,
+    asStoreUnavailable("RelayStore.hold")
+  )
+
+const release =
+  (sql: PgControl["Service"]) =>
+  ({ epoch, stream }: RelayLease) =>
+    sql`UPDATE millrace.relay SET owner = NULL, expires_at = '-infinity' WHERE stream = ${stream} AND epoch = ${epoch}`.pipe(
+      Effect.asVoid,
+      asStoreUnavailable("RelayStore.release")
+    )
+
 /** The relay's state in Postgres. Guarantees as the port's; every write is fenced by the epoch in its own statement. */
 export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
   RelayStore,
   Effect.gen(function* () {
     const sql = yield* PgControl
-    const expiry = sql`clock_timestamp() + make_interval(secs => ${leaseTtlSeconds})`
 
-    const acquire = Effect.fnUntraced(function* (stream: string, owner: string) {
-      yield* sql`INSERT INTO millrace.relay (stream) VALUES (${stream}) ON CONFLICT DO NOTHING`
-      const [row] = yield* sql<{ readonly epoch: bigint }>`
-        UPDATE millrace.relay SET owner = ${owner}, epoch = epoch + 1, expires_at = ${expiry}
-        WHERE stream = ${stream} AND expires_at < clock_timestamp() RETURNING epoch`
-      return row === undefined ? undefined : { stream, epoch: Number(row.epoch) }
-    }, asStoreUnavailable("RelayStore.acquire"))
-
-    const renew = Effect.fnUntraced(function* ({ epoch, stream }: RelayLease) {
-      const [row] = yield* sql<{ readonly last_seq: bigint; readonly stream_created: string }>`
-        UPDATE millrace.relay SET expires_at = ${expiry} WHERE stream = ${stream} AND epoch = ${epoch}
-        RETURNING last_seq, stream_created`
-      if (row === undefined) return yield* lost({ epoch, stream })
-      return { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }
-    }, asStoreUnavailable("RelayStore.renew"))
-
-    const read = Effect.fnUntraced(function* (stream: string, limit: number, underWay: ReadonlyArray<number>) {
-      const rows = yield* sql<Row>`
-        SELECT id, event_id, key, version, slot, type, traceparent, payload FROM millrace.outbox o
-        WHERE stream = ${stream} AND id <> ALL(${underWay}::bigint[])
-          AND NOT EXISTS (SELECT 1 FROM millrace.held_key h WHERE h.stream = o.stream AND h.key = o.key AND o.id >= h.from_id)
-        ORDER BY id LIMIT ${limit}`
-      return rows.map(
-        (row): OutboxRow => ({
-          id: Number(row.id),
-          eventId: row.event_id,
-          key: row.key,
-          version: Number(row.version),
-          slot: row.slot,
-          type: row.type,
-          traceparent: row.traceparent,
-          payload: row.payload
-        })
-      )
-    }, asStoreUnavailable("RelayStore.read"))
-
-    const acknowledge = Effect.fnUntraced(function* (
-      lease: RelayLease,
-      from: RelayPosition,
-      to: RelayPosition,
-      rows: ReadonlyArray<RowRef>
-    ) {
-      const { epoch, stream } = lease
-      const [row] = yield* sql<{ readonly mine: bigint; readonly gone: bigint }>`
-        WITH mine AS (
-          UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${expiry}
-          WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} RETURNING 1
-        ), gone AS (
-          DELETE FROM millrace.outbox o
-          USING unnest(${rows.map((r) => r.outboxId)}::bigint[], ${rows.map((r) => r.eventId)}::uuid[]) AS x(id, event_id)
-          WHERE o.stream = ${stream} AND o.id = x.id AND o.event_id = x.event_id AND EXISTS (SELECT 1 FROM mine) RETURNING 1
-        )
-        SELECT (SELECT count(*) FROM mine) AS mine, (SELECT count(*) FROM gone) AS gone`
-      if (row === undefined || row.mine === 0n) return yield* lost(lease)
-      return Number(row.gone)
-    }, asStoreUnavailable("RelayStore.acknowledge"))
-
-    // Every handler's cursor goes back before the relay may publish under the lost sequences again; one transaction.
-    const rewind = Effect.fnUntraced(function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
-      const { epoch, stream } = lease
-      const rows = yield* sql`
-        UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${expiry}
-        WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} RETURNING 1`
-      if (rows.length === 0) return yield* lost(lease)
-      yield* sql`UPDATE millrace.lease SET cursor = ${to.lastSeq} WHERE stream = ${stream} AND cursor > ${to.lastSeq}`
-    }, sql.withTransaction, asStoreUnavailable("RelayStore.rewind"))
-
-    const hold = (stream: string, row: OutboxRow, reason: string) =>
-      sql`
-        INSERT INTO millrace.held_key AS h (stream, key, from_id, reason) VALUES (${stream}, ${row.key}, ${row.id}, ${reason})
-        ON CONFLICT (stream, key) DO UPDATE SET from_id = least(h.from_id, excluded.from_id)`.pipe(
-        Effect.asVoid,
-        asStoreUnavailable("RelayStore.hold")
-      )
-
-    const release = ({ epoch, stream }: RelayLease) =>
-      sql`UPDATE millrace.relay SET owner = NULL, expires_at = '-infinity' WHERE stream = ${stream} AND epoch = ${epoch}`.pipe(
-        Effect.asVoid,
-        asStoreUnavailable("RelayStore.release")
-      )
-
-    return RelayStore.of({ acquire, renew, read, acknowledge, rewind, hold, release })
+    return RelayStore.of({
+      acquire: acquire(sql),
+      renew: renew(sql),
+      read: read(sql),
+      acknowledge: acknowledge(sql),
+      rewind: rewind(sql),
+      hold: hold(sql),
+      release: release(sql)
+    })
   })
 )
 

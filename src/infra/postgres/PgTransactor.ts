@@ -5,9 +5,12 @@ import { Transactor } from "../../pipeline/Transactor.ts"
 import { isConnectionFailure, sqlDefectsToFailures, storeUnavailable } from "./sqlFailure.ts"
 
 /** What the open transaction has to do when it rolls back. */
-const Compensations = Context.Reference<Option.Option<Array<Effect.Effect<void>>>>("millrace/infra/postgres/Compensations", {
-  defaultValue: Option.none
-})
+const Compensations = Context.Reference<Option.Option<Array<Effect.Effect<void>>>>(
+  "millrace/infra/postgres/Compensations",
+  {
+    defaultValue: Option.none
+  }
+)
 
 /** A failure of the effect itself, told apart from one of BEGIN or COMMIT. */
 class Own<E> {
@@ -47,7 +50,9 @@ export const layer: Layer.Layer<Transactor, never, SqlClient.SqlClient> = Layer.
           const compensations: Array<Effect.Effect<void>> = []
           return inTransaction(sql, "transaction", effect).pipe(
             Effect.provideService(Compensations, Option.some(compensations)),
-            Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.all(compensations.reverse(), { discard: true })))
+            Effect.onExit((exit) =>
+              Exit.isSuccess(exit) ? Effect.void : Effect.all(compensations.reverse(), { discard: true })
+            )
           )
         }),
       afterCommit: (effect) => sql.afterCommit(effect),

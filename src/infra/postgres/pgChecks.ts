@@ -28,14 +28,20 @@ export const postgresChecks = (url: Redacted.Redacted): ReadonlyArray<Check> => 
   return [
     check("postgres", remedy, Effect.map(ask, reachable)),
     check("postgres durability", remedy, Effect.map(ask, durable)),
-    check("migrations", remedy, Effect.map(ask, ({ migrated }) => ok(migrated ? "tables are there" : "tables will be created at the first start")))
+    check(
+      "migrations",
+      remedy,
+      Effect.map(ask, ({ migrated }) => ok(migrated ? "tables are there" : "tables will be created at the first start"))
+    )
   ]
 }
 
 const reachable = ({ recovering, version }: Settings) => {
   const major = Math.floor(version / 10_000)
   if (recovering) return failed("it is a read-only standby", "point DATABASE_URL at the primary")
-  return major < majorMin ? failed(`version ${major}`, `use Postgres ${majorMin} or newer`) : ok(`version ${major}, primary`)
+  return major < majorMin
+    ? failed(`version ${major}`, `use Postgres ${majorMin} or newer`)
+    : ok(`version ${major}, primary`)
 }
 
 const durable = ({ commit, fsync }: Settings) => {

@@ -28,15 +28,21 @@ export const storeUnavailable = (operation: string, error: SqlError.SqlError): S
 /** Turns every SqlError of the engine's own statements into `StoreUnavailable`, also those that sql-pg raises as defects. */
 export const asStoreUnavailable =
   (operation: string) =>
-  <A, E, R>(effect: Effect.Effect<A, E | SqlError.SqlError, R>): Effect.Effect<A, Exclude<E, SqlError.SqlError> | StoreUnavailable, R> =>
+  <A, E, R>(
+    effect: Effect.Effect<A, E | SqlError.SqlError, R>
+  ): Effect.Effect<A, Exclude<E, SqlError.SqlError> | StoreUnavailable, R> =>
     effect.pipe(
       sqlDefectsToFailures,
-      // What is not a SqlError is in Exclude<E, SqlError>, which a predicate on a generic cannot show.
       Effect.mapError((error) =>
-        SqlError.isSqlError(error) ? storeUnavailable(operation, error) : (error as Exclude<E, SqlError.SqlError>)
+        SqlError.isSqlError(error)
+          ? storeUnavailable(operation, error)
+          : // What is not a SqlError is in Exclude<E, SqlError>, which a predicate on a generic cannot show.
+            (error as Exclude<E, SqlError.SqlError>)
       )
     )
 
 /** A connection lost inside a transaction arrives as a defect in sql-pg 4.0.5; this makes it a typed failure again. */
-export const sqlDefectsToFailures = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | SqlError.SqlError, R> =>
+export const sqlDefectsToFailures = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | SqlError.SqlError, R> =>
   Effect.catchDefect(effect, (defect) => (SqlError.isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)))
