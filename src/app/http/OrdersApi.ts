@@ -138,6 +138,7 @@ export class OrdersApi extends HttpApi.make("orders-api")
   .add(users)
   .add(inventory)
   .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(
     OpenApi.annotations({
       title: "Millrace orders",

@@ -3,8 +3,10 @@ import { ByteSize, type Duration, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { createServer } from "node:http"
+import { idMaxChars } from "../../domain/Ids.ts"
 import { OrdersApi } from "./OrdersApi.ts"
 import * as OrdersHttp from "./OrdersHttp.ts"
+import { plainFailures } from "./plainFailures.ts"
 
 /** How the API is served. */
 export interface ServerOptions {
@@ -14,14 +16,23 @@ export interface ServerOptions {
   readonly drainMax: Duration.Duration
 }
 
+/** The longest id, when each of its characters takes the nine that percent-encoding may need. */
+const pathParameterMaxChars = 9 * idMaxChars
+
 const health = HttpRouter.use((router) => router.add("GET", "/health", HttpServerResponse.json({ status: "ok" })))
+
+const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
 export const layer = (options: ServerOptions) =>
-  HttpRouter.serve(Layer.mergeAll(OrdersHttp.layer, HttpApiScalar.layer(OrdersApi, { path: "/docs" }), health), {
-    disableLogger: true,
-    disableListenLog: true
-  }).pipe(
+  HttpRouter.serve(
+    Layer.mergeAll(OrdersHttp.layer, documents, health, HttpRouter.middleware(plainFailures, { global: true })),
+    {
+      disableLogger: true,
+      disableListenLog: true,
+      routerConfig: { maxParamLength: pathParameterMaxChars }
+    }
+  ).pipe(
     Layer.provide(Layer.succeed(HttpServerRequest.MaxBodySize, ByteSize.fromInputUnsafe(options.bodyMaxBytes))),
     Layer.provideMerge(
       NodeHttpServer.layer(createServer, {
