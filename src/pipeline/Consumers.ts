@@ -6,7 +6,7 @@ import type { Handler } from "./Handler.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
 import { type HandlerUnit, makePartitionWorker, type OwnedPartition, type WorkerOptions } from "./PartitionWorker.ts"
-import type { StoreUnavailable } from "./PipelineError.ts"
+import { type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
 import { signal } from "./Signals.ts"
 
 /** How an instance keeps its share. */
@@ -46,7 +46,11 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   const ownership = yield* Ownership
   const stream = declaration.name
   const names = handlers.map((handler) => handler.name)
-  yield* ownership.declare(stream, names, declaration.partitions)
+  const partitions = yield* ownership.declare(stream, names, declaration.partitions)
+  if (partitions !== declaration.partitions) {
+    const difference = `it was started with ${partitions} partitions, and now with ${declaration.partitions}: keys would change their partition and lose their order`
+    return yield* new StreamMismatch({ stream, differences: [difference] })
+  }
   const share = yield* makeShare(declaration, handlers, instance, options)
   const rung = yield* Queue.sliding<void>(1)
   yield* log.rings(rebalanceDoorbell(stream)).pipe(

@@ -36,12 +36,15 @@ export interface Heartbeat {
 export class Ownership extends Context.Service<
   Ownership,
   {
-    /** Makes sure there is one lease row per handler and partition. */
+    /**
+     * Makes sure there is one lease row per handler and partition. Returns how many partitions the stream has; when that
+     * is another number than asked for, nothing was written.
+     */
     readonly declare: (
       stream: string,
       handlers: ReadonlyArray<string>,
       partitions: number
-    ) => Effect.Effect<void, StoreUnavailable>
+    ) => Effect.Effect<number, StoreUnavailable>
     /** Shows this instance alive and renews its claims, in one statement. */
     readonly beat: (
       stream: string,

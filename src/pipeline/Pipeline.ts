@@ -5,9 +5,9 @@ import type { EventSchemas, EventStream } from "./EventStream.ts"
 import type { Handler } from "./Handler.ts"
 import type { Inbox } from "./Inbox.ts"
 import type { Instance, Ownership } from "./Ownership.ts"
-import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
+import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
 import { relayTimingDefault, type RelayTiming, runRelay } from "./Relay.ts"
-import type { RelayStore } from "./RelayStore.ts"
+import { RelayStore } from "./RelayStore.ts"
 
 /** How a pipeline is run. */
 export interface PipelineOptions {
@@ -58,9 +58,11 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       const { instance, partitions } = options
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions }
       // A broker that is still starting is waited for; a stream that does not fit is not.
+      yield* checkNames([stream.name, stream.subject, ...handlers.map((handler) => handler.name)])
       yield* log
         .declare(declaration)
         .pipe(Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule }))
+      yield* checkOrigin(stream.name)
       // Each H is a Handler of its own services; their union is what `services` holds.
       const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
         provide(handler, services)
@@ -70,6 +72,32 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }
     })
   )
+
+/** Names become subjects, consumer names and keys of rows; one that cannot is a mistake in the program. */
+const checkNames = (names: ReadonlyArray<string>) => {
+  const wrong = names.find((name) => !/^[A-Za-z0-9_-]{1,64}$/.test(name))
+  const twice = names.find((name, i) => i > 1 && names.indexOf(name, 2) !== i)
+  if (wrong !== undefined) {
+    return Effect.die(
+      new Error(`${JSON.stringify(wrong)} cannot name a stream or handler: use 1 to 64 letters, digits, - and _`)
+    )
+  }
+  return twice === undefined
+    ? Effect.void
+    : Effect.die(new Error(`two handlers are called ${twice}: each needs a name of its own`))
+}
+
+/**
+ * A stream with events that this database has never heard of belongs to another database. Its versions would make ours
+ * look like duplicates, so nothing may start.
+ */
+const checkOrigin = Effect.fnUntraced(function* (stream: string) {
+  const info = yield* (yield* EventLog).info(stream)
+  const position = yield* (yield* RelayStore).position(stream)
+  if (position.streamCreated !== "" || info.lastSeq === 0) return
+  const difference = `it holds ${info.lastSeq} events that were not published from this database; use the database they came from, or delete the stream`
+  return yield* new StreamMismatch({ stream, differences: [difference] })
+})
 
 const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))
 

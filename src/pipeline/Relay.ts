@@ -112,6 +112,7 @@ const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
   const large = rows.find((row) => sizeOf(row) > leader.rowMaxBytes)
   if (large !== undefined) return yield* hold(leader, large, `larger than the stream takes (${sizeOf(large)} bytes)`)
   if (rows.length === 0) {
+    yield* recovered(leader)
     yield* doorbell.wait
     return yield* Effect.sleep(leader.timing.linger)
   }
@@ -204,9 +205,12 @@ const recover = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailu
     yield* signal({ _tag: "RelayFailed", stream, what, detail: failure.message })
   }
   yield* narrow(leader, failure)
-  if (what === "wait") yield* Effect.sleep(pause(leader.failuresInRow))
+  // A refusal asks for a look, not for patience; but one that keeps coming must not become a busy loop.
+  if (what === "wait" || leader.failuresInRow > patienceFailures) yield* Effect.sleep(pause(leader.failuresInRow))
   if (what === "halt") yield* Effect.sleep("1 second")
 })
+
+const patienceFailures = 4
 
 /** Halves the batch until the refused row stands alone, and then holds its key back. */
 const narrow = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {

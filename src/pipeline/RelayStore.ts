@@ -30,6 +30,8 @@ export interface RowRef {
 export class RelayStore extends Context.Service<
   RelayStore,
   {
+    /** Where the stream stands as far as the outbox knows; nobody need hold the lease. */
+    readonly position: (stream: string) => Effect.Effect<RelayPosition, StoreUnavailable>
     /** Takes the lease when it is free or has expired, by the database's clock; undefined while another holds it. */
     readonly acquire: (stream: string, owner: string) => Effect.Effect<RelayLease | undefined, StoreUnavailable>
     /** Extends the lease and returns where the stream stands as far as the outbox knows. */

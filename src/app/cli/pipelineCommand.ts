@@ -56,10 +56,12 @@ const run = Effect.fnUntraced(function* (config: AppConfigValues, memory: boolea
   const startedMs = performance.now()
   const instance = { id: yield* Effect.sync(() => SecureRandom.uuidV7Unsafe()), host: hostname(), version: appVersion }
   yield* drainOnSignal(say("stopping: finishing what is in hand; press Ctrl-C again to stop at once"))
-  yield* Effect.addFinalizer(() => say("stopped"))
+  const state = { started: false }
+  yield* Effect.addFinalizer(() => (state.started ? say("stopped") : Effect.void))
   const services = yield* Layer.build(appLayer(config, { memory, instance, say })).pipe(
     Effect.mapError((error) => new CommandFailed({ message: `cannot start: ${error.message}`, code: exitCode.failure }))
   )
+  state.started = true
   yield* announce(startedMs).pipe(Effect.provideContext(services))
   return yield* Effect.never
 })

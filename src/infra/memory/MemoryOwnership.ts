@@ -20,8 +20,11 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
       declare: (stream, handlers, partitions) =>
         Effect.sync(() => {
           const { leases } = state.of(stream)
+          const known = entriesOf(state.of(stream)).map((one) => one.partition + 1)
+          if (known.length > 0 && Math.max(...known) !== partitions) return Math.max(...known)
           const places = handlers.flatMap((handler) => Array.from({ length: partitions }, (_, p) => rowKey(handler, p)))
           for (const place of places.filter((key) => !leases.has(key))) leases.set(place, freshLease())
+          return partitions
         }),
       beat: (stream, instance, claims) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {

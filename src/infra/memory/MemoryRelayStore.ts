@@ -12,6 +12,11 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     const fenced = makeFence(state)
 
     return RelayStore.of({
+      position: (stream) =>
+        Effect.sync(() => ({
+          lastSeq: state.of(stream).relay.lastSeq,
+          streamCreated: state.of(stream).relay.streamCreated
+        })),
       acquire: (stream, owner) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const { relay } = state.of(stream)

@@ -22,11 +22,17 @@ interface Place {
   readonly partition: number
 }
 
-const declare = (sql: PgControl["Service"]) => (stream: string, handlers: ReadonlyArray<string>, partitions: number) =>
-  sql`
-    INSERT INTO millrace.lease (stream, handler, partition)
-    SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
-    ORDER BY h, p ON CONFLICT DO NOTHING`.pipe(Effect.asVoid, asStoreUnavailable("Ownership.declare"))
+const declare = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string, handlers: ReadonlyArray<string>, partitions: number) {
+    const [known] = yield* sql<{ readonly partitions: number | null }>`
+      SELECT max(partition) + 1 AS partitions FROM millrace.lease WHERE stream = ${stream}`
+    if (typeof known?.partitions === "number" && known.partitions !== partitions) return known.partitions
+    yield* sql`
+      INSERT INTO millrace.lease (stream, handler, partition)
+      SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
+      ORDER BY h, p ON CONFLICT DO NOTHING`
+    return partitions
+  }, asStoreUnavailable("Ownership.declare"))
 
 // The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
 const beat = (sql: PgControl["Service"]) =>

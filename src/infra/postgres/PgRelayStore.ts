@@ -16,6 +16,13 @@ interface Row {
   readonly payload: string
 }
 
+const position = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string) {
+    const [row] = yield* sql<{ readonly last_seq: bigint; readonly stream_created: string }>`
+      SELECT last_seq, stream_created FROM millrace.relay WHERE stream = ${stream}`
+    return { lastSeq: Number(row?.last_seq ?? 0), streamCreated: row?.stream_created ?? "" }
+  }, asStoreUnavailable("RelayStore.position"))
+
 const acquire = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, owner: string) {
     yield* sql`INSERT INTO millrace.relay (stream) VALUES (${stream}) ON CONFLICT DO NOTHING`
@@ -108,6 +115,7 @@ export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
     const sql = yield* PgControl
 
     return RelayStore.of({
+      position: position(sql),
       acquire: acquire(sql),
       renew: renew(sql),
       read: read(sql),
