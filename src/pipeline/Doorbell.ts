@@ -25,8 +25,7 @@ export const makeDoorbell = Effect.fnUntraced(function* (
   let poll = pollMin
   return {
     clear: Queue.clear(rung).pipe(Effect.asVoid),
-    wait: Queue.take(rung).pipe(
-      Effect.timeoutOption(poll),
+    wait: Effect.suspend(() => Effect.timeoutOption(Queue.take(rung), poll)).pipe(
       Effect.map((ring) => {
         poll = Option.isSome(ring) ? pollMin : Duration.min(pollMax, Duration.times(poll, 2))
       })
