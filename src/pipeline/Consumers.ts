@@ -1,4 +1,4 @@
-import { Duration, Effect, Fiber, FiberMap, Option, Queue, Stream } from "effect"
+import { Duration, Effect, Fiber, FiberMap, Option, Queue, Semaphore, Stream } from "effect"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
@@ -89,9 +89,7 @@ const makeShare = Effect.fnUntraced(function* <E>(
   instance: Instance,
   options: ConsumerOptions
 ) {
-  const units = yield* Effect.forEach(handlers, (handler) =>
-    Effect.map(makeBatchCommit(handler, options.transactionsMax), (batchCommit) => ({ handler, batchCommit }))
-  )
+  const units = yield* Effect.forEach(handlers, (handler) => makeUnit(handler, options.transactionsMax))
   const share: Share<E> = {
     stream: declaration.name,
     instance,
@@ -103,6 +101,11 @@ const makeShare = Effect.fnUntraced(function* <E>(
     failing: false
   }
   return share
+})
+
+const makeUnit = Effect.fnUntraced(function* <E>(handler: Handler<E>, transactionsMax: number) {
+  const batchCommit = yield* makeBatchCommit(handler, transactionsMax)
+  return { handler, batchCommit, slots: yield* Semaphore.make(handler.keysAtOnceMax) } satisfies HandlerUnit<E>
 })
 
 const start = Effect.fnUntraced(function* <E>(share: Share<E>, claim: Claim) {

@@ -15,11 +15,11 @@ import { spanOfTraceparent } from "./Trace.ts"
  */
 export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
+  slots: Semaphore.Semaphore,
   groupCommit: GroupCommit
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
   const { claim, handler, lanes, ready } = context
   const retry = yield* makeRetryLane(context)
-  const slots = yield* Semaphore.make(handler.keysAtOnceMax)
   const running = yield* FiberSet.make<void>()
   const finished = yield* Queue.unbounded<Entry>()
   const turn = yield* Semaphore.make(1)

@@ -31,7 +31,7 @@ export interface Handler<out E = unknown, out R = never> {
   readonly mode: "transactional" | "external"
   readonly types: ReadonlySet<string>
   readonly retry: RetryPolicy
-  /** External only: keys handled at the same time, per partition. */
+  /** External only: keys handled at the same time by one instance, over all its partitions. */
   readonly keysAtOnceMax: number
   readonly decode: (stored: StoredEvent) => Result.Result<unknown, DecodeFailed>
   readonly run: (deliveries: ReadonlyArray<Delivery<unknown>>) => Effect.Effect<void, E, R>
@@ -44,8 +44,8 @@ export interface HandlerOptions<Type, E> {
   readonly retry?: RetryPolicy<E>
 }
 
-/** Keys an external handler works on at the same time, per partition, unless it says otherwise. */
-export const keysAtOnceDefaultMax = 32
+/** Keys an external handler works on at the same time, per instance, unless it says otherwise. */
+export const keysAtOnceDefaultMax = 64
 
 /** A handler whose effects are in the database: one event at a time, inside the transaction that records its progress. */
 export const transactional = <

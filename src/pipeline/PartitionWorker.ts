@@ -1,4 +1,4 @@
-import { Cause, Effect, Latch, Queue, Schedule, type Scope, Stream } from "effect"
+import { Cause, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stream } from "effect"
 import type { BatchCommit } from "./BatchCommit.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
@@ -38,6 +38,8 @@ export interface WorkerOptions {
 export interface HandlerUnit<E> {
   readonly handler: Handler<E>
   readonly batchCommit: BatchCommit<E>
+  /** Permits for what an external handler does at the same time. */
+  readonly slots: Semaphore.Semaphore
 }
 
 /** Pauses between two openings of a partition that breaks off. */
@@ -131,7 +133,7 @@ const makeRunner = <E>(
 ): Effect.Effect<Runner, never, Scope.Scope> =>
   unit.handler.mode === "transactional"
     ? makeTransactionalRunner(context, unit.batchCommit)
-    : makeExternalRunner(context, options.groupCommit)
+    : makeExternalRunner(context, unit.slots, options.groupCommit)
 
 /** What follows a commit: the window moves on, and the broker may deliver more. */
 const makeCommitted = (

@@ -58,7 +58,10 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       const { instance, partitions } = options
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions }
       // A broker that is still starting is waited for; a stream that does not fit is not.
-      yield* checkNames([stream.name, stream.subject, ...handlers.map((handler) => handler.name)])
+      yield* checkNames(
+        [stream.name, stream.subject, ...stream.types],
+        handlers.map((handler) => handler.name)
+      )
       yield* log
         .declare(declaration)
         .pipe(Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule }))
@@ -74,18 +77,16 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
   )
 
 /** Names become subjects, consumer names and keys of rows; one that cannot is a mistake in the program. */
-const checkNames = (names: ReadonlyArray<string>) => {
-  const wrong = names.find((name) => !/^[A-Za-z0-9_-]{1,64}$/.test(name))
-  const twice = names.find((name, i) => i > 1 && names.indexOf(name, 2) !== i)
-  if (wrong !== undefined) {
-    return Effect.die(
-      new Error(`${JSON.stringify(wrong)} cannot name a stream or handler: use 1 to 64 letters, digits, - and _`)
-    )
-  }
+const checkNames = (tokens: ReadonlyArray<string>, handlers: ReadonlyArray<string>) => {
+  const wrong = [...tokens, ...handlers].find((name) => !/^[A-Za-z0-9_-]{1,64}$/.test(name))
+  const twice = handlers.find((name, i) => handlers.indexOf(name) !== i)
+  if (wrong !== undefined) return Effect.die(new Error(`${JSON.stringify(wrong)} ${badName}`))
   return twice === undefined
     ? Effect.void
     : Effect.die(new Error(`two handlers are called ${twice}: each needs a name of its own`))
 }
+
+const badName = "cannot name a stream, an event type or a handler: use 1 to 64 letters, digits, - and _"
 
 /**
  * A stream with events that this database has never heard of belongs to another database. Its versions would make ours

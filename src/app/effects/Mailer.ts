@@ -23,7 +23,7 @@ export class Mailer extends Context.Service<
   { readonly send: (mail: Mail) => Effect.Effect<void, MailFailed> }
 >()("millrace/app/effects/Mailer") {}
 
-/** Connections to the mail server at the same time. */
+/** Connections to the mail server at the same time, and mails under way: none waits inside the client. */
 export const smtpConnectionsMax = 8
 
 /** How long a silent mail server is waited for, at each step of a conversation. */
@@ -52,7 +52,11 @@ export const layerSmtp = (url: Redacted.Redacted, from: string): Layer.Layer<Mai
           Effect.tryPromise({
             try: () => transport.sendMail({ from, to, subject, text, messageId: messageIdOf(idempotencyKey) }),
             catch: (cause) => new MailFailed({ detail: cause instanceof Error ? cause.message : String(cause) })
-          }).pipe(Effect.asVoid)
+          }).pipe(
+            Effect.asVoid,
+            // A mail cannot be called back: giving up on it and sending it again would send it twice. Silence ends it.
+            Effect.uninterruptible
+          )
       })
     })
   )

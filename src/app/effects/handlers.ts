@@ -5,7 +5,7 @@ import type { RetryPolicy } from "../../pipeline/RetryPolicy.ts"
 import { Orders } from "../orders/Orders.ts"
 import { OrderViews } from "../orders/OrderViews.ts"
 import { Points, pointsPerPaidOrder } from "../orders/Points.ts"
-import { Mailer } from "./Mailer.ts"
+import { Mailer, smtpConnectionsMax } from "./Mailer.ts"
 import { mailOf, sentenceOf } from "./messages.ts"
 import { Push, type PushNotice } from "./Push.ts"
 
@@ -28,8 +28,12 @@ export const points = (retry: RetryPolicy) =>
 
 /** Confirms orders and announces shipping by mail. At least once, under one Message-ID. */
 export const mail = (retry: RetryPolicy) =>
-  Handler.external(Orders, "mail", { on: ["created", "shipped"], retry }, ({ event, idempotencyKey }) =>
-    Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
+  Handler.external(
+    Orders,
+    "mail",
+    { on: ["created", "shipped"], retry, keysAtOnceMax: smtpConnectionsMax },
+    ({ event, idempotencyKey }) =>
+      Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
   )
 
 /** Tells the user's devices of everything that happens. At least once, under one idempotency key. */
