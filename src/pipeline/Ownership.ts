@@ -51,6 +51,8 @@ export class Ownership extends Context.Service<
       instance: Instance,
       claims: ReadonlyArray<Claim>
     ) => Effect.Effect<Heartbeat, StoreUnavailable>
+    /** Renews claims of somebody who takes no share of the handlers. Returns those that are still his. */
+    readonly renew: (claims: ReadonlyArray<Claim>) => Effect.Effect<ReadonlyArray<Claim>, StoreUnavailable>
     /** Takes those of the wanted partitions that are free, each under a new epoch. */
     readonly claim: (
       stream: string,

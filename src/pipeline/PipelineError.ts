@@ -82,6 +82,17 @@ export class DecodeFailed extends Schema.TaggedError<DecodeFailed>()("DecodeFail
   }
 }
 
+/** An event contradicts its key's history: an earlier one is missing. It must never happen. */
+export class OrderViolated extends Schema.TaggedError<OrderViolated>()("OrderViolated", {
+  key: Schema.String,
+  handledVersion: Schema.Int,
+  version: Schema.Int
+}) {
+  override get message() {
+    return `key ${JSON.stringify(this.key)}: version ${this.version} arrived after ${this.handledVersion}; stop and look at the audit`
+  }
+}
+
 /** The stream on the server differs from the declaration in a way that cannot be worked with. */
 export class StreamMismatch extends Schema.TaggedError<StreamMismatch>()("StreamMismatch", {
   stream: Schema.String,

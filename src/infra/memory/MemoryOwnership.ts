@@ -40,6 +40,12 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
               .map(({ handler, partition }) => ({ handler, partition }))
           }
         }),
+      renew: (claims) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          const kept = claims.flatMap((claim) => mine(claim) ?? [])
+          for (const lease of kept) lease.expiresAtMs = nowMs + leaseTtlMs
+          return claims.flatMap((claim) => renewed(claim, mine(claim)))
+        }),
       claim: (stream, owner, wanted) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) =>
           wanted.flatMap(({ handler, partition }): ReadonlyArray<Claim> => {

@@ -69,6 +69,19 @@ const beat = (sql: PgControl["Service"]) =>
     }
   }, asStoreUnavailable("Ownership.beat"))
 
+const renew = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
+    const [first] = claims
+    if (first === undefined) return []
+    const rows = yield* sql<LeaseRow>`
+      UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)}
+      FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+        ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
+      WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
+      RETURNING l.handler, l.partition, l.epoch, l.cursor`
+    return rows.map((row) => toClaim(first.stream, row))
+  }, asStoreUnavailable("Ownership.renew"))
+
 // SKIP LOCKED: a row that a frozen owner's session still locks must not stop the other claims.
 const claim = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, owner: string, wanted: ReadonlyArray<Place>) {
@@ -118,6 +131,7 @@ export const layer: Layer.Layer<Ownership, never, PgControl> = Layer.effect(
     const sql = yield* PgControl
 
     return Ownership.of({
+      renew: renew(sql),
       declare: declare(sql),
       beat: beat(sql),
       claim: claim(sql),

@@ -1,0 +1,168 @@
+import { Effect, Schedule, type Scope, Stream } from "effect"
+import type { StoredEvent } from "./Envelope.ts"
+import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
+import type { Delivery } from "./Handler.ts"
+import { Inbox, type ProgressMove } from "./Inbox.ts"
+import { type Claim, type Instance, Ownership } from "./Ownership.ts"
+import {
+  type BrokerRefused,
+  type BrokerUnavailable,
+  type DecodeFailed,
+  type DeliveryInterrupted,
+  LeaseLost,
+  OrderViolated,
+  type StoreUnavailable,
+  StreamMismatch
+} from "./PipelineError.ts"
+import { verdict } from "./Sequence.ts"
+
+/** An event of a partition, and how to say that it is done. */
+export interface StreamDelivery<out Event> extends Delivery<Event> {
+  /** Records this event and all before it. What is not committed comes again, from the first uncommitted one on. */
+  readonly commit: Effect.Effect<void, LeaseLost | StoreUnavailable>
+}
+
+/** Whose progress it is, and of how many partitions this is one. */
+export interface PartitionOptions {
+  readonly consumer: string
+  readonly partitions: number
+  readonly instance: Instance
+}
+
+/** Why a partition's stream ends. */
+export type PartitionFailure =
+  | BrokerRefused
+  | BrokerUnavailable
+  | DecodeFailed
+  | DeliveryInterrupted
+  | LeaseLost
+  | OrderViolated
+  | StoreUnavailable
+  | StreamMismatch
+
+/**
+ * One partition as a Stream, for those who compose it themselves; handlers do all of this, and retries and parking, by
+ * themselves.
+ *
+ * Delivery semantics: waits until the partition is free, owns it under an epoch while the stream runs, and gives it back.
+ * Events come in commit order per key, at least once: those after the last commit come again when the stream is run
+ * again. An instance that lost the partition meanwhile cannot commit.
+ */
+export const partition = <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  index: number,
+  options: PartitionOptions
+): Stream.Stream<StreamDelivery<EventOf<Events>>, PartitionFailure, EventLog | Inbox | Ownership> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const log = yield* EventLog
+      const claim = yield* own(stream, index, options)
+      const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions: options.partitions }
+      const from = {
+        handler: options.consumer,
+        partition: index,
+        epoch: claim.epoch,
+        generation: 1,
+        afterSeq: claim.cursor
+      }
+      const subscription = yield* log.open(declaration, from)
+      const position: Position = { claim, cursor: claim.cursor, versions: new Map(), pending: new Map() }
+      return subscription.events.pipe(
+        Stream.mapEffect((stored) => deliver(stream, position, stored)),
+        Stream.flattenIterable,
+        Stream.merge(Stream.fromEffectDrain(renew(claim)), { haltStrategy: "either" })
+      )
+    })
+  )
+
+/** What was read, and what is not recorded yet. */
+interface Position {
+  readonly claim: Claim
+  cursor: number
+  readonly versions: Map<string, number>
+  readonly pending: Map<string, ProgressMove>
+}
+
+const own = Effect.fnUntraced(function* <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  index: number,
+  { consumer, instance, partitions }: PartitionOptions
+): Effect.fn.Return<Claim, StoreUnavailable | StreamMismatch, Ownership | Scope.Scope> {
+  const ownership = yield* Ownership
+  const known = yield* ownership.declare(stream.name, [consumer], partitions)
+  if (known !== partitions || index >= known) {
+    const difference = `it has ${known} partitions; partition ${index} of ${partitions} was asked for`
+    return yield* new StreamMismatch({ stream: stream.name, differences: [difference] })
+  }
+  const ask = ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: index }])
+  const claims = yield* Effect.acquireRelease(
+    Effect.repeat(ask, { until: (got) => got.length > 0, schedule: Schedule.spaced("300 millis") }),
+    (got) => Effect.ignore(ownership.release(got))
+  )
+  const [claim] = claims
+  return claim ?? (yield* Effect.die(new Error("a claim was taken and is not there")))
+})
+
+/** Ends with `LeaseLost` once somebody else has the partition; a store that is away is waited for. */
+const renew = Effect.fnUntraced(function* (claim: Claim) {
+  const ownership = yield* Ownership
+  const beat = ownership.renew([claim]).pipe(
+    Effect.map((renewed) => renewed.length > 0),
+    Effect.orElseSucceed(() => true)
+  )
+  yield* Effect.repeat(beat, { while: (mine) => mine, schedule: Schedule.spaced("1 second") })
+  return yield* new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch })
+})
+
+/** The event, or nothing when it was recorded before. */
+const deliver = Effect.fnUntraced(function* <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  position: Position,
+  stored: StoredEvent
+) {
+  const inbox = yield* Inbox
+  const { claim, pending, versions } = position
+  const [known] = versions.has(stored.key) ? [] : yield* inbox.progress(claim.stream, claim.handler, [stored.key])
+  const before = versions.get(stored.key) ?? known?.version ?? 0
+  const place = verdict(before, stored.version)
+  if (place === "duplicate") return []
+  if (place === "gap")
+    return yield* new OrderViolated({ key: stored.key, handledVersion: before, version: stored.version })
+  versions.set(stored.key, stored.version)
+  const from = pending.get(stored.key)?.from ?? before
+  pending.set(stored.key, { key: stored.key, from, to: stored.version, parked: false })
+  const event = yield* Effect.fromResult(stream.decode(stored.type, stored.payload))
+  const moves = [...pending.values()]
+  const delivery: StreamDelivery<EventOf<Events>> = {
+    event,
+    eventId: stored.eventId,
+    type: stored.type,
+    key: stored.key,
+    version: stored.version,
+    attempt: 1,
+    idempotencyKey: `${claim.handler}:${stored.eventId}:0`,
+    traceparent: stored.traceparent,
+    commit: Effect.provideService(commit(position, moves, stored.seq), Inbox, inbox)
+  }
+  return [delivery]
+})
+
+const commit = Effect.fnUntraced(function* (position: Position, moves: ReadonlyArray<ProgressMove>, seq: number) {
+  const inbox = yield* Inbox
+  const { claim, cursor, pending } = position
+  if (seq <= cursor) return
+  const open = moves.filter((move) => pending.has(move.key))
+  yield* inbox.commit(
+    [{ claim, cursorFrom: cursor, cursorTo: seq, moves: open, parked: [], violations: [] }],
+    Effect.void
+  )
+  position.cursor = seq
+  for (const move of open) settle(pending, move)
+})
+
+const settle = (pending: Map<string, ProgressMove>, done: ProgressMove) => {
+  const later = pending.get(done.key)
+  if (later === undefined || later.to === done.to) pending.delete(done.key)
+  else pending.set(done.key, { ...later, from: done.to })
+}

@@ -1,0 +1,19 @@
+/**
+ * Millrace: ordered event pipelines for Effect. Define a stream of events, append to it inside your own transactions,
+ * and run handlers that see each key's events in commit order. Adapters: `millrace/postgres`, `millrace/nats`,
+ * `millrace/memory`.
+ */
+export * as EventStream from "./EventStream.ts"
+export * as Handler from "./Handler.ts"
+export * as Oracle from "./Oracle.ts"
+export * as PartitionStream from "./PartitionStream.ts"
+export * as Pipeline from "./Pipeline.ts"
+export * as PipelineError from "./PipelineError.ts"
+export * as RetryPolicy from "./RetryPolicy.ts"
+export * as Signals from "./Signals.ts"
+export { EventLog } from "./EventLog.ts"
+export { Inbox } from "./Inbox.ts"
+export { Outbox } from "./Outbox.ts"
+export { Ownership } from "./Ownership.ts"
+export { RelayStore } from "./RelayStore.ts"
+export { Transactor } from "./Transactor.ts"
