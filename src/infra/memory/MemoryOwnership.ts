@@ -16,6 +16,14 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
       return lease?.epoch === claim.epoch ? lease : undefined
     }
 
+    const extend = (claims: ReadonlyArray<Claim>, nowMs: number) =>
+      claims.flatMap((claim) => {
+        const lease = mine(claim)
+        if (lease === undefined) return []
+        lease.expiresAtMs = nowMs + leaseTtlMs
+        return [{ ...claim, cursor: lease.cursor }]
+      })
+
     return Ownership.of({
       declare: (stream, handlers, partitions) =>
         Effect.sync(() => {
@@ -30,22 +38,15 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const { instances } = state.of(stream)
           instances.set(instance.id, nowMs + leaseTtlMs)
-          const kept = claims.flatMap((claim) => mine(claim) ?? [])
-          for (const lease of kept) lease.expiresAtMs = nowMs + leaseTtlMs
           return {
             live: [...instances].flatMap(([id, expiresAtMs]) => (expiresAtMs > nowMs ? [id] : [])).sort(),
-            renewed: claims.flatMap((claim) => renewed(claim, mine(claim))),
+            renewed: extend(claims, nowMs),
             free: entriesOf(state.of(stream))
               .filter(({ lease }) => lease.expiresAtMs <= nowMs)
               .map(({ handler, partition }) => ({ handler, partition }))
           }
         }),
-      renew: (claims) =>
-        Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          const kept = claims.flatMap((claim) => mine(claim) ?? [])
-          for (const lease of kept) lease.expiresAtMs = nowMs + leaseTtlMs
-          return claims.flatMap((claim) => renewed(claim, mine(claim)))
-        }),
+      renew: (claims) => Effect.map(Clock.currentTimeMillis, (nowMs) => extend(claims, nowMs)),
       claim: (stream, owner, wanted) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) =>
           wanted.flatMap(({ handler, partition }): ReadonlyArray<Claim> => {
@@ -79,6 +80,3 @@ const entriesOf = (tables: MemoryTables) =>
   })
 
 const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, expiresAtMs: 0, cursor: 0 })
-
-const renewed = (claim: Claim, lease: MemoryLease | undefined): ReadonlyArray<Claim> =>
-  lease === undefined ? [] : [{ ...claim, cursor: lease.cursor }]
