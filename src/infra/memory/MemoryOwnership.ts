@@ -9,20 +9,8 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
   Effect.gen(function* () {
     const state = yield* MemoryState
 
-    const leaseOf = (claim: Claim) => state.of(claim.stream).leases.get(rowKey(claim.handler, claim.partition))
-
-    const mine = (claim: Claim) => {
-      const lease = leaseOf(claim)
-      return lease?.epoch === claim.epoch ? lease : undefined
-    }
-
-    const extend = (claims: ReadonlyArray<Claim>, nowMs: number) =>
-      claims.flatMap((claim) => {
-        const lease = mine(claim)
-        if (lease === undefined) return []
-        lease.expiresAtMs = nowMs + leaseTtlMs
-        return [{ ...claim, cursor: lease.cursor }]
-      })
+    const mine = leaseOfClaim(state)
+    const extend = extendLeases(state)
 
     return Ownership.of({
       declare: (stream, handlers, partitions) =>
@@ -80,3 +68,16 @@ const entriesOf = (tables: MemoryTables) =>
   })
 
 const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, expiresAtMs: 0, cursor: 0 })
+
+const leaseOfClaim = (state: MemoryState["Service"]) => (claim: Claim) => {
+  const lease = state.of(claim.stream).leases.get(rowKey(claim.handler, claim.partition))
+  return lease?.epoch === claim.epoch ? lease : undefined
+}
+
+const extendLeases = (state: MemoryState["Service"]) => (claims: ReadonlyArray<Claim>, nowMs: number) =>
+  claims.flatMap((claim): ReadonlyArray<Claim> => {
+    const lease = leaseOfClaim(state)(claim)
+    if (lease === undefined) return []
+    lease.expiresAtMs = nowMs + leaseTtlMs
+    return [{ ...claim, cursor: lease.cursor }]
+  })
