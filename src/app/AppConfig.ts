@@ -5,8 +5,14 @@ const whole = (minimum: number, maximum: number) =>
 
 const text = Schema.String.check(Schema.isMinLength(1))
 
-// An empty variable counts as one that is not set.
-const secret = Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text))
+// An empty variable counts as one that is not set. What is wrong with an address is said without showing it.
+const address = (protocols: ReadonlyArray<string>, form: string) => {
+  const isAddress = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
+  const check = Schema.makeFilter((value: string) =>
+    value.split(",").every(isAddress) ? undefined : `must have the form ${form}`
+  )
+  return Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text.check(check)))
+}
 
 /** One setting: where it comes from, what it may be, and a sentence for people. The default is written as it would be in the environment. */
 interface Setting<S extends Schema.Codec<unknown, unknown>> {
@@ -28,23 +34,28 @@ export const settings = {
   host: setting("HOST", text, "127.0.0.1", "Address the API listens on."),
   port: setting("PORT", whole(0, 65_535), "8080", "Port the API listens on; 0 takes a free one."),
   dataDir: setting("DATA_DIR", text, ".millrace", "Folder in which the embedded servers keep their data."),
-  databaseUrl: setting("DATABASE_URL", secret, undefined, "A Postgres of yours, instead of the embedded one."),
+  databaseUrl: setting(
+    "DATABASE_URL",
+    address(["postgres:", "postgresql:"], "postgres://user:password@host:5432/database"),
+    undefined,
+    "A Postgres of yours, instead of the embedded one."
+  ),
   natsUrl: setting(
     "NATS_URL",
-    secret,
+    address(["nats:", "tls:"], "nats://user:password@host:4222"),
     undefined,
     "A nats-server of yours (2.14 or newer, JetStream on), instead of the embedded one."
   ),
   smtpUrl: setting(
     "SMTP_URL",
-    secret,
+    address(["smtp:", "smtps:"], "smtp://user:password@host:587"),
     undefined,
     "Mail server, such as smtp://user:password@host:587; without it mails are only logged."
   ),
   mailFrom: setting("MAIL_FROM", text, "Millrace <orders@millrace.example>", "Sender of the mails."),
   pushWebhookUrl: setting(
     "PUSH_WEBHOOK_URL",
-    secret,
+    address(["http:", "https:"], "https://host/path"),
     undefined,
     "Receiver of the pushes, by POST; without it pushes are only logged."
   ),
@@ -185,7 +196,7 @@ const problemOf = (name: string, message: string, value: string): string => {
   const known: Setting<Schema.Codec<unknown, unknown>> | undefined = Object.entries(settings).find(
     ([key]) => key === name
   )?.[1]
-  const shown = known?.schema === secret ? "(hidden)" : JSON.stringify(value)
+  const shown = known?.env.endsWith("_URL") === true ? "(hidden)" : JSON.stringify(value)
   const said = message.charAt(0).toLowerCase() + message.slice(1)
   return `${known?.env ?? name} (--${flagOf(name)}) is ${shown}: ${said}. ${known?.doc ?? ""}`.trimEnd()
 }

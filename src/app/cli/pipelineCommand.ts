@@ -1,4 +1,4 @@
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer, Option, Predicate } from "effect"
 import { Command, Flag } from "effect/cli"
 import { SecureRandom } from "effect/crypto"
 import { HttpServer } from "effect/http"
@@ -59,12 +59,23 @@ const run = Effect.fnUntraced(function* (config: AppConfigValues, memory: boolea
   const state = { started: false }
   yield* Effect.addFinalizer(() => (state.started ? say("stopped") : Effect.void))
   const services = yield* Layer.build(appLayer(config, { memory, instance, say })).pipe(
-    Effect.mapError((error) => new CommandFailed({ message: `cannot start: ${error.message}`, code: exitCode.failure }))
+    Effect.mapError(
+      (error) => new CommandFailed({ message: `cannot start: ${reasonOf(error)}`, code: exitCode.failure })
+    )
   )
   state.started = true
   yield* announce(startedMs).pipe(Effect.provideContext(services))
   return yield* Effect.never
 })
+
+/** The first words anybody said about it: some errors only carry their cause. */
+const reasonOf = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "code") && error.code === "EADDRINUSE") {
+    return `${error instanceof Error ? error.message : "the port is taken"}; choose another with --port, or 0 for a free one`
+  }
+  if (error instanceof Error && error.message !== "") return error.message
+  return Predicate.hasProperty(error, "cause") ? reasonOf(error.cause) : String(error)
+}
 
 const announce = Effect.fnUntraced(function* (startedMs: number) {
   const { nats, postgres } = yield* ServerAddresses

@@ -62,6 +62,8 @@ export const layerWebhook = (url: Redacted.Redacted): Layer.Layer<Push, never, H
         send: (notice) =>
           send(notice).pipe(
             Effect.scoped,
+            // The header carries the trace of the transaction that caused the event, not of this request.
+            Effect.provideService(HttpClient.TracerPropagationEnabled, false),
             Effect.timeout(answerMax),
             Effect.mapError((error) => new PushFailed({ detail: error.message }))
           )
