@@ -53,6 +53,7 @@ export const appLayer = (
   options: {
     readonly memory: boolean
     readonly instance: Instance
+    readonly draining: { readonly now: boolean }
     readonly say: (line: string) => Effect.Effect<void>
   }
 ) => {
@@ -65,7 +66,7 @@ export const appLayer = (
   const janitor = AnswerJanitor.layer(Duration.hours(config.idempotencyHours))
   const drainMax = Duration.seconds(config.drainMaxSeconds)
   const { bodyMaxBytes, host, port } = config
-  return HttpServer.layer({ host, port, bodyMaxBytes, drainMax }).pipe(
+  return HttpServer.layer({ host, port, bodyMaxBytes, drainMax, draining: options.draining }).pipe(
     Layer.provideMerge(Layer.mergeAll(commands, janitor)),
     Layer.provideMerge(pipeline(config, options.instance)),
     Layer.provideMerge(infra)

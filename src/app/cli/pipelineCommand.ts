@@ -55,10 +55,13 @@ export const pipelineCommand = Command.make(
 const run = Effect.fnUntraced(function* (config: AppConfigValues, memory: boolean) {
   const startedMs = performance.now()
   const instance = { id: yield* Effect.sync(() => SecureRandom.uuidV7Unsafe()), host: hostname(), version: appVersion }
-  yield* drainOnSignal(say("stopping: finishing what is in hand; press Ctrl-C again to stop at once"))
+  const draining = { now: false }
+  const begin = Effect.sync(() => (draining.now = true))
+  const stopping = say("stopping: finishing what is in hand; press Ctrl-C again to stop at once")
+  yield* drainOnSignal(Effect.andThen(begin, stopping))
   const state = { started: false }
   yield* Effect.addFinalizer(() => (state.started ? say("stopped") : Effect.void))
-  const services = yield* Layer.build(appLayer(config, { memory, instance, say })).pipe(
+  const services = yield* Layer.build(appLayer(config, { memory, instance, draining, say })).pipe(
     Effect.mapError(
       (error) => new CommandFailed({ message: `cannot start: ${reasonOf(error)}`, code: exitCode.failure })
     )

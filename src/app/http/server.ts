@@ -1,5 +1,5 @@
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, type Duration, Layer } from "effect"
+import { ByteSize, type Duration, Effect, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { createServer } from "node:http"
@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly port: number
   readonly bodyMaxBytes: number
   readonly drainMax: Duration.Duration
+  /** Set once a stop has begun: connections end with their next answer, or a stop would last as long as there is traffic. */
+  readonly draining: { readonly now: boolean }
 }
 
 /** The longest id, when each of its characters takes the nine that percent-encoding may need. */
@@ -21,18 +23,24 @@ const pathParameterMaxChars = 9 * idMaxChars
 
 const health = HttpRouter.use((router) => router.add("GET", "/health", HttpServerResponse.json({ status: "ok" })))
 
+const answers = (draining: ServerOptions["draining"]) =>
+  HttpRouter.middleware(
+    (effect) =>
+      Effect.map(plainFailures(effect), (response) =>
+        draining.now ? HttpServerResponse.setHeader(response, "connection", "close") : response
+      ),
+    { global: true }
+  )
+
 const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
 export const layer = (options: ServerOptions) =>
-  HttpRouter.serve(
-    Layer.mergeAll(OrdersHttp.layer, documents, health, HttpRouter.middleware(plainFailures, { global: true })),
-    {
-      disableLogger: true,
-      disableListenLog: true,
-      routerConfig: { maxParamLength: pathParameterMaxChars }
-    }
-  ).pipe(
+  HttpRouter.serve(Layer.mergeAll(OrdersHttp.layer, documents, health, answers(options.draining)), {
+    disableLogger: true,
+    disableListenLog: true,
+    routerConfig: { maxParamLength: pathParameterMaxChars }
+  }).pipe(
     Layer.provide(Layer.succeed(HttpServerRequest.MaxBodySize, ByteSize.fromInputUnsafe(options.bodyMaxBytes))),
     Layer.provideMerge(
       NodeHttpServer.layer(createServer, {
