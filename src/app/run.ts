@@ -33,6 +33,7 @@ const logger = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
 Command.run(millrace, { version: appVersion }).pipe(
   Effect.tapErrorTag("CommandFailed", (error) => say(error.message)),
+  Effect.tapDefect((defect) => Effect.logError("a bug ended this command; please report it with this line", defect)),
   Effect.provideService(Interruption, interruption),
   // Nothing exports spans yet, and unexported ones would cost a tenth of the throughput.
   Effect.provideService(References.TracerEnabled, false),

@@ -5,11 +5,13 @@ import { Schema } from "effect"
 const isFaithfulText = Schema.makeFilter((text: string) =>
   text.trim().length === 0
     ? "must not be blank"
-    : /\p{Cc}/u.test(text)
-      ? "must not contain control characters"
-      : text.isWellFormed()
-        ? undefined
-        : "must be well-formed Unicode"
+    : text === "." || text === ".."
+      ? "must not be . or .., which vanish from addresses"
+      : /\p{Cc}/u.test(text)
+        ? "must not contain control characters"
+        : text.isWellFormed()
+          ? undefined
+          : "must be well-formed Unicode"
 )
 
 const id = (maxChars: number) => Schema.String.check(Schema.isMaxLength(maxChars), isFaithfulText)

@@ -74,7 +74,7 @@ export class EventLog extends Context.Service<
       afterSeq: number,
       toSeq: number
     ) => Effect.Effect<ReadonlyArray<StoredRef>, BrokerRefused | BrokerUnavailable>
-    /** Opens a partition for its owner; older epochs' and generations' subscriptions of the same handler end. */
+    /** Opens a partition for its owner. Whoever had it before may go on reading for a while, but cannot commit. */
     readonly open: (
       declaration: LogDeclaration,
       from: ReadFrom

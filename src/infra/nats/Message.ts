@@ -1,4 +1,5 @@
 import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node"
+import { Result } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
 import type { LogDeclaration } from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
@@ -39,19 +40,18 @@ export const headersOf = (row: OutboxRow): MsgHdrs => {
 export const readHeaders = (
   get: (name: string) => string
 ): Pick<StoredEvent, "eventId" | "outboxId" | "key" | "version" | "traceparent"> | undefined => {
-  const outboxId = Number(get(header.outboxId))
-  const version = Number(get(header.version))
+  const outboxId = wholeNumber(get(header.outboxId))
+  const version = wholeNumber(get(header.version))
   const eventId = get(header.messageId)
-  if (
-    eventId === "" ||
-    get(header.outboxId) === "" ||
-    !Number.isSafeInteger(outboxId) ||
-    !Number.isSafeInteger(version)
-  ) {
-    return undefined
-  }
-  return { eventId, outboxId, version, key: decodeURIComponent(get(header.key)), traceparent: get(header.traceparent) }
+  const key = decodeKey(get(header.key))
+  if (eventId === "" || outboxId === undefined || version === undefined || key === undefined) return undefined
+  return { eventId, outboxId, version, key, traceparent: get(header.traceparent) }
 }
+
+const wholeNumber = (text: string) => (/^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : undefined)
+
+const decodeKey = (text: string) =>
+  text === "" ? undefined : Result.getOrUndefined(Result.try(() => decodeURIComponent(text)))
 
 /** A raw header block, as STREAM.MSG.GET returns it, by name. */
 export const parseHeaderBlock = (base64: string): ((name: string) => string) => {

@@ -10,6 +10,8 @@ export interface NatsOptions {
   readonly url: Redacted.Redacted
   /** Shown by the server's monitoring. */
   readonly name: string
+  /** How long a server that does not answer yet is tried at the start; 30 s unless said otherwise. */
+  readonly patience?: Duration.Duration
 }
 
 /** Traps of the client's defaults (notes/nats.md, section 8): ten reconnects and then never again; a dead peer unnoticed for minutes. */
@@ -21,6 +23,8 @@ const healing = {
   maxPingOut: 2,
   timeout: 5_000
 } as const
+
+const patienceDefault = Duration.seconds(30)
 
 /**
  * One connection to NATS, kept alive for ever: it reconnects by itself, and tells those whose state died with the old
@@ -39,7 +43,9 @@ export class NatsConnection extends Context.Service<
 }
 
 const make = Effect.fnUntraced(function* (options: NatsOptions) {
-  const connection = yield* Effect.acquireRelease(open(options), (nc) => Effect.promise(() => nc.close()))
+  const connection = yield* Effect.acquireRelease(open(options), (nc) => Effect.promise(() => nc.close()), {
+    interruptible: true
+  })
   const listeners = new Set<() => void>()
   yield* watch(connection, listeners).pipe(Effect.forkScoped)
   return NatsConnection.of({
@@ -59,7 +65,11 @@ const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable
         operation: "connect to NATS",
         detail: cause instanceof Error ? cause.message : String(cause)
       })
-  }).pipe(Effect.retry(Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: "30 seconds" }))))
+  }).pipe(
+    Effect.retry(
+      Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: options.patience ?? patienceDefault }))
+    )
+  )
 
 const connectOptions = ({ name, url }: NatsOptions): ConnectionOptions => {
   const { servers, ...login } = natsLogin(Redacted.value(url))

@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream"
-import { Effect, Redacted } from "effect"
+import { Duration, Effect, type Redacted } from "effect"
 import { type Check, check, failed, ok, warning } from "../../pipeline/Check.ts"
 import { NatsConnection } from "./NatsConnection.ts"
 import { call } from "./natsFailure.ts"
@@ -11,7 +11,9 @@ const minorMin = 14
 export const natsChecks = (url: Redacted.Redacted): ReadonlyArray<Check> => {
   const remedy = "check NATS_URL and that the server runs with JetStream (nats-server -js)"
   const withConnection = <A, E>(use: (nats: NatsConnection["Service"]) => Effect.Effect<A, E>) =>
-    Effect.flatMap(NatsConnection, use).pipe(Effect.provide(NatsConnection.layer({ url, name: "millrace doctor" })))
+    Effect.flatMap(NatsConnection, use).pipe(
+      Effect.provide(NatsConnection.layer({ url, name: "millrace doctor", patience: Duration.zero }))
+    )
   return [
     check(
       "nats",

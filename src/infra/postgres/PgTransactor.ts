@@ -31,6 +31,11 @@ export const inTransaction = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | StoreUnavailable, R> =>
   sql.withTransaction(Effect.mapError(effect, (error) => new Own(error))).pipe(
+    // When the session is lost, the rollback dies too, and takes the failure with it as a defect.
+    Effect.catchDefect((defect) =>
+      // Only the line above makes one, and of this E.
+      defect instanceof Own ? Effect.fail(defect as Own<E>) : Effect.die(defect)
+    ),
     sqlDefectsToFailures,
     Effect.mapError((failure) => {
       if (!(failure instanceof Own)) return storeUnavailable(operation, failure)

@@ -2,8 +2,9 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, type Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { type Check, check, failed, ok, warning } from "../../pipeline/Check.ts"
+import { asStoreUnavailable } from "./sqlFailure.ts"
 
-/** Oldest Postgres the statements were written for: `MERGE`-free, but with today's `clock_timestamp` and identity semantics. */
+/** Oldest Postgres the statements are meant for. 18 is what they are tested on. */
 const majorMin = 14
 
 interface Settings {
@@ -23,7 +24,7 @@ export const postgresChecks = (url: Redacted.Redacted): ReadonlyArray<Check> => 
         current_setting('synchronous_commit') AS commit, pg_is_in_recovery() AS recovering,
         to_regclass('millrace.outbox') IS NOT NULL AS migrated`
     return yield* Effect.fromNullishOr(row)
-  }).pipe(Effect.scoped, Effect.provide(Reactivity.layer))
+  }).pipe(asStoreUnavailable("look at Postgres"), Effect.scoped, Effect.provide(Reactivity.layer))
   const remedy = "check DATABASE_URL, that the server runs, and that its user may log in"
   return [
     check("postgres", remedy, Effect.map(ask, reachable)),

@@ -1,0 +1,79 @@
+import { Context, Effect, Latch } from "effect"
+import { EventLog } from "../../src/pipeline/EventLog.ts"
+import { Inbox } from "../../src/pipeline/Inbox.ts"
+import { Ownership } from "../../src/pipeline/Ownership.ts"
+import { BrokerUnavailable, StoreUnavailable } from "../../src/pipeline/PipelineError.ts"
+import { RelayStore } from "../../src/pipeline/RelayStore.ts"
+import type { Random } from "./Random.ts"
+
+/** What an instance's fate is at the moment. */
+export interface Fate {
+  /** Killed, or cut off from everything: nothing it asks for happens. */
+  down: boolean
+  /** Closed while it is frozen: what it asks for happens when it wakes up, however late. */
+  readonly awake: Latch.Latch
+  /** Share of requests that fail before they took effect, and again as many that fail after. */
+  faultProbability: number
+}
+
+/** Everything an instance asks of the outside. */
+export type Ports = EventLog | Inbox | Ownership | RelayStore
+
+/** The ports as one instance sees them: an operation waits while it is frozen, and fails or loses its answer at random. */
+export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: Random): Context.Context<Ports> => {
+  const faulty = <A, E, R, F>(operation: Effect.Effect<A, E, R>, unavailable: () => F): Effect.Effect<A, E | F, R> =>
+    Effect.gen(function* () {
+      if (random.chance(fate.faultProbability)) return yield* Effect.fail(unavailable())
+      yield* fate.awake.await
+      if (fate.down) return yield* Effect.fail(unavailable())
+      const answer = yield* operation
+      if (random.chance(fate.faultProbability)) return yield* Effect.fail(unavailable())
+      return answer
+    })
+  const store = <A, E, R>(operation: Effect.Effect<A, E, R>) => faulty(operation, storeUnavailable)
+  const broker = <A, E, R>(operation: Effect.Effect<A, E, R>) => faulty(operation, brokerUnavailable)
+  const relayStore = Context.get(ports, RelayStore)
+  const ownership = Context.get(ports, Ownership)
+  const inbox = Context.get(ports, Inbox)
+  const log = Context.get(ports, EventLog)
+  return Context.make(RelayStore, {
+    ...relayStore,
+    position: (stream) => store(relayStore.position(stream)),
+    acquire: (stream, owner) => store(relayStore.acquire(stream, owner)),
+    renew: (lease) => store(relayStore.renew(lease)),
+    read: (stream, limit, underWay) => store(relayStore.read(stream, limit, underWay)),
+    acknowledge: (lease, from, to, rows) => store(relayStore.acknowledge(lease, from, to, rows)),
+    rewind: (lease, from, to) => store(relayStore.rewind(lease, from, to)),
+    hold: (stream, row, reason) => store(relayStore.hold(stream, row, reason)),
+    release: (lease) => store(relayStore.release(lease))
+  }).pipe(
+    Context.add(Ownership, {
+      ...ownership,
+      declare: (stream, handlers, partitions) => store(ownership.declare(stream, handlers, partitions)),
+      beat: (stream, instance, claims) => store(ownership.beat(stream, instance, claims)),
+      claim: (stream, owner, wanted) => store(ownership.claim(stream, owner, wanted)),
+      cursor: (claim) => store(ownership.cursor(claim)),
+      release: (claims) => store(ownership.release(claims)),
+      leave: (stream, instance) => store(ownership.leave(stream, instance))
+    }),
+    Context.add(Inbox, {
+      ...inbox,
+      progress: (stream, handler, keys) => store(inbox.progress(stream, handler, keys)),
+      commit: (commits, effects) => store(inbox.commit(commits, effects)),
+      commitGroup: (commits) => store(inbox.commitGroup(commits))
+    }),
+    Context.add(EventLog, {
+      ...log,
+      declare: (declaration) => broker(log.declare(declaration)),
+      info: (name) => broker(log.info(name)),
+      publish: (declaration, rows, expectedLastSeq) => broker(log.publish(declaration, rows, expectedLastSeq)),
+      refs: (name, afterSeq, toSeq) => broker(log.refs(name, afterSeq, toSeq)),
+      open: (declaration, from) => broker(log.open(declaration, from))
+    })
+  )
+}
+
+const storeUnavailable = () =>
+  new StoreUnavailable({ operation: "test", detail: "made to fail", cause: new Error("made to fail") })
+
+const brokerUnavailable = () => new BrokerUnavailable({ operation: "test", detail: "made to fail" })
