@@ -1,6 +1,7 @@
 import { type Cause, Deferred, Effect, Exit, Queue, type Scope } from "effect"
 import type { Delivery, Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
+import { keepGoing } from "./keepGoing.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** Most events one transaction handles. Larger batches were faster alone but hold locks for longer. */
@@ -72,9 +73,13 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
     if (batch.length > 0) yield* commitBatch(batch)
   })
 
-  yield* Effect.forEach(Array.from({ length: transactionsMax }), () => Effect.forkScoped(Effect.forever(turn)), {
-    discard: true
-  })
+  yield* Effect.forEach(
+    Array.from({ length: transactionsMax }),
+    () => Effect.forkScoped(keepGoing("batch commit", turn)),
+    {
+      discard: true
+    }
+  )
   return {
     commit: Effect.fnUntraced(function* (share) {
       const reply = yield* Deferred.make<void, BatchFailure<E>>()

@@ -3,6 +3,7 @@ import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
+import { keepGoing } from "./keepGoing.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
 import { type HandlerUnit, makePartitionWorker, type OwnedPartition, type WorkerOptions } from "./PartitionWorker.ts"
@@ -60,7 +61,7 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   const beatOnce = tick(share).pipe(Effect.andThen(Effect.timeoutOption(Queue.take(rung), options.heartbeatEvery)))
   yield* Effect.addFinalizer(() => leave(share))
   yield* log.ring(rebalanceDoorbell(stream))
-  yield* beatOnce.pipe(Effect.forever, Effect.forkScoped)
+  yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
   return { ownedPartitions: () => share.working.size }
 })
 

@@ -1,6 +1,7 @@
 import { Deferred, Effect, Queue, type Scope } from "effect"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
-import { LeaseLost, type StoreUnavailable } from "./PipelineError.ts"
+import { keepGoing } from "./keepGoing.ts"
+import { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** How long the first commit of a group waits for others, in milliseconds. A crash repeats at most that much of external effects. */
 export const groupLingerMs = 20
@@ -54,10 +55,16 @@ export const makeGroupCommit = Effect.fnUntraced(function* (): Effect.fn.Return<
     yield* Effect.sleep(groupLingerMs)
     const taken = yield* Queue.takeBetween(waiting, 1, groupCommitsMax)
     const group = taken.filter((one) => !one.cancelled)
-    if (group.length > 0) yield* commitGroup(group).pipe(Effect.catch((failure) => refuse(group, failure)))
+    if (group.length > 0)
+      yield* commitGroup(group).pipe(
+        Effect.catch((failure) => refuse(group, failure)),
+        Effect.tapDefect((defect) =>
+          refuse(group, new StoreUnavailable({ operation: "GroupCommit", detail: String(defect), cause: defect }))
+        )
+      )
   })
 
-  yield* Effect.forever(turn).pipe(Effect.forkScoped)
+  yield* keepGoing("group commit", turn).pipe(Effect.forkScoped)
   return {
     commit: Effect.fnUntraced(function* (plan) {
       // Evidence and parked events need statements of their own; they are rare.

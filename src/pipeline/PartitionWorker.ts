@@ -195,6 +195,9 @@ const interrupted = (claim: Claim, cause: Cause.Cause<unknown>) => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
   const { epoch, handler, partition } = claim
   const failure = Cause.squash(cause)
+  // The fiber ends with it; the heartbeat drops the partition, and somebody claims it anew when its lease runs out.
+  if (Cause.hasDies(cause))
+    return signal({ _tag: "DefectSurvived", where: `${handler}/${partition}`, detail: String(failure) })
   return failure instanceof LeaseLost
     ? signal({ _tag: "PartitionLost", handler, partition, epoch })
     : signal({ _tag: "PartitionInterrupted", handler, partition, detail: String(failure) })

@@ -2,6 +2,7 @@ import { Duration, Effect, Schedule } from "effect"
 import { type Doorbell, makeDoorbell } from "./Doorbell.ts"
 import type { OutboxRow } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import { keepGoing } from "./keepGoing.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
 import { type RelayLease, type RelayPosition, RelayStore } from "./RelayStore.ts"
@@ -58,7 +59,7 @@ export const runRelay = Effect.fnUntraced(function* (declaration: LogDeclaration
     const lost = yield* lead(declaration, lease, timing)
     yield* signal({ _tag: "LeadershipLost", stream, epoch: lease.epoch, why: lost.message })
   })
-  return yield* Effect.forever(turn)
+  return yield* keepGoing("relay", turn)
 })
 
 /** What the leader knows. `dirty`: why it must reconcile before it may publish. */

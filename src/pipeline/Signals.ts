@@ -52,6 +52,7 @@ export type Signal =
     }
   | { readonly _tag: "HeartbeatFailed"; readonly stream: string; readonly detail: string }
   | { readonly _tag: "HeartbeatRecovered"; readonly stream: string }
+  | { readonly _tag: "DefectSurvived"; readonly where: string; readonly detail: string }
   | { readonly _tag: "ConnectionLost"; readonly peer: string }
   | { readonly _tag: "ConnectionRestored"; readonly peer: string }
   | { readonly _tag: "StreamDrifted"; readonly stream: string; readonly differences: ReadonlyArray<string> }
@@ -88,6 +89,7 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   OrderViolated: Effect.logError,
   HeartbeatFailed: Effect.logWarning,
   HeartbeatRecovered: Effect.logInfo,
+  DefectSurvived: Effect.logError,
   ConnectionLost: Effect.logWarning,
   ConnectionRestored: Effect.logInfo,
   StreamDrifted: Effect.logWarning
@@ -105,6 +107,8 @@ const sentenceOf = (event: Signal): string => {
       return "key held back in the outbox"
     case "RelayFailed":
       return "relay cannot publish, and keeps trying; events wait in the outbox"
+    case "DefectSurvived":
+      return "a bug in the pipeline; please report it. What it was doing is tried again"
     case "ConnectionLost":
       return `connection to ${event.peer} lost; reconnecting`
     case "ConnectionRestored":

@@ -2,6 +2,7 @@ import { Cause, Context, DateTime, Deferred, Effect, Exit, Layer, Option, Queue,
 import type { SqlError } from "effect/sql"
 import { evolve } from "../../domain/Order.ts"
 import { decide } from "../../domain/OrderDecision.ts"
+import { keepGoing } from "../../pipeline/keepGoing.ts"
 import type { InvalidEvent, StoreUnavailable, VersionConflict } from "../../pipeline/PipelineError.ts"
 import type { Outbox } from "../../pipeline/Outbox.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
@@ -52,7 +53,7 @@ type GroupFailure = StoreUnavailable | SqlError.SqlError | InvalidEvent | Versio
 const make = Effect.fnUntraced(function* (limits: CommandLimits) {
   const waiting = yield* Queue.bounded<Waiting>(limits.waitingMax)
   const takeGroup = Queue.takeBetween(waiting, 1, limits.groupMax)
-  const worker = takeGroup.pipe(Effect.flatMap(runGroup), Effect.forever)
+  const worker = keepGoing("commands", Effect.flatMap(takeGroup, runGroup))
   yield* Effect.forEach(Array.from({ length: limits.groupsAtOnceMax }), () => Effect.forkScoped(worker), {
     discard: true
   })
