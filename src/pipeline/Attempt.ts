@@ -1,4 +1,4 @@
-import { Cause, Duration, Effect, Option, Predicate, Pull, Schedule } from "effect"
+import { Cause, Clock, Duration, Effect, Option, Predicate, Pull, Schedule } from "effect"
 import type { Handler } from "./Handler.ts"
 import type { ParkReason } from "./Inbox.ts"
 import type { Lane } from "./Lanes.ts"
@@ -12,13 +12,14 @@ export type Next =
 /** Steps through a retry schedule, once per failure: the delay until the next attempt, or none when it has ended. */
 export type RetryStep = (failure: unknown) => Effect.Effect<Option.Option<Duration.Duration>>
 
-/** A fresh run of the policy's schedule. */
+/** A fresh run of the policy's schedule. It only says how long to wait; `toStepWithMetadata` would also do the waiting. */
 export const retryStep = (policy: RetryPolicy): Effect.Effect<RetryStep> =>
   Effect.map(
-    Schedule.toStepWithMetadata(policy.schedule),
+    Schedule.toStep(policy.schedule),
     (step) => (failure) =>
-      step(failure).pipe(
-        Effect.map((metadata) => Option.some(metadata.duration)),
+      Clock.currentTimeMillis.pipe(
+        Effect.flatMap((nowMs) => step(nowMs, failure)),
+        Effect.map(([, delay]) => Option.some(delay)),
         Pull.catchDone(() => Effect.succeedNone)
       )
   )

@@ -43,8 +43,8 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const dispatch = Effect.fnUntraced(function* () {
     const lane = yield* Queue.take(ready)
-    yield* slots.take(1)
-    yield* FiberSet.run(running, runLane(lane).pipe(Effect.ensuring(slots.release(1))))
+    // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
+    yield* FiberSet.run(running, slots.withPermit(runLane(lane)))
   })
 
   const flush: Effect.Effect<void, LeaseLost | StoreUnavailable> = Effect.suspend(() => {

@@ -51,6 +51,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       ...ownership,
       declare: (stream, handlers, partitions) => store(ownership.declare(stream, handlers, partitions)),
       beat: (stream, instance, claims) => store(ownership.beat(stream, instance, claims)),
+      renew: (claims) => store(ownership.renew(claims)),
       claim: (stream, owner, wanted) => store(ownership.claim(stream, owner, wanted)),
       cursor: (claim) => store(ownership.cursor(claim)),
       release: (claims) => store(ownership.release(claims)),

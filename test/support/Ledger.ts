@@ -62,12 +62,14 @@ export const makeLedger = (seed: number, placeOf: Place): Ledger => {
     if (mood === "hangs") return Effect.never
     if (mood === "defect") return Effect.die(new TypeError("a bug in the handler"))
     if (mood === "refused always" || (mood === "refused twice" && attempt <= 2)) return new Refused({ attempt })
-    return mood === "done, then refused" && attempt === 1
-      ? Effect.andThen(effect, new Refused({ attempt }))
-      : effect
+    return mood === "done, then refused" && attempt === 1 ? Effect.andThen(effect, new Refused({ attempt })) : effect
   }
 
-  const handle = (handler: string, luckOf: (luck: number) => Mood, commit: (record: () => void) => Effect.Effect<void>) =>
+  const handle = (
+    handler: string,
+    luckOf: (luck: number) => Mood,
+    commit: (record: () => void) => Effect.Effect<void>
+  ) =>
     Effect.fnUntraced(function* (delivery: Delivery<typeof Noted.Type>) {
       runs += 1
       const { key, version } = placeOf(delivery)
@@ -81,7 +83,12 @@ export const makeLedger = (seed: number, placeOf: Place): Ledger => {
     made,
     handlers: [
       transactional(noteStream, "points", options, handle("points", moodInside, atCommit)),
-      external(noteStream, "mail", { ...options, keysAtOnceMax: 1 + (seed % 3) }, handle("mail", moodOutside, Effect.sync))
+      external(
+        noteStream,
+        "mail",
+        { ...options, keysAtOnceMax: 1 + (seed % 3) },
+        handle("mail", moodOutside, Effect.sync)
+      )
     ],
     runs: () => runs
   }

@@ -68,7 +68,9 @@ const parkingFaults = (
     const versions = parked.filter((event) => event.key === key).map(({ version }) => version)
     const last = countByKey(history).get(key) ?? 0
     const expected = Array.from({ length: last - from + 1 }, (_, i) => from + i)
-    return versions.join() === expected.join() ? [] : [`${handler}: ${key} parked ${versions.join()}, not ${expected.join()}`]
+    return versions.join() === expected.join()
+      ? []
+      : [`${handler}: ${key} parked ${versions.join()}, not ${expected.join()}`]
   })
 
 /** One event, one idempotency key, and the other way round. */

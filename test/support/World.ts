@@ -150,7 +150,11 @@ const start = Effect.fnUntraced(function* (
   const pipeline = Pipeline.layer(noteStream, ledger.handlers, {
     partitions,
     instance: { id, host: "test", version: "test" },
-    consumers: { heartbeatEvery: Duration.seconds(1), transactionsMax: random.between(1, 2), drainMax: Duration.seconds(2) }
+    consumers: {
+      heartbeatEvery: Duration.seconds(1),
+      transactionsMax: random.between(1, 2),
+      drainMax: Duration.seconds(2)
+    }
   }).pipe(Layer.provide(Layer.succeedContext(faultyPorts(services, fate, random))))
   yield* Layer.buildWithScope(pipeline, scope).pipe(Effect.exit)
   return { scope, fate }

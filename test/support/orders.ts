@@ -56,16 +56,19 @@ export const anyCommand: Arbitrary.Arbitrary<OrderCommand> = Arbitrary.all({
 const characters: Some<string> = ["a", "Z", "0", " ", ".", "*", ">", '"', "'", "\\", "é", "日", "🦊", "\u{301}", "%"]
 
 /** Any text an id may be, the odd ones included. */
-const anyText = Arbitrary.all([oneOf(["x", "ü", "'", "🦊"]), Arbitrary.array(oneOf(characters), { maxLength: 20 })]).pipe(
-  Arbitrary.map(([first, more]) => [first, ...more].join(""))
-)
+const anyText = Arbitrary.all([
+  oneOf(["x", "ü", "'", "🦊"]),
+  Arbitrary.array(oneOf(characters), { maxLength: 20 })
+]).pipe(Arbitrary.map(([first, more]) => [first, ...more].join("")))
 
 /** Every kind of event, with arbitrary ids, times and amounts, in no sensible order. */
 export const anyEvent: Arbitrary.Arbitrary<OrderEvent> = Arbitrary.all({
   kind: Arbitrary.schema(small(0, 2)),
   orderId: Arbitrary.map(anyText, (text) => OrderId.make(text)),
   userId: Arbitrary.map(anyText, (text) => UserId.make(text)),
-  occurredAt: Arbitrary.map(Arbitrary.schema(small(-1_000_000_000, 2_000_000_000)), (s) => DateTime.makeUnsafe(s * 1_000)),
+  occurredAt: Arbitrary.map(Arbitrary.schema(small(-1_000_000_000, 2_000_000_000)), (s) =>
+    DateTime.makeUnsafe(s * 1_000)
+  ),
   currency: oneOf(currencies),
   items,
   amount: Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))),

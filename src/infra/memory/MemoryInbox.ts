@@ -53,7 +53,9 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
       progress: (stream, handler, keys) =>
         Effect.sync(() => keys.map((key) => state.of(stream).progress.get(rowKey(handler, key)) ?? untouched)),
       commitGroup: (commits) => Effect.sync(() => commits.map(recordIfHeld)),
-      commit: (commits, effects) => transactor.run(Effect.andThen(effects, recordAll(commits)))
+      // Once recorded it must commit: an interruption in between would undo the effects and keep the progress.
+      commit: (commits, effects) =>
+        Effect.uninterruptibleMask((restore) => transactor.run(Effect.andThen(restore(effects), recordAll(commits))))
     })
   })
 )

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { faultsOf } from "../support/Verdict.ts"
+import { faithful, runHistory, type Variant } from "../support/World.ts"
+import { effectsBeforeProgress, noFence, progressBeforeEffects } from "./mutants/inboxes.ts"
+import { lateRows } from "./mutants/lateRows.ts"
+import { deliversBackwards, deliversWithHoles, laneForEachEvent, noFenceAtTheBroker } from "./mutants/logs.ts"
+
+/** Histories a mutant gets to show itself. */
+const seedsMax = 60
+
+/** The first fault that shows itself, and the seeds it took. */
+const firstFault = Effect.fnUntraced(function* (variant: Variant, sign: RegExp) {
+  for (let seed = 1; seed <= seedsMax; seed++) {
+    const fault = faultsOf(yield* runHistory(seed, variant)).find((text) => sign.test(text))
+    if (fault !== undefined) return { fault, seed }
+  }
+  return undefined
+})
+
+const mutants: ReadonlyArray<readonly [name: string, variant: Variant, sign: RegExp]> = [
+  ["outbox rows that appear after their commit", lateRows, /came after|out of order/],
+  ["effects that are committed before what records them", effectsBeforeProgress, /^points: .* duplicated/],
+  ["what records effects is committed before them", progressBeforeEffects, /^points: .* lost/],
+  ["commits without a fence", noFence, /^points: .* duplicated/],
+  ["a lane for each event instead of each key", laneForEachEvent, /^mail: .* out of order/],
+  ["a broker that delivers backwards", deliversBackwards, /came after/],
+  ["a broker that loses deliveries", deliversWithHoles, /came after|never came to rest/],
+  ["publishing without a fence and message ids", noFenceAtTheBroker, /^stream: .* duplicated/]
+]
+
+describe("the oracle notices", () => {
+  it.live.each(mutants)("%s", ([, variant, sign]) =>
+    Effect.gen(function* () {
+      const found = yield* firstFault(variant, sign)
+      assert.isDefined(found, `none of ${seedsMax} histories gave it away`)
+    })
+  )
+
+  it.live("nothing in the adapters as they are", () =>
+    Effect.gen(function* () {
+      for (let seed = 1; seed <= 10; seed++) assert.deepStrictEqual(faultsOf(yield* runHistory(seed, faithful)), [])
+    })
+  )
+})

@@ -1,0 +1,87 @@
+// Random histories on the memory adapters: MILLRACE_SEEDS=10000 runs more of them, MILLRACE_SEED=210 one again.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { faultsOf } from "../support/Verdict.ts"
+import { type History, runHistory } from "../support/World.ts"
+
+const historiesDefault = 240
+
+const numberFrom = (name: string): number | undefined => {
+  const text = process.env[name]
+  return text === undefined || text === "" ? undefined : Number(text)
+}
+
+const onlySeed = numberFrom("MILLRACE_SEED")
+
+const seeds =
+  onlySeed === undefined
+    ? Array.from({ length: numberFrom("MILLRACE_SEEDS") ?? historiesDefault }, (_, i) => i + 1)
+    : [onlySeed]
+
+/** How much has to happen in all histories together, or they prove nothing. */
+const happened = (histories: ReadonlyArray<Sum>) => {
+  const sum = (count: (of: Sum) => number) => histories.reduce((total, of) => total + count(of), 0)
+  return {
+    events: sum((of) => of.committed),
+    "rolled back": sum((of) => of.rolledBack),
+    parked: sum((of) => of.parked),
+    "repeated effects": sum((of) => of.repeated),
+    "failed attempts": sum((of) => of.failed),
+    departures: sum((of) => of.left),
+    crashes: sum((of) => of.crashed),
+    freezes: sum((of) => of.frozen)
+  }
+}
+
+type Sum = ReturnType<typeof sumOf>
+
+const sumOf = ({ committed, counts, made, rolledBack, tables }: History) => {
+  const effects = [...made.values()].flat()
+  const first = new Set(effects.map(({ idempotencyKey }) => idempotencyKey))
+  return {
+    committed: committed.length,
+    rolledBack: rolledBack.length,
+    parked: tables.parked.length,
+    repeated: effects.length - first.size,
+    failed: counts.runs - effects.length,
+    left: counts.left,
+    crashed: counts.crashed,
+    frozen: counts.frozen
+  }
+}
+
+/** What can be compared of two runs: event ids are drawn anew by each. */
+const outline = ({ committed, made, tables }: History) => ({
+  committed: committed.map(({ key, version }) => [key, version]),
+  made: [...made].map(([handler, effects]) => [handler, effects.map(({ key, version }) => [key, version])]),
+  parked: tables.parked.map(({ event, handler, reason }) => [handler, event.key, event.version, reason])
+})
+
+describe("per-key order through writers, relays and handlers", () => {
+  it.live(
+    `holds in ${seeds.length} random histories of handovers, crashes, freezes, lost answers and failing handlers`,
+    () =>
+      Effect.gen(function* () {
+        const sums: Array<Sum> = []
+        for (const seed of seeds) {
+          const history = yield* runHistory(seed)
+          const faults = faultsOf(history)
+          if (faults.length > 0) {
+            assert.fail(`seed ${seed} (again: MILLRACE_SEED=${seed}), ${faults.length} faults\n${faults.join("\n")}`)
+          }
+          sums.push(sumOf(history))
+        }
+        if (onlySeed !== undefined) return
+        for (const [what, count] of Object.entries(happened(sums))) assert.isAbove(count, seeds.length / 4, what)
+      }),
+    { timeout: 60_000 + seeds.length * 500 }
+  )
+
+  it.live("is replayed exactly by its seed", () =>
+    Effect.gen(function* () {
+      for (const seed of [3, 4, 5]) {
+        assert.deepStrictEqual(outline(yield* runHistory(seed)), outline(yield* runHistory(seed)))
+      }
+    })
+  )
+})
