@@ -1,4 +1,4 @@
-import { Cause, Clock, Duration, Effect, Option, Predicate, Pull, Schedule } from "effect"
+import { Cause, Clock, Duration, Effect, Option, Predicate, Pull, Result, Schedule } from "effect"
 import type { Handler } from "./Handler.ts"
 import type { ParkReason } from "./Inbox.ts"
 import type { Lane } from "./Lanes.ts"
@@ -36,13 +36,21 @@ export const afterFailure = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Next> {
   lane.failures += 1
   const error = Cause.findErrorOption(cause)
-  const poison = Option.match(error, { onNone: () => true, onSome: (e) => handler.retry.classify(e) === "poison" })
+  const poison = Option.match(error, { onNone: () => true, onSome: (e) => isPoison(handler, e) })
   const delay = poison ? Option.none() : yield* step(Option.getOrUndefined(error))
   return Option.match(delay, {
     onSome: (duration): Next => ({ _tag: "Wait", delay: duration }),
     onNone: (): Next => ({ _tag: "GiveUp", reason: reasonOf(cause, lane.failures) })
   })
 })
+
+// A timeout is the engine's, so the policy does not know it; a policy that throws has a bug, and so has what it judged.
+const isPoison = (handler: Handler, error: unknown) =>
+  !Cause.isTimeoutError(error) &&
+  Result.getOrElse(
+    Result.try(() => handler.retry.classify(error)),
+    () => "poison"
+  ) === "poison"
 
 /** Longest failure message that is kept. */
 export const reasonMaxChars = 2_000

@@ -1,8 +1,9 @@
-import { type Cause, Deferred, Effect, Exit, Queue, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Queue, type Scope } from "effect"
 import type { Delivery, Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
+import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { keepGoing } from "./keepGoing.ts"
-import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import { type LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** Most events one transaction handles. Larger batches were faster alone but hold locks for longer. */
 export const batchEventsMax = 200
@@ -48,7 +49,9 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
   const commitTogether = (shares: ReadonlyArray<Share>): Effect.Effect<void, BatchFailure<E>> => {
     const deliveries = shares.flatMap((share) => share.deliveries)
     const effects =
-      deliveries.length === 0 ? Effect.void : handler.run(deliveries).pipe(Effect.timeout(handler.retry.attemptTimeout))
+      deliveries.length === 0
+        ? Effect.void
+        : handler.run(deliveries).pipe(ownInterruptIsDefect, Effect.timeout(handler.retry.attemptTimeout))
     return inbox.commit(
       shares.map((share) => share.plan),
       effects
@@ -60,7 +63,7 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
 
   const commitBatch = Effect.fnUntraced(function* (batch: ReadonlyArray<Waiting<E>>) {
     const exit = yield* Effect.exit(commitTogether(batch.map((one) => one.share)))
-    if (Exit.isSuccess(exit) || batch.length === 1) {
+    if (Exit.isSuccess(exit) || batch.length === 1 || isUnknown(exit.cause)) {
       return yield* Effect.forEach(batch, ({ reply }) => Deferred.done(reply, exit), { discard: true })
     }
     yield* Effect.forEach(batch, commitAlone, { discard: true })
@@ -89,6 +92,10 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
     })
   }
 })
+
+/** Whether it was committed is unknown: only reading the store again may tell, never trying again. */
+const isUnknown = (cause: Cause.Cause<unknown>) =>
+  cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof StoreUnavailable)
 
 /** As many shares as fit; at least one if there is one. */
 const takeShares = <E>(queue: Queue.Queue<Waiting<E>>): ReadonlyArray<Waiting<E>> => {

@@ -1,4 +1,4 @@
-import { Duration, Effect, Fiber, FiberMap, Option, Queue, Semaphore, Stream } from "effect"
+import { Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, type Scope, Semaphore, Stream } from "effect"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
@@ -80,6 +80,9 @@ interface Share<E> {
   readonly units: ReadonlyMap<string, HandlerUnit<E>>
   readonly fibers: FiberMap.FiberMap<string, void, unknown>
   readonly working: Map<string, Working>
+  /** Given up, and finishing what is in hand: renewed until it is released, so that nobody else begins meanwhile. */
+  readonly draining: Map<string, Working>
+  readonly scope: Scope.Scope
   readonly drainMax: Duration.Duration
   failing: boolean
 }
@@ -98,6 +101,8 @@ const makeShare = Effect.fnUntraced(function* <E>(
     units: new Map(units.map((unit) => [unit.handler.name, unit])),
     fibers: yield* FiberMap.make<string, void, unknown>(),
     working: new Map(),
+    draining: new Map(),
+    scope: yield* Effect.scope,
     drainMax: options.drainMax,
     failing: false
   }
@@ -143,7 +148,10 @@ const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbe
   const ownership = yield* Ownership
   const { instance, stream, working } = share
   const wanted = beat.free.filter(
-    (at) => !working.has(keyOf(at)) && rendezvousOwner(at.handler, at.partition, beat.live) === instance.id
+    (at) =>
+      !working.has(keyOf(at)) &&
+      !share.draining.has(keyOf(at)) &&
+      rendezvousOwner(at.handler, at.partition, beat.live) === instance.id
   )
   if (wanted.length === 0) return
   const claims = yield* ownership.claim(stream, instance.id, wanted)
@@ -152,26 +160,34 @@ const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbe
 })
 
 const giveUp = Effect.fnUntraced(function* <E>(share: Share<E>, surplus: ReadonlyArray<Working>) {
+  const { draining, scope, stream, working } = share
+  if (surplus.length === 0) return
+  for (const one of surplus) {
+    working.delete(keyOf(one.owned.claim))
+    draining.set(keyOf(one.owned.claim), one)
+  }
+  yield* Effect.forEach(surplus, (one) => Effect.forkIn(retire(share, one), scope), { discard: true })
+  yield* signal({ _tag: "PartitionsReleased", stream, count: surplus.length, owned: working.size })
+})
+
+/** Finishes, gives the lease back, and tells the others. What cannot be given back now runs out by itself. */
+const retire = Effect.fnUntraced(function* <E>(share: Share<E>, one: Working) {
   const ownership = yield* Ownership
   const log = yield* EventLog
-  const { drainMax, stream, working } = share
-  if (surplus.length === 0) return
-  for (const { owned } of surplus) working.delete(keyOf(owned.claim))
-  yield* Effect.forEach(surplus, (one) => finish(one, drainMax), { concurrency: "unbounded", discard: true })
-  yield* ownership.release(surplus.map((one) => one.owned.claim))
-  yield* signal({ _tag: "PartitionsReleased", stream, count: surplus.length, owned: working.size })
-  yield* log.ring(rebalanceDoorbell(stream))
+  yield* finish(one, share.drainMax)
+  yield* Effect.ignore(ownership.release([one.owned.claim]))
+  share.draining.delete(keyOf(one.owned.claim))
+  yield* log.ring(rebalanceDoorbell(share.stream))
 })
 
 const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   const ownership = yield* Ownership
   const { instance, stream, working } = share
   const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
-  const beat = yield* ownership.beat(
-    stream,
-    instance,
-    asked.map(([worker]) => worker.owned.claim)
-  )
+  const beat = yield* ownership.beat(stream, instance, [
+    ...asked.map(([worker]) => worker.owned.claim),
+    ...drainingClaims(share)
+  ])
   yield* compare(share, asked, beat)
   yield* claimFree(share, beat)
   yield* giveUp(
@@ -196,10 +212,20 @@ const leave = <E>(share: Share<E>) => Effect.ignore(farewell(share))
 const farewell = Effect.fnUntraced(function* <E>(share: Share<E>) {
   const ownership = yield* Ownership
   const log = yield* EventLog
-  yield* giveUp(share, [...share.working.values()])
+  const all = [...share.working.values(), ...share.draining.values()]
+  for (const one of all) share.draining.set(keyOf(one.owned.claim), one)
+  share.working.clear()
+  const renewing = Effect.suspend(() => ownership.renew(drainingClaims(share))).pipe(
+    Effect.ignore,
+    Effect.repeat(Schedule.spaced("1 second"))
+  )
+  const retiring = Effect.forEach(all, (one) => retire(share, one), { concurrency: "unbounded", discard: true })
+  yield* Effect.raceFirst(retiring, Effect.andThen(renewing, Effect.never))
   yield* ownership.leave(share.stream, share.instance)
   yield* log.ring(rebalanceDoorbell(share.stream))
 })
+
+const drainingClaims = <E>(share: Share<E>) => [...share.draining.values()].map((one) => one.owned.claim)
 
 const shouldOwn = (instance: Instance, claim: Claim, live: ReadonlyArray<string>) =>
   rendezvousOwner(claim.handler, claim.partition, live) === instance.id

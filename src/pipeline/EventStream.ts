@@ -117,11 +117,11 @@ const decoder = <Events extends EventSchemas>(events: Events) => {
   ): Result.Result<EventOf<Events, Type>, DecodeFailed> => {
     const decodeAs = decoders.get(type)
     if (decodeAs === undefined) return Result.fail(new DecodeFailed({ type, detail: "this stream has no such event" }))
+    const failed = (error: unknown) => new DecodeFailed({ type, detail: String(error) })
+    // A transformation of the Schema may throw; that is a bug of it, and no reason to stop the partition.
+    const decoded = Result.try({ try: () => decodeAs(payload), catch: failed })
     // The map is keyed by the same names as `Events`, which a Map's type cannot say.
-    return Result.mapError(
-      decodeAs(payload),
-      (error) => new DecodeFailed({ type, detail: String(error) })
-    ) as Result.Result<EventOf<Events, Type>, DecodeFailed>
+    return Result.flatMap(decoded, Result.mapError(failed)) as Result.Result<EventOf<Events, Type>, DecodeFailed>
   }
 }
 

@@ -2,6 +2,7 @@ import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope, Semaphore } f
 import type { GroupCommit } from "./GroupCommit.ts"
 import { currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { makeRetryLane } from "./RetryLane.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 import { spanOfTraceparent } from "./Trace.ts"
@@ -72,6 +73,7 @@ const runEntry = <E>(handler: RunnerContext<E>["handler"], entry: Entry) => {
   const delivery = { ...action.delivery, attempt: entry.lane.failures + 1 }
   const parent = spanOfTraceparent(delivery.traceparent)
   return handler.run([delivery]).pipe(
+    ownInterruptIsDefect,
     Effect.timeout(handler.retry.attemptTimeout),
     Effect.withSpan(`Handler.${handler.name}`, {
       kind: "consumer",

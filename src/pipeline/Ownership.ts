@@ -7,6 +7,8 @@ export interface Claim {
   readonly handler: string
   readonly partition: number
   readonly epoch: number
+  /** Counts how often this was opened, over all epochs. Commits of an earlier opening are fenced too. */
+  readonly opening: number
   readonly cursor: number
 }
 
@@ -59,8 +61,11 @@ export class Ownership extends Context.Service<
       owner: string,
       wanted: ReadonlyArray<{ readonly handler: string; readonly partition: number }>
     ) => Effect.Effect<ReadonlyArray<Claim>, StoreUnavailable>
-    /** The cursor as the store has it, under this epoch. */
-    readonly cursor: (claim: Claim) => Effect.Effect<number, LeaseLost | StoreUnavailable>
+    /**
+     * Begins a new opening and returns the claim with it and with the cursor as the store has it. Waits for a commit that
+     * is past its fence, and refuses those that are not: what is read here does not move behind the reader's back.
+     */
+    readonly open: (claim: Claim) => Effect.Effect<Claim, LeaseLost | StoreUnavailable>
     /** Gives partitions back. */
     readonly release: (claims: ReadonlyArray<Claim>) => Effect.Effect<void, StoreUnavailable>
     /** Takes this instance off the list of live ones. */

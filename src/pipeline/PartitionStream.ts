@@ -57,7 +57,8 @@ export const partition = <Events extends EventSchemas>(
   Stream.unwrap(
     Effect.gen(function* () {
       const log = yield* EventLog
-      const claim = yield* own(stream, index, options)
+      const ownership = yield* Ownership
+      const claim = yield* Effect.flatMap(own(stream, index, options), ownership.open)
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions: options.partitions }
       const from = {
         handler: options.consumer,
@@ -67,7 +68,8 @@ export const partition = <Events extends EventSchemas>(
         afterSeq: claim.cursor
       }
       const subscription = yield* log.open(declaration, from)
-      const position: Position = { claim, cursor: claim.cursor, versions: new Map(), pending: new Map() }
+      const { acknowledge } = subscription
+      const position: Position = { claim, acknowledge, cursor: claim.cursor, versions: new Map(), pending: new Map() }
       return subscription.events.pipe(
         Stream.mapEffect((stored) => deliver(stream, position, stored)),
         Stream.flattenIterable,
@@ -79,6 +81,8 @@ export const partition = <Events extends EventSchemas>(
 /** What was read, and what is not recorded yet. */
 interface Position {
   readonly claim: Claim
+  /** Lets the broker go on: it delivers no more than a window ahead of it. */
+  readonly acknowledge: (seq: number) => Effect.Effect<void>
   cursor: number
   readonly versions: Map<string, number>
   readonly pending: Map<string, ProgressMove>
@@ -98,7 +102,8 @@ const own = Effect.fnUntraced(function* <Events extends EventSchemas>(
   const ask = ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: index }])
   const claims = yield* Effect.acquireRelease(
     Effect.repeat(ask, { until: (got) => got.length > 0, schedule: Schedule.spaced("300 millis") }),
-    (got) => Effect.ignore(ownership.release(got))
+    (got) => Effect.ignore(ownership.release(got)),
+    { interruptible: true }
   )
   const [claim] = claims
   return claim ?? (yield* Effect.die(new Error("a claim was taken and is not there")))
@@ -126,7 +131,10 @@ const deliver = Effect.fnUntraced(function* <Events extends EventSchemas>(
   const [known] = versions.has(stored.key) ? [] : yield* inbox.progress(claim.stream, claim.handler, [stored.key])
   const before = versions.get(stored.key) ?? known?.version ?? 0
   const place = verdict(before, stored.version)
-  if (place === "duplicate") return []
+  if (place === "duplicate") {
+    if (pending.size === 0) yield* position.acknowledge(stored.seq)
+    return []
+  }
   if (place === "gap")
     return yield* new OrderViolated({ key: stored.key, handledVersion: before, version: stored.version })
   versions.set(stored.key, stored.version)
@@ -152,12 +160,16 @@ const commit = Effect.fnUntraced(function* (position: Position, moves: ReadonlyA
   const inbox = yield* Inbox
   const { claim, cursor, pending } = position
   if (seq <= cursor) return
-  const open = moves.filter((move) => pending.has(move.key))
+  const open = moves.flatMap((move) => {
+    const now = pending.get(move.key)
+    return now === undefined ? [] : [{ ...move, from: now.from }]
+  })
   yield* inbox.commit(
     [{ claim, cursorFrom: cursor, cursorTo: seq, moves: open, parked: [], violations: [] }],
     Effect.void
   )
   position.cursor = seq
+  yield* position.acknowledge(seq)
   for (const move of open) settle(pending, move)
 })
 

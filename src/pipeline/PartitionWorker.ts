@@ -98,7 +98,8 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const { handler } = unit
   const ownership = yield* Ownership
   const log = yield* EventLog
-  const cursor = yield* ownership.cursor(claim)
+  const open = yield* ownership.open(claim)
+  const { cursor } = open
   opening.moved(cursor)
   yield* Queue.clear(opening.restarts)
   const { generation } = opening
@@ -109,7 +110,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
   const room = yield* Latch.make(true)
   const committed = makeCommitted(lanes, room, subscription.acknowledge, opening.moved)
-  const context: RunnerContext<E> = { claim, handler, lanes, ready, committed }
+  const context: RunnerContext<E> = { claim: open, handler, lanes, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
   // Only the store can say that a claim is lost: a refused commit may also mean that an earlier one landed after all.
   const refused = (error: LeaseLost) =>

@@ -19,7 +19,7 @@ const handler: Handler = {
   run: () => Effect.void
 }
 
-const claim = { stream: "t", handler: "points", partition: 0, epoch: 1, cursor: 0 }
+const claim = { stream: "t", handler: "points", partition: 0, epoch: 1, opening: 0, cursor: 0 }
 
 const stored = (seq: number, key: string, version: number, type = "paid"): StoredEvent => {
   const eventId = `${key}-${version}`

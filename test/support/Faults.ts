@@ -53,7 +53,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       beat: (stream, instance, claims) => store(ownership.beat(stream, instance, claims)),
       renew: (claims) => store(ownership.renew(claims)),
       claim: (stream, owner, wanted) => store(ownership.claim(stream, owner, wanted)),
-      cursor: (claim) => store(ownership.cursor(claim)),
+      open: (claim) => store(ownership.open(claim)),
       release: (claims) => store(ownership.release(claims)),
       leave: (stream, instance) => store(ownership.leave(stream, instance))
     }),

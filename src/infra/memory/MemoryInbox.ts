@@ -17,10 +17,10 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
       state.of(commit.claim.stream).progress.get(rowKey(commit.claim.handler, key)) ?? untouched
 
     const holds = (commit: InboxCommit) => {
-      const { handler, partition, stream, epoch } = commit.claim
+      const { epoch, handler, opening, partition, stream } = commit.claim
       const lease = state.of(stream).leases.get(rowKey(handler, partition))
-      const overtaken = commit.moves.some((move) => before(commit, move.key).version >= move.to)
-      return lease?.epoch === epoch && lease.cursor === commit.cursorFrom && !overtaken
+      const overtaken = commit.moves.some((move) => before(commit, move.key).version !== move.from)
+      return lease?.epoch === epoch && lease.opening === opening && lease.cursor === commit.cursorFrom && !overtaken
     }
 
     const record = (commit: InboxCommit) => {

@@ -41,15 +41,17 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
             const lease = state.of(stream).leases.get(rowKey(handler, partition))
             if (lease === undefined || lease.expiresAtMs > nowMs) return []
             Object.assign(lease, { owner, epoch: lease.epoch + 1, expiresAtMs: nowMs + leaseTtlMs })
-            return [{ stream, handler, partition, epoch: lease.epoch, cursor: lease.cursor }]
+            return [{ stream, handler, partition, epoch: lease.epoch, opening: lease.opening, cursor: lease.cursor }]
           })
         ),
-      cursor: (claim) =>
+      open: (claim) =>
         Effect.suspend(() => {
           const lease = mine(claim)
-          return lease === undefined
-            ? Effect.fail(new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch }))
-            : Effect.succeed(lease.cursor)
+          if (lease === undefined) {
+            return Effect.fail(new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch }))
+          }
+          lease.opening += 1
+          return Effect.succeed({ ...claim, opening: lease.opening, cursor: lease.cursor })
         }),
       release: (claims) =>
         Effect.sync(() => {
@@ -67,7 +69,7 @@ const entriesOf = (tables: MemoryTables) =>
     return { handler, partition, lease }
   })
 
-const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, expiresAtMs: 0, cursor: 0 })
+const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, opening: 0, expiresAtMs: 0, cursor: 0 })
 
 const leaseOfClaim = (state: MemoryState["Service"]) => (claim: Claim) => {
   const lease = state.of(claim.stream).leases.get(rowKey(claim.handler, claim.partition))

@@ -6,6 +6,7 @@ import type { KeyProgress, OrderViolation, ParkedEvent } from "../../pipeline/In
 export interface MemoryLease {
   owner: string | undefined
   epoch: number
+  opening: number
   expiresAtMs: number
   cursor: number
 }

@@ -44,14 +44,21 @@ export const readHeaders = (
   const version = wholeNumber(get(header.version))
   const eventId = get(header.messageId)
   const key = decodeKey(get(header.key))
-  if (eventId === "" || outboxId === undefined || version === undefined || key === undefined) return undefined
+  if (!uuid.test(eventId) || outboxId === undefined || version === undefined || key === undefined) return undefined
   return { eventId, outboxId, version, key, traceparent: get(header.traceparent) }
 }
 
 const wholeNumber = (text: string) => (/^[1-9][0-9]{0,15}$/.test(text) ? Number(text) : undefined)
 
-const decodeKey = (text: string) =>
-  text === "" ? undefined : Result.getOrUndefined(Result.try(() => decodeURIComponent(text)))
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+const decodeKey = (text: string) => {
+  const key = Result.getOrElse(
+    Result.try(() => decodeURIComponent(text)),
+    () => ""
+  )
+  return key === "" || key.includes("\0") ? undefined : key
+}
 
 /** A raw header block, as STREAM.MSG.GET returns it, by name. */
 export const parseHeaderBlock = (base64: string): ((name: string) => string) => {

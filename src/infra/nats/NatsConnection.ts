@@ -17,6 +17,8 @@ export interface NatsOptions {
 /** Traps of the client's defaults (notes/nats.md, section 8): ten reconnects and then never again; a dead peer unnoticed for minutes. */
 const healing = {
   maxReconnectAttempts: -1,
+  // Otherwise two refusals in a row, as while passwords are rolled, end the connection for ever.
+  ignoreAuthErrorAbort: true,
   reconnectTimeWait: 250,
   reconnectJitter: 250,
   pingInterval: 5_000,

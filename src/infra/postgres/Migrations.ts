@@ -48,7 +48,7 @@ const createTables = Effect.gen(function* () {
     `CREATE TABLE millrace.lease (
        stream text NOT NULL, handler text NOT NULL, partition int NOT NULL, owner text, epoch bigint NOT NULL DEFAULT 0,
        expires_at timestamptz NOT NULL DEFAULT '-infinity', cursor bigint NOT NULL DEFAULT 0,
-       PRIMARY KEY (stream, handler, partition)
+       opening bigint NOT NULL DEFAULT 0, PRIMARY KEY (stream, handler, partition)
      ) WITH (fillfactor = 50)`,
     `CREATE TABLE millrace.progress (
        stream text NOT NULL, handler text NOT NULL, key text NOT NULL, version bigint NOT NULL,

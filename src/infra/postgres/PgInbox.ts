@@ -17,7 +17,11 @@ const progress = (sql: SqlClient.SqlClient) =>
 const park = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* ({ claim, parked }: InboxCommit) {
     if (parked.length === 0) return
-    const events = parked.map((one) => one.event)
+    const events = parked.map((one) => ({
+      ...one.event,
+      payload: storable(one.event.payload),
+      type: storable(one.event.type)
+    }))
     const reasons = parked.map((one) => one.reason)
     yield* sql`
     INSERT INTO millrace.parked_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
@@ -26,7 +30,7 @@ const park = (sql: SqlClient.SqlClient) =>
       ${events.map((e) => e.key)}::text[], ${events.map((e) => e.version)}::bigint[], ${events.map((e) => e.eventId)}::uuid[],
       ${events.map((e) => e.type)}::text[], ${events.map((e) => e.traceparent)}::text[], ${events.map((e) => e.payload)}::text[],
       ${events.map((e) => e.seq)}::bigint[], ${events.map((e) => e.outboxId)}::bigint[],
-      ${reasons.map((r) => r?.tag ?? null)}::text[], ${reasons.map((r) => r?.message ?? null)}::text[],
+      ${reasons.map((r) => r?.tag ?? null)}::text[], ${reasons.map((r) => (r === undefined ? null : storable(r.message)))}::text[],
       ${reasons.map((r) => r?.attempts ?? null)}::int[]) AS x`
   })
 
@@ -48,26 +52,29 @@ const moveAll = (sql: SqlClient.SqlClient) =>
     const stream = commits[0]?.claim.stream ?? ""
     const claims = commits.map((one) => one.claim)
     const moves = commits.flatMap(({ claim, moves: own }) => own.map((move) => ({ ...move, ...claim })))
-    const rows = yield* sql<{ readonly handler: string; readonly partition: number }>`
+    const rows = yield* sql<{ readonly handler: string; readonly partition: number; readonly moved: bigint }>`
     WITH asked AS (
       SELECT * FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-        ${claims.map((c) => c.epoch)}::bigint[], ${commits.map((c) => c.cursorFrom)}::bigint[],
-        ${commits.map((c) => c.cursorTo)}::bigint[]) AS a(handler, partition, epoch, cursor_from, cursor_to)
+        ${claims.map((c) => c.epoch)}::bigint[], ${claims.map((c) => c.opening)}::bigint[],
+        ${commits.map((c) => c.cursorFrom)}::bigint[], ${commits.map((c) => c.cursorTo)}::bigint[])
+        AS a(handler, partition, epoch, opening, cursor_from, cursor_to)
     ), held AS (
       SELECT l.handler, l.partition FROM millrace.lease l JOIN asked a
-        ON l.handler = a.handler AND l.partition = a.partition AND l.epoch = a.epoch AND l.cursor = a.cursor_from
+        ON l.handler = a.handler AND l.partition = a.partition AND l.epoch = a.epoch AND l.opening = a.opening
+          AND l.cursor = a.cursor_from
       WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
     ), moves AS (
       SELECT * FROM unnest(${moves.map((m) => m.handler)}::text[], ${moves.map((m) => m.partition)}::int[],
-        ${moves.map((m) => m.key)}::text[], ${moves.map((m) => m.to)}::bigint[],
-        ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, partition, key, upto, parked)
+        ${moves.map((m) => m.key)}::text[], ${moves.map((m) => m.from)}::bigint[], ${moves.map((m) => m.to)}::bigint[],
+        ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, partition, key, since, upto, parked)
     ), overtaken AS (
-      SELECT DISTINCT m.handler, m.partition FROM moves m JOIN millrace.progress p
-        ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key AND p.version >= m.upto
+      SELECT DISTINCT m.handler, m.partition FROM moves m LEFT JOIN millrace.progress p
+        ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key
+      WHERE coalesce(p.version, 0) <> m.since
     ), fenced AS (
       UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (handler, partition)
       WHERE l.stream = ${stream} AND l.handler = a.handler AND l.partition = a.partition
-        AND l.epoch = a.epoch AND l.cursor = a.cursor_from
+        AND l.epoch = a.epoch AND l.opening = a.opening AND l.cursor = a.cursor_from
         AND NOT EXISTS (SELECT 1 FROM overtaken o WHERE o.handler = a.handler AND o.partition = a.partition)
       RETURNING l.handler, l.partition
     ), moved AS (
@@ -76,10 +83,12 @@ const moveAll = (sql: SqlClient.SqlClient) =>
       ORDER BY m.handler, m.key
       ON CONFLICT (stream, handler, key) DO UPDATE SET version = excluded.version, parked = p.parked OR excluded.parked
         WHERE p.version < excluded.version
+      RETURNING 1
     )
-    SELECT handler, partition FROM fenced`
-    const landed = new Set(rows.map((row) => `${row.handler}/${row.partition}`))
-    return claims.map((claim) => landed.has(`${claim.handler}/${claim.partition}`))
+    SELECT handler, partition, (SELECT count(*) FROM moved) AS moved FROM fenced`
+    const fenced = new Set(rows.map((row) => `${row.handler}/${row.partition}`))
+    const landed = claims.map((claim) => fenced.has(`${claim.handler}/${claim.partition}`))
+    return { landed, moved: Number(rows[0]?.moved ?? 0), wanted: moves.length }
   })
 
 const record = (sql: SqlClient.SqlClient) =>
@@ -88,8 +97,10 @@ const record = (sql: SqlClient.SqlClient) =>
       yield* park(sql)(commit)
       yield* recordViolations(sql)(commit)
     }
-    const landed = yield* moveAll(sql)(commits)
-    const fenced = commits.find((_, i) => landed[i] !== true)
+    const { landed, moved, wanted } = yield* moveAll(sql)(commits)
+    const [first] = commits
+    // A commit of these very events may have landed after this statement looked: then its keys did not move again.
+    const fenced = moved === wanted ? commits.find((_, i) => landed[i] !== true) : first
     if (fenced !== undefined) return yield* lost(fenced.claim)
   }, asStoreUnavailable("Inbox.commit"))
 
@@ -107,7 +118,11 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
 
     return Inbox.of({
       progress: progress(sql),
-      commitGroup: (commits) => moveAll(sql)(commits).pipe(asStoreUnavailable("Inbox.commitGroup")),
+      commitGroup: (commits) =>
+        moveAll(sql)(commits).pipe(
+          Effect.map(({ landed }) => landed),
+          asStoreUnavailable("Inbox.commitGroup")
+        ),
       commit: (commits, effects) =>
         inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(sql)(commits))).pipe(
           Effect.withSpan("Inbox.commit", {
@@ -117,6 +132,9 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
     })
   })
 )
+
+/** Evidence must be storable whatever it holds: Postgres text has no NUL. Ours never has one; a foreign message may. */
+const storable = (text: string) => text.replaceAll("\0", "\uFFFD")
 
 const lost = ({ epoch, handler, partition }: InboxCommit["claim"]) =>
   Effect.fail(new LeaseLost({ lease: `${handler}/${partition}`, epoch }))

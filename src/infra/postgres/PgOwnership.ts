@@ -8,12 +8,19 @@ interface LeaseRow {
   readonly handler: string
   readonly partition: number
   readonly epoch: bigint
+  readonly opening: bigint
   readonly cursor: bigint
 }
 
 interface BeatRow {
   readonly live: ReadonlyArray<string>
-  readonly renewed: ReadonlyArray<{ handler: string; partition: number; epoch: string; cursor: string }>
+  readonly renewed: ReadonlyArray<{
+    handler: string
+    partition: number
+    epoch: string
+    opening: string
+    cursor: string
+  }>
   readonly free: ReadonlyArray<{ handler: string; partition: number }>
 }
 
@@ -51,12 +58,12 @@ const beat = (sql: PgControl["Service"]) =>
     ), renewed AS (
       UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
       WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
-      RETURNING l.handler, l.partition, l.epoch, l.cursor
+      RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor
     )
     SELECT
       (SELECT coalesce(json_agg(id), '[]') FROM millrace.instance
         WHERE stream = ${stream} AND expires_at > clock_timestamp()) AS live,
-      (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text,
+      (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text, 'opening', opening::text,
         'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
         WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free`
@@ -78,7 +85,7 @@ const renew = (sql: PgControl["Service"]) =>
       FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
         ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
       WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
-      RETURNING l.handler, l.partition, l.epoch, l.cursor`
+      RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor`
     return rows.map((row) => toClaim(first.stream, row))
   }, asStoreUnavailable("Ownership.renew"))
 
@@ -94,18 +101,20 @@ const claim = (sql: PgControl["Service"]) =>
       WHERE f.stream = ${stream} AND f.expires_at < clock_timestamp() FOR UPDATE OF f SKIP LOCKED
     ) free
     WHERE l.stream = ${stream} AND l.handler = free.handler AND l.partition = free.partition
-    RETURNING l.handler, l.partition, l.epoch, l.cursor`
+    RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor`
     return rows.map((row) => toClaim(stream, row))
   }, asStoreUnavailable("Ownership.claim"))
 
-const cursor = (sql: PgControl["Service"]) =>
+// Waits for the row when a commit has it: that commit is past its fence, and its cursor is then the one returned.
+const open = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* ({ epoch, handler, partition, stream }: Claim) {
-    const [row] = yield* sql<{ readonly cursor: bigint }>`
-    SELECT cursor FROM millrace.lease
-    WHERE stream = ${stream} AND handler = ${handler} AND partition = ${partition} AND epoch = ${epoch}`
+    const [row] = yield* sql<LeaseRow>`
+      UPDATE millrace.lease SET opening = opening + 1
+      WHERE stream = ${stream} AND handler = ${handler} AND partition = ${partition} AND epoch = ${epoch}
+      RETURNING handler, partition, epoch, opening, cursor`
     if (row === undefined) return yield* new LeaseLost({ lease: `${handler}/${partition}`, epoch })
-    return Number(row.cursor)
-  }, asStoreUnavailable("Ownership.cursor"))
+    return toClaim(stream, row)
+  }, asStoreUnavailable("Ownership.open"))
 
 const release = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
@@ -135,7 +144,7 @@ export const layer: Layer.Layer<Ownership, never, PgControl> = Layer.effect(
       declare: declare(sql),
       beat: beat(sql),
       claim: claim(sql),
-      cursor: cursor(sql),
+      open: open(sql),
       release: release(sql),
       leave: leave(sql)
     })
@@ -148,6 +157,7 @@ const toClaim = (
     readonly handler: string
     readonly partition: number
     readonly epoch: bigint | string
+    readonly opening: bigint | string
     readonly cursor: bigint | string
   }
 ): Claim => ({
@@ -155,6 +165,7 @@ const toClaim = (
   handler: row.handler,
   partition: row.partition,
   epoch: Number(row.epoch),
+  opening: Number(row.opening),
   cursor: Number(row.cursor)
 })
 

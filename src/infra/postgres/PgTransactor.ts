@@ -2,7 +2,7 @@ import { Context, Effect, Exit, Layer, Option } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import type { StoreUnavailable } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
-import { isConnectionFailure, sqlDefectsToFailures, storeUnavailable } from "./sqlFailure.ts"
+import { isConnectionFailure, storeUnavailable } from "./sqlFailure.ts"
 
 /** What the open transaction has to do when it rolls back. */
 const Compensations = Context.Reference<Option.Option<Array<Effect.Effect<void>>>>(
@@ -36,7 +36,10 @@ export const inTransaction = <A, E, R>(
       // Only the line above makes one, and of this E.
       defect instanceof Own ? Effect.fail(defect as Own<E>) : Effect.die(defect)
     ),
-    sqlDefectsToFailures,
+    // A lost connection is nobody's fault; any other defect is a bug of the effect, and stays one.
+    Effect.catchDefect((defect) =>
+      SqlError.isSqlError(defect) && isConnectionFailure(defect) ? Effect.fail(defect) : Effect.die(defect)
+    ),
     Effect.mapError((failure) => {
       if (!(failure instanceof Own)) return storeUnavailable(operation, failure)
       const { error } = failure

@@ -15,8 +15,9 @@ export const sqlState = (error: SqlError.SqlError): string | undefined => {
 export const isConnectionFailure = (error: SqlError.SqlError): boolean =>
   error.reason._tag === "ConnectionError" || connectionStates.test(sqlState(error) ?? "")
 
-// 08 connection; 57P0x shutdown, starting up; 53 out of resources; 25006 read-only standby; 25P03 idle session ended
-const connectionStates = /^(08\d{3}|57P0[1-5]|53\d{3}|25006|25P03)$/
+// 08 connection; 57P0x shutdown, starting up; 53 out of resources; 25006 read-only standby. Not 25P03: a transaction that
+// was left idle for too long is its handler's doing, and counts as a failed attempt.
+const connectionStates = /^(08\d{3}|57P0[1-5]|53\d{3}|25006)$/
 
 /** A statement of the engine failed, for whatever reason. */
 export const storeUnavailable = (operation: string, error: SqlError.SqlError): StoreUnavailable => {

@@ -19,7 +19,9 @@ const opened = Effect.fnUntraced(function* (partitions: number) {
     sql<{ readonly what: string }>`SELECT what FROM effects WHERE stream = ${stream} ORDER BY what`,
     (rows) => rows.map((row) => row.what)
   )
-  const cursors = Effect.forEach(claims, ownership.cursor)
+  const cursors = Effect.map(ownership.renew(claims), (kept) =>
+    kept.toSorted((a, b) => a.partition - b.partition).map((claim) => claim.cursor)
+  )
   return { stream, claims, effect, effects, cursors }
 })
 
