@@ -137,11 +137,13 @@ const compare = Effect.fnUntraced(function* <E>(
   beat: Heartbeat
 ) {
   const renewed = new Map(beat.renewed.map((claim) => [keyOf(claim), claim.cursor]))
-  for (const [worker, before] of asked) {
+  const one = ([worker, before]: readonly [Working, number]) => {
     const cursor = renewed.get(keyOf(worker.owned.claim))
-    if (cursor === undefined || worker.fiber.pollUnsafe() !== undefined) yield* drop(share, worker)
-    else if (cursor < before) yield* worker.owned.restart
+    if (cursor === undefined || worker.fiber.pollUnsafe() !== undefined) return drop(share, worker)
+    return cursor < before ? worker.owned.restart : Effect.void
   }
+  // Together: each may take a while to let go of a broker that is away, and the next beat waits for all.
+  yield* Effect.forEach(asked, one, { concurrency: "unbounded", discard: true })
 })
 
 const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbeat) {

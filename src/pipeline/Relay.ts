@@ -161,8 +161,10 @@ const reconcile = Effect.fnUntraced(function* (leader: Leader, why: string) {
   let position = yield* rewindIfShorter(leader, info)
   let found = 0
   while (position.lastSeq < info.lastSeq || position.streamCreated !== info.created) {
-    const to = { lastSeq: Math.min(info.lastSeq, position.lastSeq + reconcileEventsMax), streamCreated: info.created }
-    const refs = yield* log.refs(stream, position.lastSeq, to.lastSeq)
+    // What was purged need not be asked for, one message after the other.
+    const after = Math.max(position.lastSeq, info.firstSeq - 1)
+    const to = { lastSeq: Math.min(info.lastSeq, after + reconcileEventsMax), streamCreated: info.created }
+    const refs = yield* log.refs(stream, after, to.lastSeq)
     yield* store.acknowledge(lease, position, to, refs)
     position = to
     found += refs.length
