@@ -54,6 +54,27 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the inbox"
     })
   )
 
+  it.effect("refuses a commit of an opening before, of another version, and of the same events again", () =>
+    Effect.gen(function* () {
+      const inbox = yield* Inbox
+      const ownership = yield* Ownership
+      const { claims, effect, effects, stream } = yield* opened(1)
+      const first = yield* ownership.open(claimAt(claims, 0))
+      const second = yield* ownership.open(first)
+      const move = (from: number, to: number) => ({
+        ...commitOf(second, [], 0),
+        moves: [{ key: "a", from, to, parked: false }]
+      })
+      assert.strictEqual(yield* tagOf(inbox.commit([{ ...move(0, 1), claim: first }], effect("late"))), "LeaseLost")
+      assert.deepStrictEqual(yield* inbox.commitGroup([{ ...move(0, 1), claim: first }]), [false])
+      yield* inbox.commit([move(0, 1)], effect("once"))
+      assert.strictEqual(yield* tagOf(inbox.commit([move(0, 1)], effect("twice"))), "LeaseLost")
+      assert.strictEqual(yield* tagOf(inbox.commit([move(0, 2)], effect("too far"))), "LeaseLost")
+      assert.deepStrictEqual(yield* effects, ["once"])
+      assert.deepStrictEqual(yield* versions(stream, ["a"]), [1])
+    })
+  )
+
   it.effect("writes nothing when the effects fail, die, or break a constraint", () =>
     Effect.gen(function* () {
       const inbox = yield* Inbox
