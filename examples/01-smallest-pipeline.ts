@@ -39,7 +39,7 @@ const main = Effect.gen(function* () {
   const letter = Handler.external(Accounts, "letter", { on: ["withdrawn"] }, ({ event, idempotencyKey, version }) =>
     Queue.offer(letters, `${event.account}: event ${version} took ${event.cents} cents (${idempotencyKey})`)
   )
-  const instance = { id: "example", host: "localhost", version: "1" }
+  const instance = { id: "example", host: "localhost", version: "1", roles: [] }
   const live = Pipeline.layer(Accounts, [balance, letter], { partitions: 4, instance }).pipe(
     Layer.provideMerge(MemoryPipeline.layer)
   )

@@ -1,4 +1,4 @@
-import { Context, Effect, Result, Schema, SchemaIssue } from "effect"
+import { Context, Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
 
 const whole = (minimum: number, maximum: number) =>
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
@@ -13,6 +13,26 @@ const address = (protocols: ReadonlyArray<string>, form: string) => {
   )
   return Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text.check(check)))
 }
+
+/** What a process may be started for. */
+export const roleNames = ["api", "relay", "worker", "ops"] as const
+
+const roles = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(Schema.String),
+    SchemaTransformation.transform({
+      decode: (list): ReadonlyArray<string> => list.split(",").map((role) => role.trim()),
+      encode: (list: ReadonlyArray<string>) => list.join(",")
+    })
+  ),
+  Schema.check(
+    Schema.makeFilter((list: ReadonlyArray<string>) =>
+      list.every((role) => roleNames.some((name) => name === role))
+        ? undefined
+        : `must be some of ${roleNames.join(", ")}, separated by commas`
+    )
+  )
+)
 
 /** One setting: where it comes from, what it may be, and a sentence for people. The default is written as it would be in the environment. */
 interface Setting<S extends Schema.Codec<unknown, unknown>> {
@@ -33,6 +53,12 @@ const setting = <S extends Schema.Codec<unknown, unknown>>(
 export const settings = {
   host: setting("HOST", text, "127.0.0.1", "Address the API listens on."),
   port: setting("PORT", whole(0, 65_535), "8080", "Port the API listens on; 0 takes a free one."),
+  role: setting(
+    "ROLE",
+    roles,
+    roleNames.join(","),
+    "What this process does: api (orders over HTTP), relay (or its standby), worker (handlers), ops (health over HTTP)."
+  ),
   dataDir: setting("DATA_DIR", text, ".millrace", "Folder in which the embedded servers keep their data."),
   databaseUrl: setting(
     "DATABASE_URL",
@@ -107,7 +133,7 @@ export const settings = {
   commandGroupMax: setting(
     "COMMAND_GROUP_MAX",
     whole(1, 1_000),
-    "128",
+    "500",
     "Commands that share one transaction, at most."
   ),
   bodyMaxBytes: setting(
@@ -162,16 +188,24 @@ const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 /** Raw texts by setting name, as flags give them. */
 export type RawSettings = Readonly<Record<string, string | undefined>>
 
+/** Flags before environment before defaults, as texts by setting name. */
+export const rawConfig = (
+  flags: RawSettings,
+  environment: Readonly<Record<string, string | undefined>>
+): Readonly<Record<string, string>> => {
+  const raw = Object.entries(settings).flatMap(([name, { default: fallback, env }]) => {
+    const value = flags[name] ?? (environment[env] === "" ? undefined : environment[env]) ?? fallback
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(raw)
+}
+
 /** Flags before environment before defaults; the first problem of each setting that has one. */
 export const readConfig = (
   flags: RawSettings,
   environment: Readonly<Record<string, string | undefined>>
 ): Effect.Effect<AppConfigValues, ConfigInvalid> => {
-  const raw = Object.entries(settings).flatMap(([name, { default: fallback, env }]) => {
-    const value = flags[name] ?? (environment[env] === "" ? undefined : environment[env]) ?? fallback
-    return value === undefined ? [] : [[name, value] as const]
-  })
-  const values = Object.fromEntries(raw)
+  const values = rawConfig(flags, environment)
   return Result.match(decode(values), {
     onSuccess: (config) => Effect.succeed(config),
     onFailure: (error) => Effect.fail(new ConfigInvalid({ problems: problemsOf(issuesOf(error.issue).issues, values) }))

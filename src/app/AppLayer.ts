@@ -16,7 +16,7 @@ import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
 import type { Instance, Ownership } from "../pipeline/Ownership.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
-import type { BrokerRefused, BrokerUnavailable } from "../pipeline/PipelineError.ts"
+import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "../pipeline/PipelineError.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
 import type { Transactor } from "../pipeline/Transactor.ts"
@@ -25,6 +25,8 @@ import { orderHandlers } from "./effects/handlers.ts"
 import * as Mailer from "./effects/Mailer.ts"
 import { OutgoingLog } from "./effects/OutgoingLog.ts"
 import * as Push from "./effects/Push.ts"
+import { Engine, type EngineNotStarted } from "./engine/Engine.ts"
+import * as EngineThread from "./engine/EngineThread.ts"
 import * as HttpServer from "./http/server.ts"
 import * as AnswerJanitor from "./orders/AnswerJanitor.ts"
 import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
@@ -42,36 +44,76 @@ import * as Points from "./orders/Points.ts"
 export class ServerAddresses extends Context.Service<
   ServerAddresses,
   { readonly postgres: string; readonly nats: string }
->()("millrace/app/AppLayer") {}
+>()("millrace/app/ServerAddresses") {}
+
+/** Where a server is, for programs. Empty without servers. */
+export class ServerUrls extends Context.Service<
+  ServerUrls,
+  { readonly databaseUrl: Redacted.Redacted; readonly natsUrl: Redacted.Redacted }
+>()("millrace/app/ServerUrls") {}
 
 /** Groups of commands at the same time. One: the next group grows while this one commits, and popular SKUs are no contention. */
 const groupsAtOnceMax = 1
 
+/** What the service is started with besides its settings. */
+export interface AppOptions {
+  readonly memory: boolean
+  /** The settings as texts, for a thread of its own. */
+  readonly settings: Readonly<Record<string, string>>
+  readonly instance: Instance
+  readonly draining: { readonly now: boolean }
+  readonly say: (line: string) => Effect.Effect<void>
+}
+
 /** The whole service. Closing it stops the intake first, then finishes what is in hand, then lets go of the servers. */
-export const appLayer = (
-  config: AppConfigValues,
-  options: {
-    readonly memory: boolean
-    readonly instance: Instance
-    readonly draining: { readonly now: boolean }
-    readonly say: (line: string) => Effect.Effect<void>
-  }
-) => {
+export const appLayer = (config: AppConfigValues, options: AppOptions) => {
   const infra: Layer.Layer<Infra, InfraFailure> = options.memory ? memoryInfra : serverInfra(config, options.say)
+  return http(config, options.draining).pipe(Layer.provideMerge(engine(config, options)), Layer.provideMerge(infra))
+}
+
+/** Relay and workers by themselves, on servers that are named: what runs in a thread of its own. */
+export const engineLayer = (config: AppConfigValues, instance: Instance) =>
+  engineHere(config, instance).pipe(Layer.provideMerge(serverInfra(config, () => Effect.void)))
+
+const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
+  const { bodyMaxBytes, host, port, role } = config
+  const drainMax = Duration.seconds(config.drainMaxSeconds)
+  const options = { host, port, bodyMaxBytes, drainMax, draining }
+  if (!role.includes("api")) return role.includes("ops") ? HttpServer.layerHealth(options) : Layer.empty
   const commands = OrderCommands.layer({
     waitingMax: config.commandsWaitingMax,
     groupMax: config.commandGroupMax,
     groupsAtOnceMax
   })
   const janitor = AnswerJanitor.layer(Duration.hours(config.idempotencyHours))
-  const drainMax = Duration.seconds(config.drainMaxSeconds)
-  const { bodyMaxBytes, host, port } = config
-  return HttpServer.layer({ host, port, bodyMaxBytes, drainMax, draining: options.draining }).pipe(
-    Layer.provideMerge(Layer.mergeAll(commands, janitor)),
-    Layer.provideMerge(pipeline(config, options.instance)),
-    Layer.provideMerge(infra)
+  return HttpServer.layer(options).pipe(Layer.provideMerge(Layer.mergeAll(commands, janitor)))
+}
+
+/** Why relay and workers could not be started. */
+type EngineFailure = EngineNotStarted | BrokerRefused | BrokerUnavailable | StoreUnavailable | StreamMismatch
+
+/** Beside the API, relay and workers get a thread of their own; alone, and without servers, they run here. */
+const engine = (
+  config: AppConfigValues,
+  { instance, memory, settings }: AppOptions
+): Layer.Layer<Engine, EngineFailure, Infra> => {
+  const beside = config.role.includes("api") && ["relay", "worker"].some((role) => config.role.includes(role))
+  if (memory || !beside) return engineHere(config, instance)
+  return Layer.unwrap(
+    Effect.map(ServerUrls, (urls) => {
+      const databaseUrl = Redacted.value(urls.databaseUrl)
+      const natsUrl = Redacted.value(urls.natsUrl)
+      const drainMax = Duration.seconds(config.drainMaxSeconds)
+      return EngineThread.layer({ ...settings, databaseUrl, natsUrl }, instance, drainMax)
+    })
   )
 }
+
+const engineHere = (config: AppConfigValues, instance: Instance) =>
+  Layer.effect(
+    Engine,
+    Effect.map(Pipeline.Pipeline, ({ partitions }) => ({ partitions, instanceId: instance.id, ended: Effect.never }))
+  ).pipe(Layer.provide(pipeline(config, instance)))
 
 const pipeline = (config: AppConfigValues, instance: Instance) => {
   const retry = retryPolicy({
@@ -84,9 +126,10 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
     transactionsMax: config.handlerTransactionsMax,
     drainMax: Duration.seconds(config.drainMaxSeconds)
   }
-  return Pipeline.layer(Orders, orderHandlers(retry), { partitions: config.partitions, instance, consumers }).pipe(
-    Layer.provide(effects(config))
-  )
+  const { partitions, role } = config
+  const handlers = role.includes("worker") ? orderHandlers(retry) : []
+  const options = { partitions, instance, consumers, relays: role.includes("relay") }
+  return Pipeline.layer(Orders, handlers, options).pipe(Layer.provide(effects(config)))
 }
 
 /** Mail and push where they are configured to go; otherwise to the log. */
@@ -113,6 +156,7 @@ type Infra =
   | Points.Points
   | RelayStore
   | ServerAddresses
+  | ServerUrls
   | Transactor
 
 const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(
@@ -121,7 +165,8 @@ const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(
   Points.layerMemory
 ).pipe(
   Layer.provideMerge(MemoryPipeline.layer),
-  Layer.provideMerge(Layer.succeed(ServerAddresses, { postgres: "none (--memory)", nats: "none (--memory)" }))
+  Layer.provideMerge(Layer.succeed(ServerAddresses, { postgres: "none (--memory)", nats: "none (--memory)" })),
+  Layer.provideMerge(Layer.succeed(ServerUrls, { databaseUrl: Redacted.make(""), natsUrl: Redacted.make("") }))
 )
 
 /** Why the servers could not be used. */
@@ -158,7 +203,8 @@ const serverInfra = (
             maxAgeDays: config.streamMaxAgeDays
           })
         ),
-        Layer.provideMerge(Layer.succeed(ServerAddresses, addresses))
+        Layer.provideMerge(Layer.succeed(ServerAddresses, addresses)),
+        Layer.provideMerge(Layer.succeed(ServerUrls, { databaseUrl, natsUrl }))
       )
     })
   ).pipe(

@@ -1,10 +1,11 @@
 import "effect/schema/SchemaJITCompiler/enable"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Cause, Effect, Exit, Layer, Logger, Option, References } from "effect"
+import { Cause, Effect, Exit, Layer, Option, References } from "effect"
 import { CliError, Command } from "effect/cli"
 import { doctorCommand } from "./cli/doctorCommand.ts"
 import { CommandFailed, exitCode, ExitWith } from "./cli/exitCodes.ts"
 import { Interruption } from "./cli/interruption.ts"
+import { logger } from "./cli/logger.ts"
 import { ordersCommand } from "./cli/ordersCommand.ts"
 import { say } from "./cli/Output.ts"
 import { pipelineCommand } from "./cli/pipelineCommand.ts"
@@ -27,9 +28,6 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
     return error._tag === "ShowHelp" && error.errors.length === 0 ? exitCode.ok : exitCode.usage
   return Cause.hasInterruptsOnly(exit.cause) ? interruption.code : exitCode.failure
 }
-
-// Logs are talk, so they go to stderr like all of it.
-const logger = Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
 
 Command.run(millrace, { version: appVersion }).pipe(
   Effect.tapErrorTag("CommandFailed", (error) => say(error.message)),

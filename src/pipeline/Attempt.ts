@@ -2,6 +2,7 @@ import { Cause, Clock, Duration, Effect, Option, Predicate, Pull, Result, Schedu
 import type { Handler } from "./Handler.ts"
 import type { ParkReason } from "./Inbox.ts"
 import type { Lane } from "./Lanes.ts"
+import { TransactionIdle } from "./PipelineError.ts"
 import type { RetryPolicy } from "./RetryPolicy.ts"
 
 /** What follows a failed attempt. */
@@ -44,9 +45,10 @@ export const afterFailure = Effect.fnUntraced(function* (
   })
 })
 
-// A timeout is the engine's, so the policy does not know it; a policy that throws has a bug, and so has what it judged.
+// Timeouts are the engine's, so the policy does not know them; a policy that throws has a bug, and so has what it judged.
 const isPoison = (handler: Handler, error: unknown) =>
   !Cause.isTimeoutError(error) &&
+  !(error instanceof TransactionIdle) &&
   Result.getOrElse(
     Result.try(() => handler.retry.classify(error)),
     () => "poison"

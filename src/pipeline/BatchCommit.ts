@@ -3,13 +3,14 @@ import type { Delivery, Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { keepGoing } from "./keepGoing.ts"
-import { type LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import { lingerAfter, type LingerLimits } from "./Linger.ts"
+import { type LeaseLost, StoreUnavailable, type TransactionIdle } from "./PipelineError.ts"
 
 /** Most events one transaction handles. Larger batches were faster alone but hold locks for longer. */
 export const batchEventsMax = 200
 
-/** How long a batch waits for other partitions' events, in milliseconds. It is what the first of them waits longer for its effect. */
-export const batchLingerMs = 8
+/** How long a batch waits for other partitions' events. It is what the first of them waits longer for its effect. */
+export const batchLinger: LingerLimits = { minMs: 2, maxMs: 20 }
 
 /** One partition's share: what it records, and what the handler is to be given. */
 export interface Share {
@@ -18,7 +19,7 @@ export interface Share {
 }
 
 /** What a share may fail with: the handler's own failure, or the store's. */
-export type BatchFailure<E> = E | Cause.TimeoutError | LeaseLost | StoreUnavailable
+export type BatchFailure<E> = E | Cause.TimeoutError | LeaseLost | StoreUnavailable | TransactionIdle
 
 /** Runs a transactional handler over the shares of many partitions, in one transaction with their progress. */
 export interface BatchCommit<E> {
@@ -69,10 +70,12 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
     yield* Effect.forEach(batch, commitAlone, { discard: true })
   })
 
+  let lastEvents = 0
   const turn = Effect.gen(function* () {
     yield* Queue.peek(waiting)
-    yield* Effect.sleep(batchLingerMs)
+    yield* Effect.sleep(lingerAfter(lastEvents, batchLinger))
     const batch = takeShares(waiting)
+    lastEvents = batch.reduce((sum, one) => sum + one.share.plan.moves.length, 0)
     if (batch.length > 0) yield* commitBatch(batch)
   })
 

@@ -4,7 +4,7 @@ import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
-import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
+import { type Claim, type Heartbeat, type Instance, type Member, Ownership } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
 import { type HandlerUnit, makePartitionWorker, type OwnedPartition, type WorkerOptions } from "./PartitionWorker.ts"
 import { type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
@@ -150,10 +150,7 @@ const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbe
   const ownership = yield* Ownership
   const { instance, stream, working } = share
   const wanted = beat.free.filter(
-    (at) =>
-      !working.has(keyOf(at)) &&
-      !share.draining.has(keyOf(at)) &&
-      rendezvousOwner(at.handler, at.partition, beat.live) === instance.id
+    (at) => !working.has(keyOf(at)) && !share.draining.has(keyOf(at)) && shouldOwn(instance, at, beat.live)
   )
   if (wanted.length === 0) return
   const claims = yield* ownership.claim(stream, instance.id, wanted)
@@ -186,10 +183,12 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   const ownership = yield* Ownership
   const { instance, stream, working } = share
   const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
-  const beat = yield* ownership.beat(stream, instance, [
-    ...asked.map(([worker]) => worker.owned.claim),
-    ...drainingClaims(share)
-  ])
+  const beat = yield* ownership.beat(
+    stream,
+    instance,
+    [...share.units.keys()],
+    [...asked.map(([worker]) => worker.owned.claim), ...drainingClaims(share)]
+  )
   yield* compare(share, asked, beat)
   yield* claimFree(share, beat)
   yield* giveUp(
@@ -229,8 +228,15 @@ const farewell = Effect.fnUntraced(function* <E>(share: Share<E>) {
 
 const drainingClaims = <E>(share: Share<E>) => [...share.draining.values()].map((one) => one.owned.claim)
 
-const shouldOwn = (instance: Instance, claim: Claim, live: ReadonlyArray<string>) =>
-  rendezvousOwner(claim.handler, claim.partition, live) === instance.id
+/** Only those that know a handler share in it: during a rolling deploy not every instance knows every one. */
+const shouldOwn = (
+  instance: Instance,
+  { handler, partition }: { readonly handler: string; readonly partition: number },
+  live: ReadonlyArray<Member>
+) => {
+  const knowing = live.filter((member) => member.handlers.includes(handler)).map((member) => member.id)
+  return rendezvousOwner(handler, partition, knowing) === instance.id
+}
 
 const finish = Effect.fnUntraced(function* (worker: Working, drainMax: Duration.Duration) {
   yield* worker.owned.stop

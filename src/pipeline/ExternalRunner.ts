@@ -75,11 +75,16 @@ const runEntry = <E>(handler: RunnerContext<E>["handler"], entry: Entry) => {
   return handler.run([delivery]).pipe(
     ownInterruptIsDefect,
     Effect.timeout(handler.retry.attemptTimeout),
-    Effect.withSpan(`Handler.${handler.name}`, {
-      kind: "consumer",
-      ...(Option.isSome(parent) ? { parent: parent.value } : {}),
-      attributes: { key: delivery.key, version: delivery.version, attempt: delivery.attempt }
-    })
+    Effect.withSpan(
+      `Handler.${handler.name}`,
+      {
+        kind: "consumer",
+        ...(Option.isSome(parent) ? { parent: parent.value } : {}),
+        attributes: { key: delivery.key, version: delivery.version, attempt: delivery.attempt }
+      },
+      // It is captured whether anybody traces or not, and would only ever name this line.
+      { captureStackTrace: false }
+    )
   )
 }
 

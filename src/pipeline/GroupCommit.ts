@@ -68,7 +68,7 @@ export const makeGroupCommit = Effect.fnUntraced(function* (): Effect.fn.Return<
   return {
     commit: Effect.fnUntraced(function* (plan) {
       // Evidence and parked events need statements of their own; they are rare.
-      if (plan.parked.length > 0 || plan.violations.length > 0) return yield* inbox.commit([plan], Effect.void)
+      if (plan.parked.length > 0 || plan.violations.length > 0) return yield* inbox.commitOne(plan)
       const reply = yield* Deferred.make<void, LeaseLost | StoreUnavailable>()
       const one: Waiting = { plan, reply, cancelled: false }
       yield* Queue.offer(waiting, one)

@@ -1,7 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { Claim } from "./Ownership.ts"
-import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { LeaseLost, StoreUnavailable, TransactionIdle } from "./PipelineError.ts"
 
 /** How far a handler got with a key. */
 export interface KeyProgress {
@@ -65,11 +65,16 @@ export class Inbox extends Context.Service<
       handler: string,
       keys: ReadonlyArray<string>
     ) => Effect.Effect<ReadonlyArray<KeyProgress>, StoreUnavailable>
-    /** Runs the effects and commits what goes with them, for one or several partitions: all of it, or nothing. */
+    /**
+     * Runs the effects and commits what goes with them, for one or several partitions: all of it, or nothing. Effects that
+     * leave the transaction idle for too long end it with `TransactionIdle`.
+     */
     readonly commit: <E, R>(
       commits: ReadonlyArray<InboxCommit>,
       effects: Effect.Effect<void, E, R>
-    ) => Effect.Effect<void, E | LeaseLost | StoreUnavailable, R>
+    ) => Effect.Effect<void, E | LeaseLost | StoreUnavailable | TransactionIdle, R>
+    /** The same without effects. */
+    readonly commitOne: (commit: InboxCommit) => Effect.Effect<void, LeaseLost | StoreUnavailable>
     /**
      * Commits progress without effects, of several partitions together; none may park or violate. Answers for each
      * whether it landed: one that did not was fenced, and left nothing behind.

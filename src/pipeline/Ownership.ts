@@ -17,12 +17,20 @@ export interface Instance {
   readonly id: string
   readonly host: string
   readonly version: string
+  /** What it was started for, such as `api` or `relay`; shown to people, never acted on. */
+  readonly roles: ReadonlyArray<string>
+}
+
+/** A live instance, and the handlers it shares in. A handler's partitions are divided among those that know it. */
+export interface Member {
+  readonly id: string
+  readonly handlers: ReadonlyArray<string>
 }
 
 /** What one beat of the heart learns. */
 export interface Heartbeat {
-  /** Ids of all live instances, this one included, sorted. */
-  readonly live: ReadonlyArray<string>
+  /** All live instances, this one included, sorted by id. */
+  readonly live: ReadonlyArray<Member>
   /** The claims that are still ours, with the store's cursor. A claim that is missing was lost. */
   readonly renewed: ReadonlyArray<Claim>
   /** Partitions nobody holds now. */
@@ -47,10 +55,11 @@ export class Ownership extends Context.Service<
       handlers: ReadonlyArray<string>,
       partitions: number
     ) => Effect.Effect<number, StoreUnavailable>
-    /** Shows this instance alive and renews its claims, in one statement. */
+    /** Shows this instance and its handlers alive and renews its claims, in one statement. */
     readonly beat: (
       stream: string,
       instance: Instance,
+      handlers: ReadonlyArray<string>,
       claims: ReadonlyArray<Claim>
     ) => Effect.Effect<Heartbeat, StoreUnavailable>
     /** Renews claims of somebody who takes no share of the handlers. Returns those that are still his. */

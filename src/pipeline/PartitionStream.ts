@@ -164,10 +164,7 @@ const commit = Effect.fnUntraced(function* (position: Position, moves: ReadonlyA
     const now = pending.get(move.key)
     return now === undefined ? [] : [{ ...move, from: now.from }]
   })
-  yield* inbox.commit(
-    [{ claim, cursorFrom: cursor, cursorTo: seq, moves: open, parked: [], violations: [] }],
-    Effect.void
-  )
+  yield* inbox.commitOne({ claim, cursorFrom: cursor, cursorTo: seq, moves: open, parked: [], violations: [] })
   position.cursor = seq
   yield* position.acknowledge(seq)
   for (const move of open) settle(pending, move)

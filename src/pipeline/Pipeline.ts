@@ -14,6 +14,8 @@ export interface PipelineOptions {
   readonly partitions: number
   readonly instance: Instance
   readonly consumers?: ConsumerOptions
+  /** False: this instance never leads the relay. Somebody has to. */
+  readonly relays?: boolean
   readonly relay?: RelayTiming
 }
 
@@ -40,7 +42,7 @@ export class Pipeline extends Context.Service<
 /** What a handler, or each of several, needs to run. */
 export type HandlerServices<H> = H extends Handler<unknown, infer R> ? R : never
 
-/** The handlers' needs are taken from the layer's context once, when it is built. */
+/** The handlers' needs are taken from the layer's context once, when it is built. Without handlers it only shows itself. */
 export const layer = <Events extends EventSchemas, H extends Handler<unknown, unknown>>(
   stream: EventStream<Events>,
   handlers: ReadonlyArray<H>,
@@ -70,7 +72,8 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
         provide(handler, services)
       )
-      yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
+      if (options.relays !== false)
+        yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
       const consumers = yield* runConsumers(declaration, ready, instance, options.consumers ?? consumerOptionsDefault)
       return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }
     })

@@ -52,6 +52,18 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
   }
 }
 
+/**
+ * A transactional handler left its transaction idle for so long that the store ended it; nothing was written. It counts
+ * as a failed attempt. Wait for things outside the database in an `external` handler.
+ */
+export class TransactionIdle extends Schema.TaggedError<TransactionIdle>()("TransactionIdle", {
+  handler: Schema.String
+}) {
+  override get message() {
+    return `${this.handler}: its transaction was idle for too long and was ended; an external handler may wait, a transactional one may not`
+  }
+}
+
 /** The key is not at the version the caller expected: somebody appended meanwhile. Read again, decide again. */
 export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
   key: Schema.String,

@@ -3,6 +3,7 @@ import { type Doorbell, makeDoorbell } from "./Doorbell.ts"
 import type { OutboxRow } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { keepGoing } from "./keepGoing.ts"
+import { lingerAfter, type LingerLimits } from "./Linger.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
 import { type RelayLease, type RelayPosition, RelayStore } from "./RelayStore.ts"
@@ -24,15 +25,15 @@ export interface RelayTiming {
   /** Poll of an idle outbox, underneath the doorbell. */
   readonly idlePollMax: Duration.Duration
   /** How long the first row after a pause waits for others: fewer, larger batches. */
-  readonly linger: Duration.Duration
+  readonly linger: LingerLimits
 }
 
-/** 300 ms, 1 s, 1 s, 3 ms. */
+/** 300 ms, 1 s, 1 s, 1 to 10 ms. */
 export const relayTimingDefault: RelayTiming = {
   standbyPoll: Duration.millis(300),
   renewEvery: Duration.seconds(1),
   idlePollMax: Duration.seconds(1),
-  linger: Duration.millis(3)
+  linger: { minMs: 1, maxMs: 10 }
 }
 
 /** The doorbell that tells a relay of new rows. */
@@ -71,6 +72,8 @@ interface Leader {
   lastSeq: number
   rowMaxBytes: number
   batchRows: number
+  /** Rows of the batch before: how busy it is. */
+  lastRows: number
   failuresInRow: number
   dirty: string | undefined
 }
@@ -85,6 +88,7 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     lastSeq: 0,
     rowMaxBytes: 0,
     batchRows: batchRowsMax,
+    lastRows: 0,
     failuresInRow: 0,
     dirty: "start"
   }
@@ -115,7 +119,7 @@ const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
   if (rows.length === 0) {
     yield* recovered(leader)
     yield* doorbell.wait
-    return yield* Effect.sleep(leader.timing.linger)
+    return yield* Effect.sleep(lingerAfter(leader.lastRows, leader.timing.linger))
   }
   yield* relay(leader, rows)
 })
@@ -131,6 +135,7 @@ const relay = Effect.fnUntraced(
     leader.position = to
     leader.lastSeq = ack.seq
     yield* recovered(leader)
+    leader.lastRows = rows.length
     leader.batchRows = Math.min(batchRowsMax, leader.batchRows * 2)
   },
   (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })

@@ -20,7 +20,7 @@ const note = (key: string) => ({ _tag: "Noted" as const, key, text: "" })
 
 /** A running pipeline of one partition. It is not stopped: that takes time, and only the test moves the clock. */
 const running = Effect.fnUntraced(function* <E>(handler: Handler<E>) {
-  const instance = { id: "one", host: "test", version: "test" }
+  const instance = { id: "one", host: "test", version: "test", roles: [] }
   const pipeline = Pipeline.layer(noteStream, [handler], { partitions: 1, instance })
   return yield* Layer.provideMerge(pipeline, MemoryPipeline.layer).pipe(
     Layer.buildWithScope(yield* Scope.make()),

@@ -14,7 +14,7 @@ const Telemetry = EventStream.make("telemetry", {
   key: (e) => e.device
 })
 
-const instance = { id: "one", host: "test", version: "0" }
+const instance = { id: "one", host: "test", version: "0", roles: [] }
 
 const options = { consumer: "audit", partitions: 1, instance: { ...instance, id: "reader" } }
 

@@ -44,7 +44,7 @@ const sentAfterBreaks = Effect.gen(function* () {
       Effect.sync(() => sent.add(key))
     )
   )
-  const instance = { id: "one", host: "test", version: "test" }
+  const instance = { id: "one", host: "test", version: "test", roles: [] }
   const services = yield* Pipeline.layer(noteStream, [mail], { partitions: 1, instance }).pipe(
     Layer.provideMerge(breakingLog),
     Layer.buildWithScope(yield* Scope.make())

@@ -50,7 +50,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
     Context.add(Ownership, {
       ...ownership,
       declare: (stream, handlers, partitions) => store(ownership.declare(stream, handlers, partitions)),
-      beat: (stream, instance, claims) => store(ownership.beat(stream, instance, claims)),
+      beat: (stream, instance, handlers, claims) => store(ownership.beat(stream, instance, handlers, claims)),
       renew: (claims) => store(ownership.renew(claims)),
       claim: (stream, owner, wanted) => store(ownership.claim(stream, owner, wanted)),
       open: (claim) => store(ownership.open(claim)),

@@ -149,7 +149,7 @@ const start = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const pipeline = Pipeline.layer(noteStream, ledger.handlers, {
     partitions,
-    instance: { id, host: "test", version: "test" },
+    instance: { id, host: "test", version: "test", roles: [] },
     consumers: {
       heartbeatEvery: Duration.seconds(1),
       transactionsMax: random.between(1, 2),

@@ -1,15 +1,16 @@
-import { Effect, Layer, Option, Predicate } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { SecureRandom } from "effect/crypto"
 import { HttpServer } from "effect/http"
 import { hostname } from "node:os"
-import { Pipeline } from "../../pipeline/Pipeline.ts"
-import { type AppConfigValues, readConfig, settingLines } from "../AppConfig.ts"
+import { type AppConfigValues, rawConfig, readConfig, roleNames, settingLines } from "../AppConfig.ts"
 import { appLayer, ServerAddresses } from "../AppLayer.ts"
+import { Engine } from "../engine/Engine.ts"
 import { appVersion } from "../version.ts"
 import { CommandFailed, exitCode } from "./exitCodes.ts"
 import { drainOnSignal } from "./interruption.ts"
 import { say } from "./Output.ts"
+import { reasonOf } from "./reasonOf.ts"
 
 const flagOfSetting = ({ doc, env, fallback, flag }: (typeof settingLines)[number]) =>
   Flag.String(flag).pipe(
@@ -22,12 +23,18 @@ const flagOfSetting = ({ doc, env, fallback, flag }: (typeof settingLines)[numbe
 export const settingFlags = Object.fromEntries(settingLines.map((line) => [line.name, flagOfSetting(line)]))
 
 /** The settings as flags and environment give them; a bad one ends the command with one clear line each. */
-export const configFrom = (flags: Readonly<Record<string, Option.Option<string>>>) => {
-  const given = Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, Option.getOrUndefined(value)]))
-  return readConfig(given, process.env).pipe(
+export const configFrom = (flags: GivenFlags) =>
+  readConfig(rawFrom(flags), {}).pipe(
     Effect.mapError((error) => new CommandFailed({ message: error.message, code: exitCode.usage }))
   )
-}
+
+type GivenFlags = Readonly<Record<string, Option.Option<string>>>
+
+const rawFrom = (flags: GivenFlags) =>
+  rawConfig(
+    Object.fromEntries(Object.entries(flags).map(([name, value]) => [name, Option.getOrUndefined(value)])),
+    process.env
+  )
 
 const memoryFlag = Flag.Boolean("memory").pipe(
   Flag.withDescription("No servers: everything in memory, gone when it stops"),
@@ -40,7 +47,8 @@ export const pipelineCommand = Command.make(
   { memory: memoryFlag, settings: settingFlags },
   Effect.fnUntraced(function* ({ memory, settings }) {
     const config = yield* configFrom(settings)
-    return yield* run(config, memory).pipe(Effect.scoped)
+    if (memory && config.role.length < roleNames.length) return yield* rolesApart
+    return yield* run(config, rawFrom(settings), memory).pipe(Effect.scoped)
   })
 ).pipe(
   Command.withDescription(
@@ -52,46 +60,53 @@ export const pipelineCommand = Command.make(
   ])
 )
 
-const run = Effect.fnUntraced(function* (config: AppConfigValues, memory: boolean) {
+const rolesApart = Effect.fail(
+  new CommandFailed({
+    message: "--memory keeps everything in one process, so it cannot be split with --role",
+    code: exitCode.usage
+  })
+)
+
+const run = Effect.fnUntraced(function* (
+  config: AppConfigValues,
+  settings: Readonly<Record<string, string>>,
+  memory: boolean
+) {
   const startedMs = performance.now()
-  const instance = { id: yield* Effect.sync(() => SecureRandom.uuidV7Unsafe()), host: hostname(), version: appVersion }
+  const id = yield* Effect.sync(() => SecureRandom.uuidV7Unsafe())
+  const instance = { id, host: hostname(), version: appVersion, roles: config.role }
   const draining = { now: false }
   const begin = Effect.sync(() => (draining.now = true))
   const stopping = say("stopping: finishing what is in hand; press Ctrl-C again to stop at once")
   yield* drainOnSignal(Effect.andThen(begin, stopping))
   const state = { started: false }
   yield* Effect.addFinalizer(() => (state.started ? say("stopped") : Effect.void))
-  const services = yield* Layer.build(appLayer(config, { memory, instance, draining, say })).pipe(
+  const services = yield* Layer.build(appLayer(config, { settings, memory, instance, draining, say })).pipe(
     Effect.mapError(
       (error) => new CommandFailed({ message: `cannot start: ${reasonOf(error)}`, code: exitCode.failure })
     )
   )
   state.started = true
-  yield* announce(startedMs).pipe(Effect.provideContext(services))
-  return yield* Effect.never
+  yield* announce(startedMs, config.role).pipe(Effect.provideContext(services))
+  const { ended } = Context.get(services, Engine)
+  return yield* Effect.mapError(ended, (error) => new CommandFailed({ message: error.message, code: exitCode.failure }))
 })
 
-/** The first words anybody said about it: some errors only carry their cause. */
-const reasonOf = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "code") && error.code === "EADDRINUSE") {
-    return `${error instanceof Error ? error.message : "the port is taken"}; choose another with --port, or 0 for a free one`
-  }
-  if (error instanceof Error && error.message !== "") return error.message
-  return Predicate.hasProperty(error, "cause") ? reasonOf(error.cause) : String(error)
-}
-
-const announce = Effect.fnUntraced(function* (startedMs: number) {
+const announce = Effect.fnUntraced(function* (startedMs: number, roles: ReadonlyArray<string>) {
   const { nats, postgres } = yield* ServerAddresses
-  const pipeline = yield* Pipeline
-  const { address } = yield* HttpServer.HttpServer
-  const url = HttpServer.formatAddress(address)
+  const { instanceId, partitions } = yield* Engine
+  const server = yield* Effect.serviceOption(HttpServer.HttpServer)
+  const urls = Option.toArray(Option.map(server, ({ address }) => HttpServer.formatAddress(address)))
   yield* say(
     [
       `millrace ${appVersion}`,
       `  postgres    ${postgres}`,
       `  nats        ${nats}`,
-      `  api         ${url}   documents at ${url}/docs`,
-      `  partitions  ${pipeline.partitions}, instance ${pipeline.instance.id}`,
+      ...urls.map((url) =>
+        roles.includes("api") ? `  api         ${url}   documents at ${url}/docs` : `  health      ${url}/health`
+      ),
+      `  partitions  ${partitions}, instance ${instanceId}`,
+      ...(roles.length < roleNames.length ? [`  roles       ${roles.join(", ")}`] : []),
       `ready in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`
     ].join("\n")
   )

@@ -116,6 +116,10 @@ const oneOrder = Effect.fnUntraced(function* (
   progress.finished += 1
 })
 
+const repetition = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")]).pipe(
+  Schedule.jittered
+)
+
 /** Repeats a command until it is answered; a refusal ends the simulation. Returns how long it took in all, in milliseconds. */
 const insist = Effect.fnUntraced(function* (
   options: SimulationOptions,
@@ -131,8 +135,7 @@ const insist = Effect.fnUntraced(function* (
     }),
     Effect.tapError(() => Effect.sync(() => (progress.retries += 1))),
     Effect.retry(($) =>
-      $(Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("1 second")])).pipe(
-        Schedule.jittered,
+      $(repetition).pipe(
         Schedule.while(({ input, now }) => isPassing(input) && now - startMs < Duration.toMillis(options.patience))
       )
     ),

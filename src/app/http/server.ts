@@ -35,8 +35,13 @@ const answers = (draining: ServerOptions["draining"]) =>
 const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
-export const layer = (options: ServerOptions) =>
-  HttpRouter.serve(Layer.mergeAll(OrdersHttp.layer, documents, health, answers(options.draining)), {
+export const layer = (options: ServerOptions) => serve(options, Layer.mergeAll(OrdersHttp.layer, documents, health))
+
+/** Only whether it lives, for a process without the API. */
+export const layerHealth = (options: ServerOptions) => serve(options, health)
+
+const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =>
+  HttpRouter.serve(Layer.mergeAll(routes, answers(options.draining)), {
     disableLogger: true,
     disableListenLog: true,
     routerConfig: { maxParamLength: pathParameterMaxChars }

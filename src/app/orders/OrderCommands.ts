@@ -3,6 +3,7 @@ import type { SqlError } from "effect/sql"
 import { evolve } from "../../domain/Order.ts"
 import { decide } from "../../domain/OrderDecision.ts"
 import { keepGoing } from "../../pipeline/keepGoing.ts"
+import { lingerAfter, type LingerLimits } from "../../pipeline/Linger.ts"
 import type { InvalidEvent, StoreUnavailable, VersionConflict } from "../../pipeline/PipelineError.ts"
 import type { Outbox } from "../../pipeline/Outbox.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
@@ -48,12 +49,25 @@ interface Waiting {
   readonly reply: Deferred.Deferred<CommandAnswer, CommandFailure>
 }
 
+/** How long a command waits for others to share its transaction: not at all when it came alone. */
+const groupLinger: LingerLimits = { minMs: 0, maxMs: 4 }
+
 type GroupFailure = StoreUnavailable | SqlError.SqlError | InvalidEvent | VersionConflict
 
 const make = Effect.fnUntraced(function* (limits: CommandLimits) {
   const waiting = yield* Queue.bounded<Waiting>(limits.waitingMax)
   const takeGroup = Queue.takeBetween(waiting, 1, limits.groupMax)
-  const worker = keepGoing("commands", Effect.flatMap(takeGroup, runGroup))
+  let lastCommands = 0
+  const worker = keepGoing(
+    "commands",
+    Effect.gen(function* () {
+      yield* Queue.peek(waiting)
+      yield* Effect.sleep(lingerAfter(lastCommands, groupLinger))
+      const group = yield* takeGroup
+      lastCommands = group.length
+      yield* runGroup(group)
+    })
+  )
   yield* Effect.forEach(Array.from({ length: limits.groupsAtOnceMax }), () => Effect.forkScoped(worker), {
     discard: true
   })

@@ -11,17 +11,8 @@ const decodeOrder = Schema.decodeSync(order)
 const encodeAnswer = Schema.encodeSync(answer)
 const decodeAnswer = Schema.decodeSync(answer)
 
-// An accepted order is written twice in its transaction, as state and as answer; its values are never changed in place.
-const encoded = new WeakMap<Order, string>()
-
 /** An order as the text of a JSON column. */
-export const orderToJson = (value: Order): string => {
-  const known = encoded.get(value)
-  if (known !== undefined) return known
-  const text = encodeOrder(value)
-  encoded.set(value, text)
-  return text
-}
+export const orderToJson = (value: Order): string => encodeOrder(value)
 
 /** An order from the text of a JSON column. */
 export const orderFromJson = (text: string): Order => decodeOrder(text)

@@ -49,13 +49,16 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
         return Effect.void
       })
 
+    const commit: Inbox["Service"]["commit"] = (commits, effects) =>
+      // Once recorded it must commit: an interruption in between would undo the effects and keep the progress.
+      Effect.uninterruptibleMask((restore) => transactor.run(Effect.andThen(restore(effects), recordAll(commits))))
+
     return Inbox.of({
       progress: (stream, handler, keys) =>
         Effect.sync(() => keys.map((key) => state.of(stream).progress.get(rowKey(handler, key)) ?? untouched)),
       commitGroup: (commits) => Effect.sync(() => commits.map(recordIfHeld)),
-      // Once recorded it must commit: an interruption in between would undo the effects and keep the progress.
-      commit: (commits, effects) =>
-        Effect.uninterruptibleMask((restore) => transactor.run(Effect.andThen(restore(effects), recordAll(commits))))
+      commit,
+      commitOne: (one) => Effect.suspend(() => recordAll([one]))
     })
   })
 )

@@ -22,12 +22,15 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
           for (const place of places.filter((key) => !leases.has(key))) leases.set(place, freshLease())
           return partitions
         }),
-      beat: (stream, instance, claims) =>
+      beat: (stream, instance, handlers, claims) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const { instances } = state.of(stream)
-          instances.set(instance.id, nowMs + leaseTtlMs)
+          instances.set(instance.id, { handlers, expiresAtMs: nowMs + leaseTtlMs })
           return {
-            live: [...instances].flatMap(([id, expiresAtMs]) => (expiresAtMs > nowMs ? [id] : [])).sort(),
+            live: [...instances]
+              .filter(([, { expiresAtMs }]) => expiresAtMs > nowMs)
+              .map(([id, { handlers: known }]) => ({ id, handlers: known }))
+              .sort((a, b) => (a.id < b.id ? -1 : 1)),
             renewed: extend(claims, nowMs),
             free: entriesOf(state.of(stream))
               .filter(({ lease }) => lease.expiresAtMs <= nowMs)

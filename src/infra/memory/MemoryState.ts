@@ -20,6 +20,12 @@ export interface MemoryRelay {
   streamCreated: string
 }
 
+/** A process that showed itself alive. */
+export interface MemoryInstance {
+  readonly handlers: ReadonlyArray<string>
+  readonly expiresAtMs: number
+}
+
 /** Everything that Postgres would keep, by stream. Tests may look into it. */
 export interface MemoryTables {
   readonly heads: Map<string, number>
@@ -27,7 +33,7 @@ export interface MemoryTables {
   readonly held: Map<string, { readonly fromId: number; readonly reason: string }>
   readonly relay: MemoryRelay
   readonly leases: Map<string, MemoryLease>
-  readonly instances: Map<string, number>
+  readonly instances: Map<string, MemoryInstance>
   readonly progress: Map<string, KeyProgress>
   readonly parked: Array<ParkedEvent & { readonly handler: string }>
   readonly violations: Array<OrderViolation & { readonly handler: string }>

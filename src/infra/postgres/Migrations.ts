@@ -69,8 +69,18 @@ const createTables = Effect.gen(function* () {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
+// instances come and go within seconds, so there is nothing to carry over
+const describeInstances = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE millrace.instance ADD COLUMN roles text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN handlers text[] NOT NULL DEFAULT '{}'`
+})
+
 /** The library's own tables, in the schema `millrace`. */
-export const pipelineMigrations: MigrationSet = { "0001_create_tables": createTables }
+export const pipelineMigrations: MigrationSet = {
+  "0001_create_tables": createTables,
+  "0002_describe_instances": describeInstances
+}
 
 /** Brings the library's own tables to the newest version. */
 export const migratePipeline = migrate("millrace_migrations", pipelineMigrations)

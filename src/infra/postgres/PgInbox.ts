@@ -1,9 +1,9 @@
 import { Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
+import { SqlClient, SqlError } from "effect/sql"
 import { Inbox, type InboxCommit, type KeyProgress } from "../../pipeline/Inbox.ts"
-import { LeaseLost } from "../../pipeline/PipelineError.ts"
+import { LeaseLost, StoreUnavailable, TransactionIdle } from "../../pipeline/PipelineError.ts"
 import { inTransaction } from "./PgTransactor.ts"
-import { asStoreUnavailable } from "./sqlFailure.ts"
+import { asStoreUnavailable, isIdleTimeout } from "./sqlFailure.ts"
 
 const progress = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (stream: string, handler: string, keys: ReadonlyArray<string>) {
@@ -116,6 +116,13 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
 
+    const commitAll = <E, R>(commits: ReadonlyArray<InboxCommit>, effects: Effect.Effect<void, E, R>) =>
+      inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(sql)(commits))).pipe(
+        Effect.withSpan("Inbox.commit", {
+          attributes: { handler: commits[0]?.claim.handler, partitions: commits.length }
+        })
+      )
+
     return Inbox.of({
       progress: progress(sql),
       commitGroup: (commits) =>
@@ -123,15 +130,21 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
           Effect.map(({ landed }) => landed),
           asStoreUnavailable("Inbox.commitGroup")
         ),
+      // A session that was ended for its idleness had not begun to commit, so nothing is in doubt.
       commit: (commits, effects) =>
-        inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(sql)(commits))).pipe(
-          Effect.withSpan("Inbox.commit", {
-            attributes: { handler: commits[0]?.claim.handler, partitions: commits.length }
-          })
-        )
+        Effect.catchIf(commitAll(commits, effects), isEndedWhenIdle, () =>
+          Effect.fail(new TransactionIdle({ handler: commits[0]?.claim.handler ?? "" }))
+        ),
+      commitOne: (commit) => commitAll([commit], Effect.void)
     })
   })
 )
+
+/** Seen by the handler's next statement, or by ours behind it. */
+const isEndedWhenIdle = (failure: unknown): boolean => {
+  const error = failure instanceof StoreUnavailable ? failure.cause : failure
+  return SqlError.isSqlError(error) && isIdleTimeout(error)
+}
 
 /** Evidence must be storable whatever it holds: Postgres text has no NUL. Ours never has one; a foreign message may. */
 const storable = (text: string) => text.replaceAll("\0", "\uFFFD")

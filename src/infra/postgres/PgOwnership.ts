@@ -1,5 +1,5 @@
 import { Effect, Layer } from "effect"
-import { type Claim, type Instance, Ownership } from "../../pipeline/Ownership.ts"
+import { type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
@@ -13,7 +13,7 @@ interface LeaseRow {
 }
 
 interface BeatRow {
-  readonly live: ReadonlyArray<string>
+  readonly live: ReadonlyArray<Member>
   readonly renewed: ReadonlyArray<{
     handler: string
     partition: number
@@ -43,11 +43,17 @@ const declare = (sql: PgControl["Service"]) =>
 
 // The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
 const beat = (sql: PgControl["Service"]) =>
-  Effect.fnUntraced(function* (stream: string, instance: Instance, claims: ReadonlyArray<Claim>) {
+  Effect.fnUntraced(function* (
+    stream: string,
+    instance: Instance,
+    handlers: ReadonlyArray<string>,
+    claims: ReadonlyArray<Claim>
+  ) {
     const [row] = yield* sql<BeatRow>`
     WITH alive AS (
-      INSERT INTO millrace.instance AS i (stream, id, host, app_version, expires_at)
-      VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${leaseExpiry(sql)})
+      INSERT INTO millrace.instance AS i (stream, id, host, app_version, roles, handlers, expires_at)
+      VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${instance.roles}::text[],
+        ${handlers}::text[], ${leaseExpiry(sql)})
       ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at
     ), held AS (
       SELECT l.handler, l.partition, l.epoch
@@ -61,7 +67,7 @@ const beat = (sql: PgControl["Service"]) =>
       RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor
     )
     SELECT
-      (SELECT coalesce(json_agg(id), '[]') FROM millrace.instance
+      (SELECT coalesce(json_agg(json_build_object('id', id, 'handlers', handlers)), '[]') FROM millrace.instance
         WHERE stream = ${stream} AND expires_at > clock_timestamp()) AS live,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text, 'opening', opening::text,
         'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
@@ -70,7 +76,7 @@ const beat = (sql: PgControl["Service"]) =>
     const renewed = (row?.renewed ?? []).map((r) => toClaim(stream, r))
     const mine = new Set(renewed.map(placeOf))
     return {
-      live: [...new Set([...(row?.live ?? []), instance.id])].sort(),
+      live: [...(row?.live ?? []).filter(({ id }) => id !== instance.id), { id: instance.id, handlers }].sort(byId),
       renewed,
       free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place)))
     }
@@ -168,5 +174,7 @@ const toClaim = (
   opening: Number(row.opening),
   cursor: Number(row.cursor)
 })
+
+const byId = (a: Member, b: Member) => (a.id < b.id ? -1 : 1)
 
 const placeOf = (at: Place) => `${at.handler}/${at.partition}`

@@ -19,6 +19,9 @@ export const isConnectionFailure = (error: SqlError.SqlError): boolean =>
 // was left idle for too long is its handler's doing, and counts as a failed attempt.
 const connectionStates = /^(08\d{3}|57P0[1-5]|53\d{3}|25006)$/
 
+/** The session was ended because its transaction stood still for longer than `idle_in_transaction_session_timeout`. */
+export const isIdleTimeout = (error: SqlError.SqlError): boolean => sqlState(error) === "25P03"
+
 /** A statement of the engine failed, for whatever reason. */
 export const storeUnavailable = (operation: string, error: SqlError.SqlError): StoreUnavailable => {
   const { cause } = error.reason

@@ -9,8 +9,8 @@ import { Transactor } from "../../../src/pipeline/Transactor.ts"
 import { Inbox } from "../../../src/pipeline/Inbox.ts"
 import { commitOf, entryOf, freshStream, pgWorld } from "./PgWorld.ts"
 
-const ada: Instance = { id: "ada", host: "h", version: "0" }
-const bob: Instance = { id: "bob", host: "h", version: "0" }
+const ada: Instance = { id: "ada", host: "h", version: "0", roles: [] }
+const bob: Instance = { id: "bob", host: "h", version: "0", roles: [] }
 
 const at = (partition: number) => ({ handler: "mail", partition })
 
@@ -181,7 +181,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("ownership 
         return yield* Effect.die("a claim is missing")
       assert.strictEqual(fresh.epoch, stale.epoch + 1)
       yield* isLost(ownership.open(stale))
-      const beat = yield* ownership.beat(stream, ada, old)
+      const beat = yield* ownership.beat(stream, ada, ["mail"], old)
       assert.deepStrictEqual(
         beat.renewed.map((claim) => claim.partition),
         [1]
@@ -206,18 +206,22 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("ownership 
       const ownership = yield* Ownership
       yield* ownership.declare(stream, ["mail"], 3)
       const claims = yield* owned(stream, "ada", [0, 1])
-      const first = yield* ownership.beat(stream, ada, claims)
-      assert.deepStrictEqual([first.live, first.free], [["ada"], [at(2)]])
+      const first = yield* ownership.beat(stream, ada, ["mail"], claims)
+      assert.deepStrictEqual([first.live, first.free], [[{ id: "ada", handlers: ["mail"] }], [at(2)]])
       assert.deepStrictEqual(
         first.renewed.toSorted((a, b) => a.partition - b.partition),
         claims
       )
-      const other = yield* ownership.beat(stream, bob, [])
-      assert.deepStrictEqual([other.live, other.free, other.renewed], [["ada", "bob"], [at(2)], []])
+      const members = [
+        { id: "ada", handlers: ["mail"] },
+        { id: "bob", handlers: [] }
+      ]
+      const other = yield* ownership.beat(stream, bob, [], [])
+      assert.deepStrictEqual([other.live, other.free, other.renewed], [members, [at(2)], []])
       yield* ownership.release(claims.slice(0, 1))
       yield* ownership.leave(stream, ada)
-      const last = yield* ownership.beat(stream, bob, [])
-      assert.deepStrictEqual(last.live, ["bob"])
+      const last = yield* ownership.beat(stream, bob, [], [])
+      assert.deepStrictEqual(last.live, members.slice(1))
       assert.deepStrictEqual(
         last.free.toSorted((a, b) => a.partition - b.partition),
         [at(0), at(2)]

@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 1,
+          pipeline: 2,
           app: Object.keys(orderMigrations).length
         }
       ])

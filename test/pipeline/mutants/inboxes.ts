@@ -27,7 +27,7 @@ const variant = (change: (parts: Parts) => Partial<Inbox["Service"]>): Variant =
 /** Effects are committed by themselves, and what records them follows, as far behind as a second transaction is. */
 export const effectsBeforeProgress = variant(({ inner, run }) => ({
   commit: (commits, effects) =>
-    run(effects).pipe(Effect.andThen(Effect.sleep("10 millis")), Effect.andThen(inner.commit(commits, Effect.void)))
+    run(effects).pipe(Effect.andThen(Effect.sleep("40 millis")), Effect.andThen(inner.commit(commits, Effect.void)))
 }))
 
 /** The record is committed first, and the effects follow: an acknowledgement before the commit. */

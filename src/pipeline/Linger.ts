@@ -1,0 +1,14 @@
+/** How long the first of a batch waits for others. */
+export interface LingerLimits {
+  /** When the batch before was small: then nobody else comes soon, and waiting only costs time. */
+  readonly minMs: number
+  /** When the batch before was large: then statements, not events, fill the machine. */
+  readonly maxMs: number
+}
+
+/** Items of a batch that earn one more millisecond for the next one. */
+const itemsPerMs = 2
+
+/** The wait before the next batch, by the size of the one before: short when there is little to do, longer under load. */
+export const lingerAfter = (items: number, { maxMs, minMs }: LingerLimits): number =>
+  Math.min(maxMs, minMs + Math.floor(items / itemsPerMs))
