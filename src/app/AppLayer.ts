@@ -11,6 +11,7 @@ import { postgresChecks } from "../infra/postgres/pgChecks.ts"
 import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
 import { type Check, check, ok } from "../pipeline/Check.ts"
 import { consumerOptionsDefault } from "../pipeline/Consumers.ts"
+import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
@@ -75,11 +76,17 @@ export const appLayer = (config: AppConfigValues, options: AppOptions) => {
 export const engineLayer = (config: AppConfigValues, instance: Instance) =>
   engineHere(config, instance).pipe(Layer.provideMerge(serverInfra(config, () => Effect.void)))
 
+/** The ports on the servers of these settings, for commands that only look. */
+export const pipelineInfra = (
+  config: AppConfigValues,
+  say: (line: string) => Effect.Effect<void>
+): Layer.Layer<AuditStore | EventLog, InfraFailure> => serverInfra(config, say)
+
 const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
   const { bodyMaxBytes, host, port, role } = config
   const drainMax = Duration.seconds(config.drainMaxSeconds)
   const options = { host, port, bodyMaxBytes, drainMax, draining }
-  if (!role.includes("api")) return role.includes("ops") ? HttpServer.layerHealth(options) : Layer.empty
+  if (!role.includes("api")) return role.includes("ops") ? HttpServer.layerOperations(options) : Layer.empty
   const commands = OrderCommands.layer({
     waitingMax: config.commandsWaitingMax,
     groupMax: config.commandGroupMax,
@@ -147,6 +154,7 @@ const effects = (config: AppConfigValues) => {
 
 /** What everything else is built on, whichever servers there are. */
 type Infra =
+  | AuditStore
   | EventLog
   | Inbox
   | OrderStore

@@ -2,6 +2,7 @@ import "effect/schema/SchemaJITCompiler/enable"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, Option, References } from "effect"
 import { CliError, Command } from "effect/cli"
+import { auditCommand } from "./cli/auditCommand.ts"
 import { doctorCommand } from "./cli/doctorCommand.ts"
 import { CommandFailed, exitCode, ExitWith } from "./cli/exitCodes.ts"
 import { Interruption } from "./cli/interruption.ts"
@@ -14,7 +15,7 @@ import { appVersion } from "./version.ts"
 
 const millrace = Command.make("millrace").pipe(
   Command.withDescription("Ordered event pipelines on NATS JetStream and Postgres: an order's events, in order, once."),
-  Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, doctorCommand])
+  Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, auditCommand, doctorCommand])
 )
 
 const interruption: { code: number } = { code: exitCode.interrupted }

@@ -3,6 +3,7 @@
  * and run handlers that see each key's events in commit order. Adapters: `millrace/postgres`, `millrace/nats`,
  * `millrace/memory`.
  */
+export * as Audit from "./Audit.ts"
 export * as EventStream from "./EventStream.ts"
 export * as Handler from "./Handler.ts"
 export * as Oracle from "./Oracle.ts"
@@ -11,6 +12,7 @@ export * as Pipeline from "./Pipeline.ts"
 export * as PipelineError from "./PipelineError.ts"
 export * as RetryPolicy from "./RetryPolicy.ts"
 export * as Signals from "./Signals.ts"
+export { AuditStore } from "./AuditStore.ts"
 export { EventLog } from "./EventLog.ts"
 export { Inbox } from "./Inbox.ts"
 export { Outbox } from "./Outbox.ts"

@@ -1,3 +1,4 @@
+import type { AuditReport } from "../../src/pipeline/Audit.ts"
 import { judge } from "../../src/pipeline/Oracle.ts"
 import { handlerNames, type Made } from "./Ledger.ts"
 import type { History } from "./World.ts"
@@ -10,7 +11,17 @@ export const faultsOf = (history: History): ReadonlyArray<string> => [
   ),
   ...[...history.tables.held].map(([key, { reason }]) => `${key} is held: ${reason}`),
   ...streamFaults(history),
+  ...history.audits.flatMap(auditFaults),
   ...handlerNames.flatMap((handler) => handlerFaults(history, handler))
+]
+
+/** The audit finds nothing, and its sums are what they should be. */
+const auditFaults = (report: AuditReport): ReadonlyArray<string> => [
+  ...report.faults.map(({ handler, key, kind, version }) => `audit: ${handler} ${key} ${version} ${kind}`),
+  ...(report.committed === report.published + report.waiting ? [] : ["audit: committed is not published + waiting"]),
+  ...report.handlers
+    .filter(({ handled, inFlight, parked }) => handled + parked + inFlight !== report.published)
+    .map(({ name }) => `audit: ${name} does not add up`)
 ]
 
 const countByKey = (history: History): ReadonlyMap<string, number> => {

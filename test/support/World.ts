@@ -2,6 +2,8 @@ import { Context, Duration, Effect, Exit, Fiber, Layer, Latch, Scope } from "eff
 import { TestClock } from "effect/testing"
 import { MemoryState, type MemoryTables, rowKey } from "../../src/infra/memory/MemoryState.ts"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
+import { type AuditReport, runAudit } from "../../src/pipeline/Audit.ts"
+import type { AuditStore } from "../../src/pipeline/AuditStore.ts"
 import { EventLog, type StoredRef } from "../../src/pipeline/EventLog.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
 import * as Pipeline from "../../src/pipeline/Pipeline.ts"
@@ -14,7 +16,7 @@ import { runSeeded } from "./SeededScheduler.ts"
 import { write, type Written } from "./Writers.ts"
 
 /** Everything a world is built on. */
-export type Services = Ports | Outbox | Transactor | MemoryState
+export type Services = Ports | AuditStore | Outbox | Transactor | MemoryState
 
 /** The parts a history is run on: the real ones, or one of them wrong on purpose. */
 export interface Variant {
@@ -31,6 +33,8 @@ export interface History extends Written {
   readonly made: ReadonlyMap<string, ReadonlyArray<Made>>
   readonly tables: MemoryTables
   readonly stream: ReadonlyArray<StoredRef>
+  /** What the pipeline itself says of it: once in the middle, once in the end. */
+  readonly audits: ReadonlyArray<AuditReport>
   /** Whether everything committed was handled or parked in the end, and every instance could be stopped. */
   readonly settled: boolean
   readonly counts: Counts
@@ -95,7 +99,9 @@ const live = Effect.fnUntraced(function* (seed: number, variant: Variant, servic
   const slots = Array.from({ length: random.between(2, 3) }, (_, slot) => comeAndGo(world, slot))
   const unrest = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
   yield* passUntil(world, () => writing.pollUnsafe() !== undefined && unrest.pollUnsafe() !== undefined, unrestMs * 10)
+  const look = Effect.orDie(runAudit(noteStream.name)).pipe(Effect.provideContext(services))
   const written = yield* Fiber.join(writing)
+  const early = yield* look
   const last = veteran ?? (yield* start(world, "last", 0))
   for (const fate of world.fates) fate.faultProbability = 0
   const tables = Context.get(services, MemoryState).of(noteStream.name)
@@ -111,6 +117,7 @@ const live = Effect.fnUntraced(function* (seed: number, variant: Variant, servic
     made: ledger.made,
     tables,
     stream,
+    audits: [early, yield* look],
     settled: isAtRest && unrest.pollUnsafe() !== undefined && closing.pollUnsafe() !== undefined,
     counts: { ...counts, runs: ledger.runs() }
   }

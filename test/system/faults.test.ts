@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
 import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
 import { startPipeline } from "../support/servers/AppProcess.ts"
+import { settledAudit } from "../support/servers/Audit.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { at } from "../support/servers/Http.ts"
 import { firstPushes, judgePushes } from "../support/servers/Pushes.ts"
@@ -86,6 +87,7 @@ describe("in the middle of a simulation", () => {
         yield* postgres.start
         yield* Fiber.join(simulation)
         yield* pushedInOrder(push.pushes)
+        assert.strictEqual(yield* settledAudit(environment), eventsOf(load))
         yield* pipeline.signal("SIGINT")
         assert.strictEqual(yield* pipeline.exited, 0, pipeline.stderr())
         assert.notInclude(pipeline.stderr(), "OrderViolated")

@@ -2,11 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { query } from "../infra/embedded/Clients.ts"
 import { startPipeline } from "../support/servers/AppProcess.ts"
+import { settledAudit } from "../support/servers/Audit.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { at } from "../support/servers/Http.ts"
 import { judgePushes } from "../support/servers/Pushes.ts"
 import { pushReceiver } from "../support/servers/Receivers.ts"
-import { eventsAt, simulateInOrder } from "../support/servers/Simulation.ts"
+import { eventsAt, eventsOf, simulateInOrder } from "../support/servers/Simulation.ts"
 import { startServers } from "../support/servers/TestServers.ts"
 
 const load = { orders: 300, rate: 100 }
@@ -52,6 +53,7 @@ describe("two pipelines on one database and broker", () => {
           "an empty outbox",
           Effect.map(query(databaseUrl, "SELECT 1 FROM millrace.outbox LIMIT 1"), (rows) => rows.length === 0)
         )
+        assert.strictEqual(yield* settledAudit(environment), eventsOf(load))
         const judgement = judgePushes(push.pushes)
         assert.isTrue(judgement.ok, JSON.stringify(judgement.faults))
       }),

@@ -4,6 +4,8 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { createServer } from "node:http"
 import { idMaxChars } from "../../domain/Ids.ts"
+import * as OpsHttp from "../../ops/OpsHttp.ts"
+import { Orders } from "../orders/Orders.ts"
 import { OrdersApi } from "./OrdersApi.ts"
 import * as OrdersHttp from "./OrdersHttp.ts"
 import { plainFailures } from "./plainFailures.ts"
@@ -21,7 +23,7 @@ export interface ServerOptions {
 /** The longest id, when each of its characters takes the nine that percent-encoding may need. */
 const pathParameterMaxChars = 9 * idMaxChars
 
-const health = HttpRouter.use((router) => router.add("GET", "/health", HttpServerResponse.json({ status: "ok" })))
+const operations = OpsHttp.layer(Orders.name)
 
 const answers = (draining: ServerOptions["draining"]) =>
   HttpRouter.middleware(
@@ -35,10 +37,10 @@ const answers = (draining: ServerOptions["draining"]) =>
 const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
-export const layer = (options: ServerOptions) => serve(options, Layer.mergeAll(OrdersHttp.layer, documents, health))
+export const layer = (options: ServerOptions) => serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations))
 
-/** Only whether it lives, for a process without the API. */
-export const layerHealth = (options: ServerOptions) => serve(options, health)
+/** Health and audit only, for a process without the API. */
+export const layerOperations = (options: ServerOptions) => serve(options, operations)
 
 const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =>
   HttpRouter.serve(Layer.mergeAll(routes, answers(options.draining)), {

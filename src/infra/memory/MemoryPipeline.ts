@@ -1,4 +1,5 @@
 import { Layer } from "effect"
+import * as MemoryAuditStore from "./MemoryAuditStore.ts"
 import * as MemoryEventLog from "./MemoryEventLog.ts"
 import * as MemoryInbox from "./MemoryInbox.ts"
 import * as MemoryOutbox from "./MemoryOutbox.ts"
@@ -12,5 +13,6 @@ export const layer = Layer.mergeAll(
   MemoryOutbox.layer,
   MemoryInbox.layer,
   MemoryRelayStore.layer,
-  MemoryOwnership.layer
+  MemoryOwnership.layer,
+  MemoryAuditStore.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

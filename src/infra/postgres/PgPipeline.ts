@@ -1,4 +1,5 @@
 import { Layer } from "effect"
+import * as PgAuditStore from "./PgAuditStore.ts"
 import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
 import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
@@ -15,9 +16,12 @@ export const layer = (options: PgOptions) => {
   const client = clientLayer(options)
   const control = PgControl.layer(options)
   const migrated = Layer.effectDiscard(migratePipeline)
-  return Layer.mergeAll(PgOutbox.layer, PgInbox.layer, PgTransactor.layer, PgRelayStore.layer, PgOwnership.layer).pipe(
-    Layer.provideMerge(migrated),
-    Layer.provideMerge(client),
-    Layer.provide(control)
-  )
+  return Layer.mergeAll(
+    PgOutbox.layer,
+    PgInbox.layer,
+    PgTransactor.layer,
+    PgRelayStore.layer,
+    PgOwnership.layer,
+    PgAuditStore.layer
+  ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
 }

@@ -1,0 +1,61 @@
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { type AuditFacts, AuditStore, type HandlerFacts } from "../../pipeline/AuditStore.ts"
+import { asStoreUnavailable } from "./sqlFailure.ts"
+
+interface KeyRow {
+  readonly handler: string
+  readonly key: string
+  readonly n: bigint
+}
+
+const look = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* (stream: string) {
+    const heads = yield* sql<{ readonly key: string; readonly version: bigint }>`
+      SELECT key, version FROM millrace.head WHERE stream = ${stream}`
+    const waiting = yield* sql<{ readonly key: string; readonly eventId: string }>`
+      SELECT key, event_id AS "eventId" FROM millrace.outbox WHERE stream = ${stream} ORDER BY id`
+    const leases = yield* sql<{ readonly handler: string; readonly partition: number; readonly cursor: bigint }>`
+      SELECT handler, partition, cursor FROM millrace.lease WHERE stream = ${stream} ORDER BY handler, partition`
+    const progress = yield* sql<KeyRow>`
+      SELECT handler, key, version AS n FROM millrace.progress WHERE stream = ${stream}`
+    const parked = yield* sql<KeyRow>`
+      SELECT handler, key, count(*) AS n FROM millrace.parked_event WHERE stream = ${stream} GROUP BY handler, key`
+    const violations = yield* sql<KeyRow>`
+      SELECT handler, key, version AS n FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
+    const names = [...new Set(leases.map(({ handler }) => handler))]
+    const facts: AuditFacts = {
+      partitions: Math.max(0, ...leases.map(({ partition }) => partition + 1)),
+      heads: heads.map(({ key, version }) => ({ key, version: Number(version) })),
+      waiting,
+      handlers: names.map((name): HandlerFacts => ({
+        name,
+        cursors: new Map(
+          leases.filter(({ handler }) => handler === name).map((row) => [row.partition, Number(row.cursor)])
+        ),
+        progress: byKey(progress, name),
+        parked: byKey(parked, name),
+        violations: violations
+          .filter(({ handler }) => handler === name)
+          .map(({ key, n }) => ({ key, version: Number(n) }))
+      }))
+    }
+    return facts
+  })
+
+const byKey = (rows: ReadonlyArray<KeyRow>, name: string): ReadonlyMap<string, number> =>
+  new Map(rows.filter(({ handler }) => handler === name).map(({ key, n }) => [key, Number(n)]))
+
+/** The facts in Postgres, in one read-only transaction that sees one snapshot. */
+export const layer: Layer.Layer<AuditStore, never, SqlClient.SqlClient> = Layer.effect(
+  AuditStore,
+  Effect.map(SqlClient.SqlClient, (sql) => ({
+    facts: (stream) =>
+      sql
+        .withTransaction(look(sql)(stream))
+        .pipe(
+          Effect.provideService(SqlClient.BeginTransaction, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+          asStoreUnavailable("AuditStore.facts")
+        )
+  }))
+)

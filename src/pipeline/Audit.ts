@@ -1,0 +1,216 @@
+import { Effect } from "effect"
+import { type AuditFacts, AuditStore, type HandlerFacts } from "./AuditStore.ts"
+import { EventLog, type StoredRef } from "./EventLog.ts"
+import type { BrokerRefused, BrokerUnavailable } from "./PipelineError.ts"
+import { partitionOf, slotOf } from "./Partition.ts"
+
+/** What must never be found. `lost`: its handler's cursor has passed the event, and it was neither handled nor parked. */
+export type AuditFaultKind =
+  | "lost"
+  | "handled and never published"
+  | "order violation"
+  | "twice in the stream"
+  | "out of order in the stream"
+  | "missing in the stream"
+
+/** A fault, by the event it is about. `handler` is empty for faults of the stream itself. */
+export interface AuditFault {
+  readonly kind: AuditFaultKind
+  readonly handler: string
+  readonly key: string
+  readonly version: number
+}
+
+/** One handler's balance: published = handled + parked + inFlight. */
+export interface HandlerAudit {
+  readonly name: string
+  readonly handled: number
+  readonly parked: number
+  readonly inFlight: number
+  readonly orderViolations: number
+}
+
+/** One partition's balance; the handlers' parts of it are summed up. */
+export interface PartitionAudit {
+  readonly partition: number
+  readonly committed: number
+  readonly published: number
+  readonly handled: number
+  readonly parked: number
+  readonly inFlight: number
+}
+
+/** The balance of a stream. `ok` only if there is no fault; what waits or is in flight is none. */
+export interface AuditReport {
+  readonly ok: boolean
+  readonly stream: string
+  readonly committed: number
+  readonly published: number
+  /** In the outbox, not yet published: committed = published + waiting. */
+  readonly waiting: number
+  /** Events the stream still holds, all of which were looked at. */
+  readonly inStream: number
+  readonly handlers: ReadonlyArray<HandlerAudit>
+  readonly partitions: ReadonlyArray<PartitionAudit>
+  readonly faultCount: number
+  /** The first faults, with their keys. */
+  readonly faults: ReadonlyArray<AuditFault>
+}
+
+/** Faults that are named; all of them are counted. */
+export const auditFaultsShownMax = 50
+
+/** Events of the stream read at a time. */
+const readEventsMax = 5_000
+
+/**
+ * Counts everything, at any time, also under load: what was committed, published, handled and parked, key by key, and
+ * compares it with every event that the stream still holds.
+ *
+ * Consistency: one snapshot of the store first, the stream behind it. What happened after the snapshot is left out, so a
+ * running pipeline gives no false alarm; what was deleted from the outbox before it must be in the stream.
+ */
+export const runAudit = Effect.fnUntraced(function* (stream: string) {
+  const store = yield* AuditStore
+  const log = yield* EventLog
+  const facts = yield* store.facts(stream)
+  const { firstSeq, lastSeq } = yield* Effect.catchIf(log.info(stream), isMissing, () => Effect.succeed(nothing))
+  const refs: Array<StoredRef> = []
+  for (let after = firstSeq - 1; after < lastSeq; after += readEventsMax)
+    refs.push(...(yield* log.refs(stream, after, Math.min(lastSeq, after + readEventsMax))))
+  return audit(stream, facts, refs)
+})
+
+/** Before the first start there is no stream. */
+const isMissing = (error: BrokerRefused | BrokerUnavailable) =>
+  error._tag === "BrokerRefused" && error.code === streamMissing
+
+const streamMissing = 10059
+
+const nothing = { firstSeq: 1, lastSeq: 0 }
+
+interface KeyFacts {
+  readonly partition: number
+  readonly committed: number
+  published: number
+  waiting: number
+}
+
+/** The judgement. Pure. */
+export const audit = (stream: string, facts: AuditFacts, refs: ReadonlyArray<StoredRef>): AuditReport => {
+  const keys = keysOf(facts)
+  // Younger than the snapshot: left out.
+  const known = refs.filter(({ key, version }) => version <= (keys.get(key)?.committed ?? 0))
+  const stored = Map.groupBy(known, ({ key }) => key)
+  settleWaiting(facts, keys, stored)
+  const byHandler = facts.handlers.map((handler) => ({ handler, faults: handlerFaults(handler, keys, known) }))
+  const faults = [...streamFaults(keys, stored), ...byHandler.flatMap((one) => one.faults)]
+  const sum = (count: (of: KeyFacts) => number) => [...keys.values()].reduce((total, of) => total + count(of), 0)
+  return {
+    ok: faults.length === 0,
+    stream,
+    committed: sum((of) => of.committed),
+    published: sum((of) => of.published),
+    waiting: sum((of) => of.waiting),
+    inStream: known.length,
+    handlers: facts.handlers.map((handler) => balanceOf(handler, keys)),
+    partitions: Array.from({ length: facts.partitions }, (_, partition) => partitionOfAudit(partition, facts, keys)),
+    faultCount: faults.length,
+    faults: faults.slice(0, auditFaultsShownMax)
+  }
+}
+
+const keysOf = (facts: AuditFacts): ReadonlyMap<string, KeyFacts> =>
+  new Map(
+    facts.heads.map(({ key, version }) => {
+      const partition = partitionOf(slotOf(key), Math.max(1, facts.partitions))
+      return [key, { partition, committed: version, published: version, waiting: 0 }]
+    })
+  )
+
+/** A row of the outbox is waiting unless the stream has it by now: then only its deletion is. */
+const settleWaiting = (
+  facts: AuditFacts,
+  keys: ReadonlyMap<string, KeyFacts>,
+  stored: ReadonlyMap<string, ReadonlyArray<StoredRef>>
+) => {
+  for (const { eventId, key } of facts.waiting) {
+    const of = keys.get(key)
+    if (of === undefined || stored.get(key)?.some((ref) => ref.eventId === eventId) === true) continue
+    of.published -= 1
+    of.waiting += 1
+  }
+}
+
+/** A key's events in the stream end with its newest published one, one by one. The oldest may have aged out. */
+const streamFaults = (
+  keys: ReadonlyMap<string, KeyFacts>,
+  stored: ReadonlyMap<string, ReadonlyArray<StoredRef>>
+): ReadonlyArray<AuditFault> =>
+  [...stored].flatMap(([key, refs]) => {
+    const fault = (kind: AuditFaultKind, version: number): AuditFault => ({ kind, handler: "", key, version })
+    const faults: Array<AuditFault> = []
+    const seen = new Set<number>()
+    let highest = 0
+    for (const { version } of refs) {
+      if (seen.has(version)) faults.push(fault("twice in the stream", version))
+      else if (version < highest) faults.push(fault("out of order in the stream", version))
+      seen.add(version)
+      highest = Math.max(highest, version)
+    }
+    const first = Math.min(...seen)
+    for (let version = first; version <= (keys.get(key)?.published ?? 0); version++)
+      if (!seen.has(version)) faults.push(fault("missing in the stream", version))
+    return faults
+  })
+
+const handlerFaults = (
+  { cursors, name, progress, violations }: HandlerFacts,
+  keys: ReadonlyMap<string, KeyFacts>,
+  known: ReadonlyArray<StoredRef>
+): ReadonlyArray<AuditFault> => {
+  const fault = (kind: AuditFaultKind, key: string, version: number) => ({ kind, handler: name, key, version })
+  const passed = (ref: StoredRef) => ref.seq <= (cursors.get(keys.get(ref.key)?.partition ?? -1) ?? 0)
+  const lost = known.filter((ref) => passed(ref) && ref.version > (progress.get(ref.key) ?? 0))
+  const phantoms = [...progress].filter(([key, version]) => version > (keys.get(key)?.published ?? 0))
+  return [
+    ...violations.map(({ key, version }) => fault("order violation", key, version)),
+    ...lost.map(({ key, version }) => fault("lost", key, version)),
+    ...phantoms.map(([key, version]) => fault("handled and never published", key, version))
+  ]
+}
+
+const balanceOf = (
+  handler: HandlerFacts,
+  keys: ReadonlyMap<string, KeyFacts>,
+  belongs: (of: KeyFacts) => boolean = () => true
+): HandlerAudit => {
+  const balance = { handled: 0, parked: 0, inFlight: 0 }
+  for (const [key, of] of keys) {
+    if (!belongs(of)) continue
+    const reached = Math.min(of.published, handler.progress.get(key) ?? 0)
+    const parked = handler.parked.get(key) ?? 0
+    balance.parked += parked
+    balance.handled += reached - parked
+    balance.inFlight += of.published - reached
+  }
+  return { name: handler.name, ...balance, orderViolations: handler.violations.length }
+}
+
+const partitionOfAudit = (
+  partition: number,
+  facts: AuditFacts,
+  keys: ReadonlyMap<string, KeyFacts>
+): PartitionAudit => {
+  const mine = [...keys.values()].filter((of) => of.partition === partition)
+  const balances = facts.handlers.map((handler) => balanceOf(handler, keys, (of) => of.partition === partition))
+  const total = (count: (of: HandlerAudit) => number) => balances.reduce((sum, of) => sum + count(of), 0)
+  return {
+    partition,
+    committed: mine.reduce((sum, of) => sum + of.committed, 0),
+    published: mine.reduce((sum, of) => sum + of.published, 0),
+    handled: total((of) => of.handled),
+    parked: total((of) => of.parked),
+    inFlight: total((of) => of.inFlight)
+  }
+}

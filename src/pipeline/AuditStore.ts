@@ -1,0 +1,35 @@
+import { Context, type Effect } from "effect"
+import type { StoreUnavailable } from "./PipelineError.ts"
+
+/** What the store knows of one handler. */
+export interface HandlerFacts {
+  readonly name: string
+  /** By partition. */
+  readonly cursors: ReadonlyMap<number, number>
+  /** By key: the last version handled or parked. */
+  readonly progress: ReadonlyMap<string, number>
+  /** By key: how many events are parked. */
+  readonly parked: ReadonlyMap<string, number>
+  /** Order violations that were seen and recorded. */
+  readonly violations: ReadonlyArray<{ readonly key: string; readonly version: number }>
+}
+
+/** Everything the store knows of a stream, as of one moment. */
+export interface AuditFacts {
+  readonly partitions: number
+  readonly heads: ReadonlyArray<{ readonly key: string; readonly version: number }>
+  /** What is in the outbox. */
+  readonly waiting: ReadonlyArray<{ readonly key: string; readonly eventId: string }>
+  readonly handlers: ReadonlyArray<HandlerFacts>
+}
+
+/**
+ * What an audit needs of the store.
+ *
+ * Guarantees: all facts are of one snapshot, so they fit together however much happens meanwhile. Memory is needed for
+ * every key of the stream.
+ */
+export class AuditStore extends Context.Service<
+  AuditStore,
+  { readonly facts: (stream: string) => Effect.Effect<AuditFacts, StoreUnavailable> }
+>()("millrace/pipeline/AuditStore") {}

@@ -1,0 +1,114 @@
+import { assert, describe, it } from "@effect/vitest"
+import { audit } from "../../src/pipeline/Audit.ts"
+import type { AuditFacts, HandlerFacts } from "../../src/pipeline/AuditStore.ts"
+
+const handler = (fields: Partial<HandlerFacts> = {}): HandlerFacts => ({
+  name: "points",
+  cursors: new Map([[0, 3]]),
+  progress: new Map([
+    ["ada", 2],
+    ["bob", 1]
+  ]),
+  parked: new Map(),
+  violations: [],
+  ...fields
+})
+
+const facts = (fields: Partial<AuditFacts> = {}): AuditFacts => ({
+  partitions: 1,
+  heads: [
+    { key: "ada", version: 2 },
+    { key: "bob", version: 1 }
+  ],
+  waiting: [],
+  handlers: [handler()],
+  ...fields
+})
+
+const ref = (seq: number, key: string, version: number) => ({
+  seq,
+  key,
+  version,
+  outboxId: seq,
+  eventId: `${key}-${version}`
+})
+
+const whole = [ref(1, "ada", 1), ref(2, "bob", 1), ref(3, "ada", 2)]
+
+const kinds = (of: AuditFacts, refs = whole) => audit("t", of, refs).faults.map(({ key, kind }) => `${kind}: ${key}`)
+
+describe("an audit", () => {
+  it("adds up what is as it should be", () => {
+    const report = audit("t", facts(), whole)
+    assert.isTrue(report.ok)
+    assert.deepStrictEqual([report.committed, report.published, report.waiting, report.inStream], [3, 3, 0, 3])
+    assert.deepStrictEqual(report.handlers, [
+      { name: "points", handled: 3, parked: 0, inFlight: 0, orderViolations: 0 }
+    ])
+    assert.deepStrictEqual(report.partitions, [
+      { partition: 0, committed: 3, published: 3, handled: 3, parked: 0, inFlight: 0 }
+    ])
+  })
+
+  it("calls nothing a fault that is only on its way", () => {
+    const waiting = [{ key: "ada", eventId: "ada-2" }]
+    const behind = handler({ cursors: new Map([[0, 1]]), progress: new Map([["ada", 1]]) })
+    const report = audit("t", facts({ waiting, handlers: [behind] }), whole.slice(0, 2))
+    assert.deepStrictEqual(report.faults, [])
+    assert.deepStrictEqual([report.committed, report.published, report.waiting], [3, 2, 1])
+    assert.strictEqual(report.handlers[0]?.inFlight, 1)
+  })
+
+  it("counts a row whose event is in the stream as published, and leaves out what is younger than its snapshot", () => {
+    const waiting = [{ key: "ada", eventId: "ada-2" }]
+    const report = audit("t", facts({ waiting }), [...whole, ref(4, "ada", 3), ref(5, "eve", 1)])
+    assert.isTrue(report.ok)
+    assert.deepStrictEqual([report.published, report.waiting, report.inStream], [3, 0, 3])
+  })
+
+  it("knows parked from handled, and accepts that the oldest events have aged out", () => {
+    const report = audit("t", facts({ handlers: [handler({ parked: new Map([["bob", 1]]) })] }), whole.slice(2))
+    assert.isTrue(report.ok)
+    assert.deepStrictEqual([report.handlers[0]?.handled, report.handlers[0]?.parked], [2, 1])
+  })
+
+  it.each([
+    [
+      "an event its cursor has passed",
+      facts({ handlers: [handler({ progress: new Map([["ada", 2]]) })] }),
+      whole,
+      "lost: bob"
+    ],
+    [
+      "an event nobody published",
+      facts({
+        handlers: [
+          handler({
+            progress: new Map([
+              ["ada", 3],
+              ["bob", 1]
+            ])
+          })
+        ]
+      }),
+      whole,
+      "handled and never published: ada"
+    ],
+    [
+      "a recorded violation",
+      facts({ handlers: [handler({ violations: [{ key: "ada", version: 2 }] })] }),
+      whole,
+      "order violation: ada"
+    ],
+    ["an event twice in the stream", facts(), [...whole, ref(4, "ada", 2)], "twice in the stream: ada"],
+    [
+      "events that changed places",
+      facts(),
+      [ref(1, "ada", 2), ref(2, "bob", 1), ref(3, "ada", 1)],
+      "out of order in the stream: ada"
+    ],
+    ["an event that the broker lost", facts(), whole.slice(0, 2), "missing in the stream: ada"]
+  ])("names %s", (_, of, refs, fault) => {
+    assert.include(kinds(of, refs), fault)
+  })
+})
