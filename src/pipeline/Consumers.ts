@@ -1,13 +1,21 @@
-import { Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, type Scope, Semaphore, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, Semaphore, Stream } from "effect"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
-import { type Claim, type Heartbeat, type Instance, type Member, Ownership } from "./Ownership.ts"
-import { rendezvousOwner } from "./Partition.ts"
-import { type HandlerUnit, makePartitionWorker, type OwnedPartition, type WorkerOptions } from "./PartitionWorker.ts"
+import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
+import { type HandlerUnit, makePartitionWorker } from "./PartitionWorker.ts"
 import { type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
+import {
+  endUnproven,
+  giveUpWithoutBroker,
+  keyOf,
+  proofLookEvery,
+  type Share,
+  shouldOwn,
+  type Working
+} from "./Share.ts"
 import { signal } from "./Signals.ts"
 
 /** How an instance keeps its share. */
@@ -62,30 +70,9 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   yield* Effect.addFinalizer(() => leave(share))
   yield* log.ring(rebalanceDoorbell(stream))
   yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
+  yield* keepGoing("watchdog", Effect.andThen(Effect.sleep(proofLookEvery), endUnproven(share))).pipe(Effect.forkScoped)
   return { ownedPartitions: () => share.working.size }
 })
-
-interface Working {
-  readonly owned: OwnedPartition
-  readonly fiber: Fiber.Fiber<void, unknown>
-}
-
-const keyOf = (at: { readonly handler: string; readonly partition: number }) => `${at.handler}/${at.partition}`
-
-/** What this instance has in hand, and what it needs to change it. Used by one fiber at a time: the heartbeat, or the farewell. */
-interface Share<E> {
-  readonly stream: string
-  readonly instance: Instance
-  readonly workerOptions: WorkerOptions
-  readonly units: ReadonlyMap<string, HandlerUnit<E>>
-  readonly fibers: FiberMap.FiberMap<string, void, unknown>
-  readonly working: Map<string, Working>
-  /** Given up, and finishing what is in hand: renewed until it is released, so that nobody else begins meanwhile. */
-  readonly draining: Map<string, Working>
-  readonly scope: Scope.Scope
-  readonly drainMax: Duration.Duration
-  failing: boolean
-}
 
 const makeShare = Effect.fnUntraced(function* <E>(
   declaration: LogDeclaration,
@@ -104,7 +91,9 @@ const makeShare = Effect.fnUntraced(function* <E>(
     draining: new Map(),
     scope: yield* Effect.scope,
     drainMax: options.drainMax,
-    failing: false
+    failing: false,
+    cutOff: false,
+    provenAt: 0n
   }
   return share
 })
@@ -182,13 +171,16 @@ const retire = Effect.fnUntraced(function* <E>(share: Share<E>, one: Working) {
 const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   const ownership = yield* Ownership
   const { instance, stream, working } = share
+  yield* giveUpWithoutBroker(share)
+  // What has ended by itself is not renewed, or it would be nobody's for as long as a lease lasts.
+  for (const [at, { fiber }] of working) if (fiber.pollUnsafe() !== undefined) working.delete(at)
+  const sentAt = yield* Clock.currentTimeNanos
   const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
-  const beat = yield* ownership.beat(
-    stream,
-    instance,
-    [...share.units.keys()],
-    [...asked.map(([worker]) => worker.owned.claim), ...drainingClaims(share)]
-  )
+  const beat = yield* ownership.beat(stream, instance, share.cutOff ? [] : [...share.units.keys()], [
+    ...asked.map(([worker]) => worker.owned.claim),
+    ...drainingClaims(share)
+  ])
+  share.provenAt = sentAt
   yield* compare(share, asked, beat)
   yield* claimFree(share, beat)
   yield* giveUp(
@@ -227,16 +219,6 @@ const farewell = Effect.fnUntraced(function* <E>(share: Share<E>) {
 })
 
 const drainingClaims = <E>(share: Share<E>) => [...share.draining.values()].map((one) => one.owned.claim)
-
-/** Only those that know a handler share in it: during a rolling deploy not every instance knows every one. */
-const shouldOwn = (
-  instance: Instance,
-  { handler, partition }: { readonly handler: string; readonly partition: number },
-  live: ReadonlyArray<Member>
-) => {
-  const knowing = live.filter((member) => member.handlers.includes(handler)).map((member) => member.id)
-  return rendezvousOwner(handler, partition, knowing) === instance.id
-}
 
 const finish = Effect.fnUntraced(function* (worker: Working, drainMax: Duration.Duration) {
   yield* worker.owned.stop

@@ -55,7 +55,7 @@ export class Ownership extends Context.Service<
       handlers: ReadonlyArray<string>,
       partitions: number
     ) => Effect.Effect<number, StoreUnavailable>
-    /** Shows this instance and its handlers alive and renews its claims, in one statement. */
+    /** Shows this instance and its handlers alive and renews its claims, in one statement; not those it has given back. */
     readonly beat: (
       stream: string,
       instance: Instance,

@@ -1,4 +1,4 @@
-import { Cause, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stream } from "effect"
+import { Cause, Clock, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stream } from "effect"
 import type { BatchCommit } from "./BatchCommit.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
@@ -8,7 +8,7 @@ import type { Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { type Lane, Lanes } from "./Lanes.ts"
 import { type Claim, Ownership } from "./Ownership.ts"
-import { DeliveryInterrupted, LeaseLost } from "./PipelineError.ts"
+import { BrokerUnavailable, DeliveryInterrupted, LeaseLost } from "./PipelineError.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
 import { makeTransactionalRunner } from "./TransactionalRunner.ts"
@@ -21,6 +21,8 @@ export interface OwnedPartition {
   readonly claim: Claim
   /** The cursor as the worker knows it. */
   readonly cursor: () => number
+  /** Since when it could not be opened for want of the broker, by the monotonic clock; undefined when it could. */
+  readonly brokerAwaySince: () => bigint | undefined
   /** The store's cursor went back: forget what is in hand and read the truth again. */
   readonly restart: Effect.Effect<void>
   /** Finish what is in hand, commit, and end. */
@@ -63,21 +65,48 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   const restarts = yield* Queue.sliding<void>(1)
   let cursor = claim.cursor
   let generation = 0
+  let isOpen = false
+  let isStopping = false
+  let brokerAwaySince: bigint | undefined
 
+  const opened = Effect.acquireRelease(
+    Effect.sync(() => {
+      isOpen = true
+      brokerAwaySince = undefined
+    }),
+    () => Effect.sync(() => (isOpen = false))
+  )
   const once = Effect.suspend(() => {
     generation += 1
-    return openOnce(options, unit, claim, { generation, stopping, restarts, moved: (to) => (cursor = to) })
+    return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved: (to) => (cursor = to) })
   })
-  const run = once.pipe(
+  const noteAway = (failure: unknown) =>
+    Effect.map(Clock.currentTimeNanos, (now) => {
+      brokerAwaySince = failure instanceof BrokerUnavailable ? (brokerAwaySince ?? now) : undefined
+    })
+  const working = once.pipe(
     Effect.scoped,
     Effect.tapCause((cause) => interrupted(claim, cause)),
-    Effect.retry(($) => $(reopenSchedule).pipe(Schedule.while(({ input }) => !(input instanceof LeaseLost))))
+    Effect.tapError(noteAway),
+    Effect.retry(($) =>
+      $(reopenSchedule).pipe(Schedule.while(({ input }) => !(input instanceof LeaseLost) && !isStopping))
+    )
   )
+  // What is open drains; between two openings there is nothing to drain.
+  const stoppedBetween = stopping.await.pipe(
+    Effect.andThen(Effect.suspend(() => (isOpen ? Effect.never : Effect.void)))
+  )
+  const run = Effect.raceFirst(working, stoppedBetween)
+  const stop = Effect.suspend(() => {
+    isStopping = true
+    return Effect.asVoid(stopping.open)
+  })
   const owned: OwnedPartition = {
     claim,
     cursor: () => cursor,
+    brokerAwaySince: () => brokerAwaySince,
     restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
-    stop: stopping.open.pipe(Effect.asVoid)
+    stop
   }
   return { owned, run }
 })
@@ -86,6 +115,8 @@ interface Opening {
   readonly generation: number
   readonly stopping: Latch.Latch
   readonly restarts: Queue.Queue<void>
+  /** Deliveries come, for as long as the scope lasts. */
+  readonly opened: Effect.Effect<void, never, Scope.Scope>
   readonly moved: (cursor: number) => void
 }
 
@@ -106,6 +137,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const { epoch, partition } = claim
   const from = { handler: handler.name, partition, epoch, generation, afterSeq: cursor }
   const subscription = yield* log.open(options.declaration, from)
+  yield* opening.opened
   const ready = yield* Queue.unbounded<Lane>()
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
   const room = yield* Latch.make(true)

@@ -1,4 +1,4 @@
-import { Duration, Effect, Schedule } from "effect"
+import { Clock, Duration, Effect, Schedule } from "effect"
 import { type Doorbell, makeDoorbell } from "./Doorbell.ts"
 import type { OutboxRow } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
@@ -17,6 +17,9 @@ export const headersMaxBytes = 4_096
 
 /** Events of the stream read at a time while reconciling. Usually there are at most as many as one batch has. */
 export const reconcileEventsMax = 5_000
+
+/** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
+export const brokerAwayMax = Duration.seconds(5)
 
 /** Pauses of the relay. */
 export interface RelayTiming {
@@ -59,8 +62,23 @@ export const runRelay = Effect.fnUntraced(function* (declaration: LogDeclaration
     yield* signal({ _tag: "LeadershipTaken", stream, epoch: lease.epoch })
     const lost = yield* lead(declaration, lease, timing)
     yield* signal({ _tag: "LeadershipLost", stream, epoch: lease.epoch, why: lost.message })
+    if (lost._tag !== "BrokerUnavailable") return
+    yield* Effect.ignore(store.release(lease))
+    yield* brokerInReach(stream, timing)
   })
   return yield* keepGoing("relay", turn)
+})
+
+/** Who had to give the lease up does not stand again before the broker answers. */
+const brokerInReach = Effect.fnUntraced(function* (stream: string, timing: RelayTiming) {
+  const log = yield* EventLog
+  yield* log.info(stream).pipe(
+    Effect.retry({
+      while: (error) => error._tag === "BrokerUnavailable",
+      schedule: Schedule.spaced(timing.renewEvery)
+    }),
+    Effect.ignore
+  )
 })
 
 /** What the leader knows. `dirty`: why it must reconcile before it may publish. */
@@ -75,6 +93,8 @@ interface Leader {
   /** Rows of the batch before: how busy it is. */
   lastRows: number
   failuresInRow: number
+  /** Since when the broker has not answered, by the monotonic clock; undefined when it has. */
+  brokerAwaySince: bigint | undefined
   dirty: string | undefined
 }
 
@@ -90,6 +110,7 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     batchRows: batchRowsMax,
     lastRows: 0,
     failuresInRow: 0,
+    brokerAwaySince: undefined,
     dirty: "start"
   }
   const renewing = store.renew(lease).pipe(
@@ -205,7 +226,7 @@ const isShorter = (position: RelayPosition, info: { readonly lastSeq: number; re
 /** After a failure: step down, or pause as the failure asks and reconcile next. */
 const recover = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {
   const what = decide(failure)
-  if (what === "step down") return yield* failure
+  if (what === "step down" || (yield* isCutOff(leader, failure))) return yield* failure
   leader.failuresInRow += 1
   leader.dirty = failure instanceof BrokerRefused ? String(failure.code) : failure._tag
   const stream = leader.declaration.name
@@ -216,6 +237,13 @@ const recover = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailu
   // A refusal asks for a look, not for patience; but one that keeps coming must not become a busy loop.
   if (what === "wait" || leader.failuresInRow > patienceFailures) yield* Effect.sleep(pause(leader.failuresInRow))
   if (what === "halt") yield* Effect.sleep("1 second")
+})
+
+/** A lease proves contact with the store only. Without the broker it is of no use to its owner, and perhaps of use to another. */
+const isCutOff = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {
+  const now = yield* Clock.currentTimeNanos
+  leader.brokerAwaySince = failure._tag === "BrokerUnavailable" ? (leader.brokerAwaySince ?? now) : undefined
+  return leader.brokerAwaySince !== undefined && now - leader.brokerAwaySince > Duration.toNanosUnsafe(brokerAwayMax)
 })
 
 const patienceFailures = 4
@@ -243,6 +271,7 @@ const hold = Effect.fnUntraced(function* (leader: Leader, row: OutboxRow, reason
 const recovered = (leader: Leader) => {
   const failed = leader.failuresInRow > 0
   leader.failuresInRow = 0
+  leader.brokerAwaySince = undefined
   return failed ? signal({ _tag: "RelayRecovered", stream: leader.declaration.name }) : Effect.void
 }
 

@@ -50,6 +50,9 @@ export type Signal =
       readonly handledVersion: number
       readonly version: number
     }
+  | { readonly _tag: "OwnershipUnproven"; readonly stream: string; readonly count: number }
+  | { readonly _tag: "BrokerOutOfReach"; readonly stream: string; readonly count: number }
+  | { readonly _tag: "BrokerInReach"; readonly stream: string }
   | { readonly _tag: "HeartbeatFailed"; readonly stream: string; readonly detail: string }
   | { readonly _tag: "HeartbeatRecovered"; readonly stream: string }
   | { readonly _tag: "DefectSurvived"; readonly where: string; readonly detail: string }
@@ -87,6 +90,9 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   AttemptFailed: Effect.logDebug,
   KeyParked: Effect.logError,
   OrderViolated: Effect.logError,
+  OwnershipUnproven: Effect.logWarning,
+  BrokerOutOfReach: Effect.logWarning,
+  BrokerInReach: Effect.logInfo,
   HeartbeatFailed: Effect.logWarning,
   HeartbeatRecovered: Effect.logInfo,
   DefectSurvived: Effect.logError,
@@ -115,6 +121,12 @@ const sentenceOf = (event: Signal): string => {
       return `connected to ${event.peer} again`
     case "StreamDrifted":
       return "the stream differs from its declaration; it works, and is left as it is"
+    case "OwnershipUnproven":
+      return "ownership could not be renewed in time: work ends before another instance can begin it, and is claimed anew"
+    case "BrokerOutOfReach":
+      return "no contact with NATS: this instance gives its partitions up to those that have"
+    case "BrokerInReach":
+      return "NATS is in reach again: this instance takes its share"
     case "HeartbeatFailed":
       return "cannot renew ownership, and keeps trying"
     default:

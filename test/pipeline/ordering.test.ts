@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { faultsOf } from "../support/Verdict.ts"
 import { type History, runHistory } from "../support/World.ts"
 
-const historiesDefault = 240
+const historiesDefault = 1_000
 
 const numberFrom = (name: string): number | undefined => {
   const text = process.env[name]

@@ -82,7 +82,7 @@ const leaseOfClaim = (state: MemoryState["Service"]) => (claim: Claim) => {
 const extendLeases = (state: MemoryState["Service"]) => (claims: ReadonlyArray<Claim>, nowMs: number) =>
   claims.flatMap((claim): ReadonlyArray<Claim> => {
     const lease = leaseOfClaim(state)(claim)
-    if (lease === undefined) return []
+    if (lease?.owner === undefined) return []
     lease.expiresAtMs = nowMs + leaseTtlMs
     return [{ ...claim, cursor: lease.cursor }]
   })

@@ -62,6 +62,13 @@ export const leaseTtlMs = 3_000
 /** Names of rows with more than one key column. */
 export const rowKey = (...parts: ReadonlyArray<string | number>) => JSON.stringify(parts)
 
+/** The columns of a row's name, as texts. */
+export const columnsOf = (key: string): readonly [string, string] => {
+  // Written by `rowKey` and nobody else.
+  const [first, second] = JSON.parse(key) as ReadonlyArray<string | number>
+  return [String(first), String(second)]
+}
+
 const emptyTables = (): MemoryTables => ({
   heads: new Map(),
   outbox: new Map(),

@@ -41,6 +41,7 @@ const declare = (sql: PgControl["Service"]) =>
     return partitions
   }, asStoreUnavailable("Ownership.declare"))
 
+// What was given back is nobody's, also for a beat that was under way meanwhile: renewed, it would be kept from the others.
 // The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
 const beat = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (
@@ -60,7 +61,7 @@ const beat = (sql: PgControl["Service"]) =>
       FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
         ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
         ON l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
-      WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
+      WHERE l.stream = ${stream} AND l.owner IS NOT NULL ORDER BY l.handler, l.partition FOR UPDATE OF l
     ), renewed AS (
       UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
       WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
@@ -91,6 +92,7 @@ const renew = (sql: PgControl["Service"]) =>
       FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
         ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
       WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
+        AND l.owner IS NOT NULL
       RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor`
     return rows.map((row) => toClaim(first.stream, row))
   }, asStoreUnavailable("Ownership.renew"))

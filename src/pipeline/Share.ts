@@ -1,0 +1,88 @@
+import { Clock, Duration, Effect, type Fiber, type FiberMap, type Scope } from "effect"
+import { EventLog } from "./EventLog.ts"
+import type { Instance, Member } from "./Ownership.ts"
+import { rendezvousOwner } from "./Partition.ts"
+import type { HandlerUnit, OwnedPartition, WorkerOptions } from "./PartitionWorker.ts"
+import { brokerAwayMax } from "./Relay.ts"
+import { signal } from "./Signals.ts"
+
+/**
+ * How long after the last proof of ownership work goes on, by this process's monotonic clock: less than a lease lasts, so
+ * that it ends before somebody else can have begun, whatever the clocks of the machines say.
+ */
+export const proofMax = Duration.millis(2_500)
+
+/** How often that is looked at. */
+export const proofLookEvery = Duration.millis(250)
+
+/** A partition in hand, and the fiber that works it. */
+export interface Working {
+  readonly owned: OwnedPartition
+  readonly fiber: Fiber.Fiber<void, unknown>
+}
+
+/** The name of a handler's partition. */
+export const keyOf = (at: { readonly handler: string; readonly partition: number }) => `${at.handler}/${at.partition}`
+
+/** What this instance has in hand, and what it needs to change it. Used by one fiber at a time: the heartbeat, or the farewell. */
+export interface Share<E> {
+  readonly stream: string
+  readonly instance: Instance
+  readonly workerOptions: WorkerOptions
+  readonly units: ReadonlyMap<string, HandlerUnit<E>>
+  readonly fibers: FiberMap.FiberMap<string, void, unknown>
+  readonly working: Map<string, Working>
+  /** Given up, and finishing what is in hand: renewed until it is released, so that nobody else begins meanwhile. */
+  readonly draining: Map<string, Working>
+  readonly scope: Scope.Scope
+  readonly drainMax: Duration.Duration
+  failing: boolean
+  /** Without the broker it takes no part: it shows itself without handlers until the broker answers. */
+  cutOff: boolean
+  /** When the last beat that was answered had been sent, by the monotonic clock. */
+  provenAt: bigint
+}
+
+/** Only those that know a handler share in it: during a rolling deploy not every instance knows every one. */
+export const shouldOwn = (
+  instance: Instance,
+  { handler, partition }: { readonly handler: string; readonly partition: number },
+  live: ReadonlyArray<Member>
+) => {
+  const knowing = live.filter((member) => member.handlers.includes(handler)).map((member) => member.id)
+  return rendezvousOwner(handler, partition, knowing) === instance.id
+}
+
+/**
+ * Ends what has no proof of ownership any more: the store does not answer, or this process stood still. Only the fibers,
+ * at once; the heartbeat, which may be stuck in a request, clears up behind it.
+ */
+export const endUnproven = Effect.fnUntraced(function* <E>(share: Share<E>) {
+  const unproven = (yield* Clock.currentTimeNanos) - share.provenAt > Duration.toNanosUnsafe(proofMax)
+  const live = [...share.working.values()].filter(({ fiber }) => fiber.pollUnsafe() === undefined)
+  if (!unproven || live.length === 0) return
+  yield* signal({ _tag: "OwnershipUnproven", stream: share.stream, count: live.length })
+  for (const { fiber } of live) fiber.interruptUnsafe()
+})
+
+/** A lease proves contact with the store only. What cannot be read without the broker is given up, for others who can. */
+export const giveUpWithoutBroker = Effect.fnUntraced(function* <E>(share: Share<E>) {
+  if (share.cutOff) return yield* rejoinWithBroker(share)
+  const now = yield* Clock.currentTimeNanos
+  const isAway = ({ owned }: Working) => {
+    const since = owned.brokerAwaySince()
+    return since !== undefined && now - since > Duration.toNanosUnsafe(brokerAwayMax)
+  }
+  if (![...share.working.values()].some(isAway)) return
+  share.cutOff = true
+  yield* signal({ _tag: "BrokerOutOfReach", stream: share.stream, count: share.working.size })
+})
+
+const rejoinWithBroker = Effect.fnUntraced(function* <E>(share: Share<E>) {
+  const log = yield* EventLog
+  // Not longer than a beat may take, or the lease of what still drains would run out.
+  const answer = yield* log.info(share.stream).pipe(Effect.timeout("500 millis"), Effect.result)
+  if (answer._tag === "Failure") return
+  share.cutOff = false
+  yield* signal({ _tag: "BrokerInReach", stream: share.stream })
+})
