@@ -2,7 +2,11 @@ import { NodeHttpClient } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import type { EmbeddedError } from "../infra/embedded/EmbeddedError.ts"
+import { startNats } from "../infra/embedded/EmbeddedNats.ts"
+import { startPostgres } from "../infra/embedded/EmbeddedPostgres.ts"
 import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
+import type { ServerHandle } from "../infra/embedded/SupervisedServer.ts"
+import { tempDataDir } from "../infra/embedded/TempServers.ts"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
 import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
 import { natsChecks } from "../infra/nats/natsChecks.ts"
@@ -21,7 +25,7 @@ import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch
 import type { RelayStore } from "../pipeline/RelayStore.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
 import type { Transactor } from "../pipeline/Transactor.ts"
-import type { AppConfigValues } from "./AppConfig.ts"
+import { type AppConfigValues, readConfig } from "./AppConfig.ts"
 import { orderHandlers } from "./effects/handlers.ts"
 import * as Mailer from "./effects/Mailer.ts"
 import { OutgoingLog } from "./effects/OutgoingLog.ts"
@@ -81,6 +85,29 @@ export const pipelineInfra = (
   config: AppConfigValues,
   say: (line: string) => Effect.Effect<void>
 ): Layer.Layer<AuditStore | EventLog, InfraFailure> => serverInfra(config, say)
+
+/** Servers to throw away, and how pipelines find them. */
+export interface DrillServers {
+  readonly postgres: ServerHandle
+  readonly nats: ServerHandle
+  readonly environment: { readonly DATABASE_URL: string; readonly NATS_URL: string }
+  readonly config: AppConfigValues
+}
+
+/** A Postgres and a nats-server in a folder of their own: what is killed stays down until it is started again. */
+export const drillServers = Effect.gen(function* () {
+  const dataDir = yield* tempDataDir
+  const { nats, postgres } = yield* Effect.all(
+    { nats: startNats({ dataDir, supervise: false }), postgres: startPostgres({ dataDir, supervise: false }) },
+    { concurrency: 2 }
+  )
+  const environment = { DATABASE_URL: Redacted.value(postgres.url), NATS_URL: nats.url }
+  const config = yield* readConfig(
+    { databaseUrl: environment.DATABASE_URL, natsUrl: environment.NATS_URL, dataDir },
+    {}
+  )
+  return { postgres, nats, environment, config } satisfies DrillServers
+})
 
 const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
   const { bodyMaxBytes, host, port, role } = config

@@ -4,6 +4,7 @@ import { Cause, Effect, Exit, Layer, Option, References } from "effect"
 import { CliError, Command } from "effect/cli"
 import { auditCommand } from "./cli/auditCommand.ts"
 import { doctorCommand } from "./cli/doctorCommand.ts"
+import { drillCommand } from "./cli/drillCommand.ts"
 import { CommandFailed, exitCode, ExitWith } from "./cli/exitCodes.ts"
 import { Interruption } from "./cli/interruption.ts"
 import { logger } from "./cli/logger.ts"
@@ -15,7 +16,7 @@ import { appVersion } from "./version.ts"
 
 const millrace = Command.make("millrace").pipe(
   Command.withDescription("Ordered event pipelines on NATS JetStream and Postgres: an order's events, in order, once."),
-  Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, auditCommand, doctorCommand])
+  Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, auditCommand, drillCommand, doctorCommand])
 )
 
 const interruption: { code: number } = { code: exitCode.interrupted }

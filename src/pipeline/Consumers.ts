@@ -6,7 +6,7 @@ import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
 import { type HandlerUnit, makePartitionWorker } from "./PartitionWorker.ts"
-import { type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
+import type { StoreUnavailable } from "./PipelineError.ts"
 import {
   endUnproven,
   giveUpWithoutBroker,
@@ -52,14 +52,7 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   options: ConsumerOptions
 ) {
   const log = yield* EventLog
-  const ownership = yield* Ownership
   const stream = declaration.name
-  const names = handlers.map((handler) => handler.name)
-  const partitions = yield* ownership.declare(stream, names, declaration.partitions)
-  if (partitions !== declaration.partitions) {
-    const difference = `it was started with ${partitions} partitions, and now with ${declaration.partitions}: keys would change their partition and lose their order`
-    return yield* new StreamMismatch({ stream, differences: [difference] })
-  }
   const share = yield* makeShare(declaration, handlers, instance, options)
   const rung = yield* Queue.sliding<void>(1)
   yield* log.rings(rebalanceDoorbell(stream)).pipe(
@@ -174,7 +167,7 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   yield* giveUpWithoutBroker(share)
   // What has ended by itself is not renewed, or it would be nobody's for as long as a lease lasts.
   for (const [at, { fiber }] of working) if (fiber.pollUnsafe() !== undefined) working.delete(at)
-  const sentAt = yield* Clock.currentTimeNanos
+  const sentAt = yield* Clock.monotonicTimeNanos
   const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
   const beat = yield* ownership.beat(stream, instance, share.cutOff ? [] : [...share.units.keys()], [
     ...asked.map(([worker]) => worker.owned.claim),

@@ -47,8 +47,8 @@ export class Ownership extends Context.Service<
   Ownership,
   {
     /**
-     * Makes sure there is one lease row per handler and partition. Returns how many partitions the stream has; when that
-     * is another number than asked for, nothing was written.
+     * Fixes the number of partitions when nobody has before, with or without handlers, and makes sure that there is one
+     * lease per handler and partition. Returns how many the stream has; when that is another number, nothing was written.
      */
     readonly declare: (
       stream: string,

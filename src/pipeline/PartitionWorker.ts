@@ -81,7 +81,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
     return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved: (to) => (cursor = to) })
   })
   const noteAway = (failure: unknown) =>
-    Effect.map(Clock.currentTimeNanos, (now) => {
+    Effect.map(Clock.monotonicTimeNanos, (now) => {
       brokerAwaySince = failure instanceof BrokerUnavailable ? (brokerAwaySince ?? now) : undefined
     })
   const working = once.pipe(

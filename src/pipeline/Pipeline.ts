@@ -4,7 +4,7 @@ import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { EventSchemas, EventStream } from "./EventStream.ts"
 import type { Handler } from "./Handler.ts"
 import type { Inbox } from "./Inbox.ts"
-import type { Instance, Ownership } from "./Ownership.ts"
+import { type Instance, Ownership } from "./Ownership.ts"
 import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
 import { relayTimingDefault, type RelayTiming, runRelay } from "./Relay.ts"
 import { RelayStore } from "./RelayStore.ts"
@@ -68,6 +68,10 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
         .declare(declaration)
         .pipe(Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule }))
       yield* checkOrigin(stream.name)
+      yield* fixPartitions(
+        declaration,
+        handlers.map((handler) => handler.name)
+      )
       // Each H is a Handler of its own services; their union is what `services` holds.
       const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
         provide(handler, services)
@@ -100,6 +104,16 @@ const checkOrigin = Effect.fnUntraced(function* (stream: string) {
   const position = yield* (yield* RelayStore).position(stream)
   if (position.streamCreated !== "" || info.lastSeq === 0) return
   const difference = `it holds ${info.lastSeq} events that were not published from this database; use the database they came from, or delete the stream`
+  return yield* new StreamMismatch({ stream, differences: [difference] })
+})
+
+/** All must publish to, and read from, the same number of partitions, whatever their part in it is. */
+const fixPartitions = Effect.fnUntraced(function* (declaration: LogDeclaration, handlers: ReadonlyArray<string>) {
+  const ownership = yield* Ownership
+  const { name: stream, partitions } = declaration
+  const known = yield* ownership.declare(stream, handlers, partitions)
+  if (known === partitions) return
+  const difference = `it was started with ${known} partitions, and now with ${partitions}: keys would change their partition and lose their order`
   return yield* new StreamMismatch({ stream, differences: [difference] })
 })
 

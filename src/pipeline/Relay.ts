@@ -241,7 +241,7 @@ const recover = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailu
 
 /** A lease proves contact with the store only. Without the broker it is of no use to its owner, and perhaps of use to another. */
 const isCutOff = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {
-  const now = yield* Clock.currentTimeNanos
+  const now = yield* Clock.monotonicTimeNanos
   leader.brokerAwaySince = failure._tag === "BrokerUnavailable" ? (leader.brokerAwaySince ?? now) : undefined
   return leader.brokerAwaySince !== undefined && now - leader.brokerAwaySince > Duration.toNanosUnsafe(brokerAwayMax)
 })

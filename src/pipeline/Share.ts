@@ -58,7 +58,7 @@ export const shouldOwn = (
  * at once; the heartbeat, which may be stuck in a request, clears up behind it.
  */
 export const endUnproven = Effect.fnUntraced(function* <E>(share: Share<E>) {
-  const unproven = (yield* Clock.currentTimeNanos) - share.provenAt > Duration.toNanosUnsafe(proofMax)
+  const unproven = (yield* Clock.monotonicTimeNanos) - share.provenAt > Duration.toNanosUnsafe(proofMax)
   const live = [...share.working.values()].filter(({ fiber }) => fiber.pollUnsafe() === undefined)
   if (!unproven || live.length === 0) return
   yield* signal({ _tag: "OwnershipUnproven", stream: share.stream, count: live.length })
@@ -68,7 +68,7 @@ export const endUnproven = Effect.fnUntraced(function* <E>(share: Share<E>) {
 /** A lease proves contact with the store only. What cannot be read without the broker is given up, for others who can. */
 export const giveUpWithoutBroker = Effect.fnUntraced(function* <E>(share: Share<E>) {
   if (share.cutOff) return yield* rejoinWithBroker(share)
-  const now = yield* Clock.currentTimeNanos
+  const now = yield* Clock.monotonicTimeNanos
   const isAway = ({ owned }: Working) => {
     const since = owned.brokerAwaySince()
     return since !== undefined && now - since > Duration.toNanosUnsafe(brokerAwayMax)

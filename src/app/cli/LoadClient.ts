@@ -39,13 +39,14 @@ export const makeLoadClient = Effect.fnUntraced(function* (url: string) {
   )
   const send: LoadClient["send"] = (method, path, body, idempotencyKey) =>
     Effect.callback((resume) => {
-      const call = { abandoned: false, status: 0, refusal: "" }
+      const call: Call = { abandoned: false, controller: undefined, status: 0, refusal: "" }
       const headers = { "content-type": "application/json", "idempotency-key": idempotencyKey }
       pool.dispatch(
         { method, path, headers, body: JSON.stringify(body) },
         {
           onRequestStart: (controller) => {
-            if (call.abandoned) controller.abort(new Error("given up"))
+            call.controller = controller
+            if (call.abandoned) controller.abort(givenUp)
           },
           onResponseStart: (_controller, status) => {
             call.status = status
@@ -59,10 +60,21 @@ export const makeLoadClient = Effect.fnUntraced(function* (url: string) {
       )
       return Effect.sync(() => {
         call.abandoned = true
+        // Its connection would stay taken by a server that never answers.
+        call.controller?.abort(givenUp)
       })
     })
   return { send } satisfies LoadClient
 })
+
+interface Call {
+  abandoned: boolean
+  controller: { readonly abort: (reason: Error) => void } | undefined
+  status: number
+  refusal: string
+}
+
+const givenUp = new Error("given up")
 
 const refused = (status: number, detail: string) =>
   Effect.fail(new LoadRefused({ status, detail: detail.slice(0, detailMaxChars) }))

@@ -7,7 +7,7 @@ import { type AppConfigValues, rawConfig, readConfig, roleNames, settingLines } 
 import { appLayer, ServerAddresses } from "../AppLayer.ts"
 import { Engine } from "../engine/Engine.ts"
 import { appVersion } from "../version.ts"
-import { CommandFailed, exitCode } from "./exitCodes.ts"
+import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { drainOnSignal } from "./interruption.ts"
 import { say } from "./Output.ts"
 import { reasonOf } from "./reasonOf.ts"
@@ -89,7 +89,10 @@ const run = Effect.fnUntraced(function* (
   state.started = true
   yield* announce(startedMs, config.role).pipe(Effect.provideContext(services))
   const { ended } = Context.get(services, Engine)
-  return yield* Effect.mapError(ended, (error) => new CommandFailed({ message: error.message, code: exitCode.failure }))
+  // Without `begin`, answers on kept connections would hold a process that does half of its work for a whole drain.
+  return yield* Effect.catch(ended, (error) =>
+    say(error.message).pipe(Effect.andThen(begin), Effect.andThen(new ExitWith({ code: exitCode.failure })))
+  )
 })
 
 const announce = Effect.fnUntraced(function* (startedMs: number, roles: ReadonlyArray<string>) {

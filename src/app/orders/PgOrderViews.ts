@@ -45,7 +45,7 @@ export const layer: Layer.Layer<OrderViews, never, SqlClient.SqlClient> = Layer.
         INSERT INTO order_history (order_id, type, event_id, version, occurred_at)
         SELECT order_id, type, event_id, version, occurred_at FROM unnest(${events.map((e) => e.orderId)}::text[],
           ${deliveries.map((d) => d.type)}::text[], ${deliveries.map((d) => d.eventId)}::uuid[],
-          ${deliveries.map((d) => d.version)}::bigint[],
+          ${deliveries.map((d) => BigInt(d.version))}::bigint[],
           ${events.map((e) => DateTime.formatIso(e.occurredAt))}::timestamptz[])
           WITH ORDINALITY AS x(order_id, type, event_id, version, occurred_at, i) ORDER BY i`
     })

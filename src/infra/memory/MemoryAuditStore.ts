@@ -19,7 +19,7 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
   })
   const names = [...new Set(leases.map(({ name }) => name))].sort()
   return {
-    partitions: Math.max(0, ...leases.map(({ partition }) => partition + 1)),
+    partitions: tables.relay.partitions ?? 0,
     heads: [...tables.heads].map(([key, version]) => ({ key, version })),
     waiting: [...tables.outbox.values()].map(({ eventId, key }) => ({ eventId, key })),
     handlers: names.map((name) => ({

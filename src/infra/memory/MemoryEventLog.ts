@@ -2,7 +2,7 @@ import { Cause, Effect, Layer, PubSub, Queue, Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
 import { EventLog, type LogDeclaration, type ReadFrom } from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
-import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted } from "../../pipeline/PipelineError.ts"
+import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "../../pipeline/PipelineError.ts"
 
 interface Message extends StoredEvent {
   readonly partition: number
@@ -14,6 +14,8 @@ interface Subscriber {
 }
 
 interface Log {
+  /** As first declared; undefined before. */
+  subject: string | undefined
   readonly messages: Array<Message>
   readonly eventIds: Map<string, number>
   readonly subscribers: Set<Subscriber>
@@ -21,6 +23,9 @@ interface Log {
 
 /** The largest message, like a server's default. */
 const messageMaxBytes = 1_048_576
+
+/** What the headers of a message take of it, about. */
+const headersBytes = 500
 
 const wrongLastSequence = 10071
 const duplicateInBatch = 10201
@@ -33,7 +38,7 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
     const doorbells = yield* PubSub.sliding<string>(64)
 
     const logOf = (name: string) => {
-      const log = logs.get(name) ?? { messages: [], eventIds: new Map(), subscribers: new Set() }
+      const log = logs.get(name) ?? { subject: undefined, messages: [], eventIds: new Map(), subscribers: new Set() }
       logs.set(name, log)
       return log
     }
@@ -44,6 +49,10 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
         const lastSeq = log.messages.length
         if (lastSeq !== expectedLastSeq) return refuse(wrongLastSequence, `wrong last sequence: ${lastSeq}`)
         const known = rows.map((row) => log.eventIds.get(row.eventId)).find((seq) => seq !== undefined)
+        if (new Set(rows.map((row) => row.eventId)).size < rows.length)
+          return refuse(duplicateInBatch, "duplicate message id in batch")
+        if (rows.some((row) => sizeOf(row) + headersBytes > messageMaxBytes))
+          return refuse(messageTooLarge, "message size exceeds maximum allowed")
         if (known !== undefined && rows.length > 1) return refuse(duplicateInBatch, "duplicate message id in batch")
         if (known !== undefined) return Effect.succeed({ seq: known, duplicate: true })
         for (const row of rows) store(log, declaration, row)
@@ -65,7 +74,7 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
     })
 
     return EventLog.of({
-      declare: () => Effect.void,
+      declare: (declaration) => Effect.suspend(() => declare(logOf(declaration.name), declaration)),
       info: (name) =>
         Effect.sync(() => ({ firstSeq: 1, lastSeq: logOf(name).messages.length, created: "memory", messageMaxBytes })),
       publish,
@@ -90,9 +99,23 @@ const store = (log: Log, declaration: LogDeclaration, row: OutboxRow) => {
   log.messages.push(message)
   log.eventIds.set(row.eventId, message.seq)
   for (const subscriber of log.subscribers) {
-    if (subscriber.from.partition === partition) Queue.offerUnsafe(subscriber.queue, message)
+    if (subscriber.from.partition === partition && message.seq > subscriber.from.afterSeq)
+      Queue.offerUnsafe(subscriber.queue, message)
   }
 }
+
+const declare = (log: Log, { name, subject }: LogDeclaration) => {
+  log.subject ??= subject
+  if (log.subject === subject) return Effect.void
+  const difference = `subjects are ${log.subject}.partition.>, declared ${subject}.partition.>`
+  return Effect.fail(new StreamMismatch({ stream: name, differences: [difference] }))
+}
+
+const sizeOf = (row: OutboxRow) => encoder.encode(row.payload).length
+
+const encoder = new TextEncoder()
+
+const messageTooLarge = 10054
 
 const isSamePartition = (subscriber: Subscriber, from: ReadFrom) =>
   subscriber.from.handler === from.handler && subscriber.from.partition === from.partition

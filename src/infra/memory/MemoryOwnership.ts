@@ -15,9 +15,9 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     return Ownership.of({
       declare: (stream, handlers, partitions) =>
         Effect.sync(() => {
-          const { leases } = state.of(stream)
-          const known = entriesOf(state.of(stream)).map((one) => one.partition + 1)
-          if (known.length > 0 && Math.max(...known) !== partitions) return Math.max(...known)
+          const { leases, relay } = state.of(stream)
+          relay.partitions ??= partitions
+          if (relay.partitions !== partitions) return relay.partitions
           const places = handlers.flatMap((handler) => Array.from({ length: partitions }, (_, p) => rowKey(handler, p)))
           for (const place of places.filter((key) => !leases.has(key))) leases.set(place, freshLease())
           return partitions

@@ -74,7 +74,7 @@ const makeFence =
     })
 
 const move = (relay: MemoryRelay, from: RelayPosition, to: RelayPosition, nowMs: number) => {
-  if (relay.lastSeq !== from.lastSeq) return false
+  if (relay.lastSeq !== from.lastSeq || relay.streamCreated !== from.streamCreated) return false
   Object.assign(relay, { lastSeq: to.lastSeq, streamCreated: to.streamCreated, expiresAtMs: nowMs + leaseTtlMs })
   return true
 }

@@ -18,6 +18,8 @@ export interface MemoryRelay {
   expiresAtMs: number
   lastSeq: number
   streamCreated: string
+  /** Of the stream; undefined before anybody declared it. */
+  partitions: number | undefined
 }
 
 /** A process that showed itself alive. */
@@ -73,7 +75,7 @@ const emptyTables = (): MemoryTables => ({
   heads: new Map(),
   outbox: new Map(),
   held: new Map(),
-  relay: { owner: undefined, epoch: 0, expiresAtMs: 0, lastSeq: 0, streamCreated: "" },
+  relay: { owner: undefined, epoch: 0, expiresAtMs: 0, lastSeq: 0, streamCreated: "", partitions: undefined },
   leases: new Map(),
   instances: new Map(),
   progress: new Map(),

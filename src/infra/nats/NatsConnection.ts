@@ -36,8 +36,11 @@ export class NatsConnection extends Context.Service<
   NatsConnection,
   {
     readonly connection: Connection
-    /** Called after every reconnect: memory consumers may be gone. Returns how to stop listening. */
-    readonly onReconnect: (listener: () => void) => () => void
+    /**
+     * Called whenever the connection is lost, and when it is back: deliveries do not come, and memory consumers may be gone.
+     * Returns how to stop listening.
+     */
+    readonly onInterruption: (listener: (reason: string) => void) => () => void
   }
 >()("millrace/infra/nats/NatsConnection") {
   static readonly layer = (options: NatsOptions): Layer.Layer<NatsConnection, BrokerUnavailable> =>
@@ -48,11 +51,11 @@ const make = Effect.fnUntraced(function* (options: NatsOptions) {
   const connection = yield* Effect.acquireRelease(open(options), (nc) => Effect.promise(() => nc.close()), {
     interruptible: true
   })
-  const listeners = new Set<() => void>()
+  const listeners = new Set<(reason: string) => void>()
   yield* watch(connection, listeners).pipe(Effect.forkScoped)
   return NatsConnection.of({
     connection,
-    onReconnect: (listener) => {
+    onInterruption: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     }
@@ -82,15 +85,15 @@ const isTls = (server: string) => server.startsWith("tls://")
 
 const watch = Effect.fnUntraced(function* (
   connection: Connection,
-  listeners: ReadonlySet<() => void>
+  listeners: ReadonlySet<(reason: string) => void>
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const statuses = connection.status()[Symbol.asyncIterator]()
   while (true) {
     const next = yield* Effect.promise(() => statuses.next())
     if (next.done === true) return
-    if (next.value.type === "disconnect") yield* signal({ _tag: "ConnectionLost", peer: "NATS" })
-    if (next.value.type !== "reconnect") continue
-    for (const listener of listeners) listener()
-    yield* signal({ _tag: "ConnectionRestored", peer: "NATS" })
+    const { type } = next.value
+    if (type !== "disconnect" && type !== "reconnect") continue
+    for (const listener of listeners) listener(`the connection to NATS: ${type}`)
+    yield* signal({ _tag: type === "disconnect" ? "ConnectionLost" : "ConnectionRestored", peer: "NATS" })
   }
 })

@@ -53,7 +53,7 @@ export const openSubscription = Effect.fnUntraced(function* (
   const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
   const interrupt = (reason: string) =>
     Queue.failCauseUnsafe(queue, Cause.fail(new DeliveryInterrupted({ partition: from.partition, reason })))
-  const stopListening = handles.nats.onReconnect(() => interrupt("reconnected"))
+  const stopListening = handles.nats.onInterruption(interrupt)
   yield* Effect.addFinalizer(() => Effect.sync(stopListening))
   const receive = makeReceiver(from.afterSeq, interrupt, (message) => {
     inHand.set(message.seq, replyOf(message))

@@ -76,10 +76,18 @@ const describeInstances = Effect.gen(function* () {
     ADD COLUMN handlers text[] NOT NULL DEFAULT '{}'`
 })
 
+// a process without handlers has no leases to count, and publishes all the same
+const fixPartitions = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE millrace.relay ADD COLUMN partitions int`
+  yield* sql`UPDATE millrace.relay r SET partitions = (SELECT max(partition) + 1 FROM millrace.lease l WHERE l.stream = r.stream)`
+})
+
 /** The library's own tables, in the schema `millrace`. */
 export const pipelineMigrations: MigrationSet = {
   "0001_create_tables": createTables,
-  "0002_describe_instances": describeInstances
+  "0002_describe_instances": describeInstances,
+  "0003_fix_partitions": fixPartitions
 }
 
 /** Brings the library's own tables to the newest version. */

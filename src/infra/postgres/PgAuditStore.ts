@@ -11,6 +11,8 @@ interface KeyRow {
 
 const look = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (stream: string) {
+    const [stored] = yield* sql<{ readonly partitions: number | null }>`
+      SELECT partitions FROM millrace.relay WHERE stream = ${stream}`
     const heads = yield* sql<{ readonly key: string; readonly version: bigint }>`
       SELECT key, version FROM millrace.head WHERE stream = ${stream}`
     const waiting = yield* sql<{ readonly key: string; readonly eventId: string }>`
@@ -25,7 +27,7 @@ const look = (sql: SqlClient.SqlClient) =>
       SELECT handler, key, version AS n FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
     const names = [...new Set(leases.map(({ handler }) => handler))]
     const facts: AuditFacts = {
-      partitions: Math.max(0, ...leases.map(({ partition }) => partition + 1)),
+      partitions: stored?.partitions ?? 0,
       heads: heads.map(({ key, version }) => ({ key, version: Number(version) })),
       waiting,
       handlers: names.map((name): HandlerFacts => ({

@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import { Inbox, type InboxCommit, type KeyProgress } from "../../pipeline/Inbox.ts"
 import { LeaseLost, StoreUnavailable, TransactionIdle } from "../../pipeline/PipelineError.ts"
+import { bigints, nullables } from "./parameters.ts"
 import { inTransaction } from "./PgTransactor.ts"
 import { asStoreUnavailable, isIdleTimeout } from "./sqlFailure.ts"
 
@@ -27,11 +28,11 @@ const park = (sql: SqlClient.SqlClient) =>
     INSERT INTO millrace.parked_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
       outbox_id, reason_tag, reason_message, attempts)
     SELECT ${claim.stream}, ${claim.handler}, x.* FROM unnest(
-      ${events.map((e) => e.key)}::text[], ${events.map((e) => e.version)}::bigint[], ${events.map((e) => e.eventId)}::uuid[],
+      ${events.map((e) => e.key)}::text[], ${bigints(events.map((e) => e.version))}::bigint[], ${events.map((e) => e.eventId)}::uuid[],
       ${events.map((e) => e.type)}::text[], ${events.map((e) => e.traceparent)}::text[], ${events.map((e) => e.payload)}::text[],
-      ${events.map((e) => e.seq)}::bigint[], ${events.map((e) => e.outboxId)}::bigint[],
-      ${reasons.map((r) => r?.tag ?? null)}::text[], ${reasons.map((r) => (r === undefined ? null : storable(r.message)))}::text[],
-      ${reasons.map((r) => r?.attempts ?? null)}::int[]) AS x`
+      ${bigints(events.map((e) => e.seq))}::bigint[], ${bigints(events.map((e) => e.outboxId))}::bigint[],
+      ${nullables(reasons.map((r) => r?.tag ?? null))}::text[], ${nullables(reasons.map((r) => (r === undefined ? null : storable(r.message))))}::text[],
+      ${nullables(reasons.map((r) => r?.attempts ?? null))}::int[]) AS x`
   })
 
 const recordViolations =
@@ -45,49 +46,50 @@ const recordViolations =
       { discard: true }
     )
 
-// One statement for any number of partitions. Leases are locked in one sequence, as the heartbeat locks them too;
+// One statement for any number of partitions. Each plan answers for itself, by its place in the call: two of one partition
+// may come together, of an earlier and of the present opening. Leases are locked in one sequence, as the heartbeat locks them too;
 // a key moves only if its partition's fence held, and only forward: what is not behind has another owner.
 const moveAll = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
     const stream = commits[0]?.claim.stream ?? ""
     const claims = commits.map((one) => one.claim)
-    const moves = commits.flatMap(({ claim, moves: own }) => own.map((move) => ({ ...move, ...claim })))
-    const rows = yield* sql<{ readonly handler: string; readonly partition: number; readonly moved: bigint }>`
+    const moves = commits.flatMap(({ claim, moves: own }, i) => own.map((move) => ({ ...move, ...claim, i })))
+    const rows = yield* sql<{ readonly i: number; readonly moved: bigint }>`
     WITH asked AS (
       SELECT * FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-        ${claims.map((c) => c.epoch)}::bigint[], ${claims.map((c) => c.opening)}::bigint[],
-        ${commits.map((c) => c.cursorFrom)}::bigint[], ${commits.map((c) => c.cursorTo)}::bigint[])
-        AS a(handler, partition, epoch, opening, cursor_from, cursor_to)
+        ${bigints(claims.map((c) => c.epoch))}::bigint[], ${bigints(claims.map((c) => c.opening))}::bigint[],
+        ${bigints(commits.map((c) => c.cursorFrom))}::bigint[], ${bigints(commits.map((c) => c.cursorTo))}::bigint[], ${claims.map((_, i) => i)}::int[])
+        AS a(handler, partition, epoch, opening, cursor_from, cursor_to, i)
     ), held AS (
-      SELECT l.handler, l.partition FROM millrace.lease l JOIN asked a
+      SELECT a.i FROM millrace.lease l JOIN asked a
         ON l.handler = a.handler AND l.partition = a.partition AND l.epoch = a.epoch AND l.opening = a.opening
           AND l.cursor = a.cursor_from
       WHERE l.stream = ${stream} ORDER BY l.handler, l.partition FOR UPDATE OF l
     ), moves AS (
-      SELECT * FROM unnest(${moves.map((m) => m.handler)}::text[], ${moves.map((m) => m.partition)}::int[],
-        ${moves.map((m) => m.key)}::text[], ${moves.map((m) => m.from)}::bigint[], ${moves.map((m) => m.to)}::bigint[],
-        ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, partition, key, since, upto, parked)
+      SELECT * FROM unnest(${moves.map((m) => m.handler)}::text[], ${moves.map((m) => m.i)}::int[],
+        ${moves.map((m) => m.key)}::text[], ${bigints(moves.map((m) => m.from))}::bigint[], ${bigints(moves.map((m) => m.to))}::bigint[],
+        ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, i, key, since, upto, parked)
     ), overtaken AS (
-      SELECT DISTINCT m.handler, m.partition FROM moves m LEFT JOIN millrace.progress p
+      SELECT DISTINCT m.i FROM moves m LEFT JOIN millrace.progress p
         ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key
       WHERE coalesce(p.version, 0) <> m.since
     ), fenced AS (
-      UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (handler, partition)
+      UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (i)
       WHERE l.stream = ${stream} AND l.handler = a.handler AND l.partition = a.partition
         AND l.epoch = a.epoch AND l.opening = a.opening AND l.cursor = a.cursor_from
-        AND NOT EXISTS (SELECT 1 FROM overtaken o WHERE o.handler = a.handler AND o.partition = a.partition)
-      RETURNING l.handler, l.partition
+        AND NOT EXISTS (SELECT 1 FROM overtaken o WHERE o.i = a.i)
+      RETURNING a.i
     ), moved AS (
       INSERT INTO millrace.progress AS p (stream, handler, key, version, parked)
-      SELECT ${stream}, m.handler, m.key, m.upto, m.parked FROM moves m JOIN fenced f USING (handler, partition)
+      SELECT ${stream}, m.handler, m.key, m.upto, m.parked FROM moves m JOIN fenced f USING (i)
       ORDER BY m.handler, m.key
       ON CONFLICT (stream, handler, key) DO UPDATE SET version = excluded.version, parked = p.parked OR excluded.parked
         WHERE p.version < excluded.version
       RETURNING 1
     )
-    SELECT handler, partition, (SELECT count(*) FROM moved) AS moved FROM fenced`
-    const fenced = new Set(rows.map((row) => `${row.handler}/${row.partition}`))
-    const landed = claims.map((claim) => fenced.has(`${claim.handler}/${claim.partition}`))
+    SELECT i, (SELECT count(*) FROM moved) AS moved FROM fenced`
+    const fenced = new Set(rows.map((row) => row.i))
+    const landed = claims.map((_, i) => fenced.has(i))
     return { landed, moved: Number(rows[0]?.moved ?? 0), wanted: moves.length }
   })
 

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
+import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
@@ -31,9 +32,11 @@ interface Place {
 
 const declare = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, handlers: ReadonlyArray<string>, partitions: number) {
-    const [known] = yield* sql<{ readonly partitions: number | null }>`
-      SELECT max(partition) + 1 AS partitions FROM millrace.lease WHERE stream = ${stream}`
-    if (typeof known?.partitions === "number" && known.partitions !== partitions) return known.partitions
+    const [known] = yield* sql<{ readonly partitions: number }>`
+      INSERT INTO millrace.relay AS r (stream, partitions) VALUES (${stream}, ${partitions})
+      ON CONFLICT (stream) DO UPDATE SET partitions = coalesce(r.partitions, excluded.partitions)
+      RETURNING partitions`
+    if (known !== undefined && known.partitions !== partitions) return known.partitions
     yield* sql`
       INSERT INTO millrace.lease (stream, handler, partition)
       SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
@@ -55,11 +58,11 @@ const beat = (sql: PgControl["Service"]) =>
       INSERT INTO millrace.instance AS i (stream, id, host, app_version, roles, handlers, expires_at)
       VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${instance.roles}::text[],
         ${handlers}::text[], ${leaseExpiry(sql)})
-      ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at
+      ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at, handlers = excluded.handlers
     ), held AS (
       SELECT l.handler, l.partition, l.epoch
       FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-        ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
+        ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS x(handler, partition, epoch)
         ON l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
       WHERE l.stream = ${stream} AND l.owner IS NOT NULL ORDER BY l.handler, l.partition FOR UPDATE OF l
     ), renewed AS (
@@ -85,16 +88,14 @@ const beat = (sql: PgControl["Service"]) =>
 
 const renew = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
-    const [first] = claims
-    if (first === undefined) return []
-    const rows = yield* sql<LeaseRow>`
+    const rows = yield* sql<LeaseRow & { readonly stream: string }>`
       UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)}
-      FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-        ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
-      WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
+      FROM unnest(${claims.map((c) => c.stream)}::text[], ${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+        ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS x(stream, handler, partition, epoch)
+      WHERE l.stream = x.stream AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
         AND l.owner IS NOT NULL
-      RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor`
-    return rows.map((row) => toClaim(first.stream, row))
+      RETURNING l.stream, l.handler, l.partition, l.epoch, l.opening, l.cursor`
+    return rows.map((row) => toClaim(row.stream, row))
   }, asStoreUnavailable("Ownership.renew"))
 
 // SKIP LOCKED: a row that a frozen owner's session still locks must not stop the other claims.
@@ -126,13 +127,11 @@ const open = (sql: PgControl["Service"]) =>
 
 const release = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
-    const [first] = claims
-    if (first === undefined) return
     yield* sql`
     UPDATE millrace.lease l SET owner = NULL, expires_at = '-infinity'
-    FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-      ${claims.map((c) => c.epoch)}::bigint[]) AS x(handler, partition, epoch)
-    WHERE l.stream = ${first.stream} AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch`
+    FROM unnest(${claims.map((c) => c.stream)}::text[], ${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+      ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS x(stream, handler, partition, epoch)
+    WHERE l.stream = x.stream AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch`
   }, asStoreUnavailable("Ownership.release"))
 
 const leave = (sql: PgControl["Service"]) => (stream: string, instance: Instance) =>

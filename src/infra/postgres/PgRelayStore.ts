@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
+import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
@@ -45,7 +46,7 @@ const read = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, limit: number, underWay: ReadonlyArray<number>) {
     const rows = yield* sql<Row>`
     SELECT id, event_id, key, version, slot, type, traceparent, payload FROM millrace.outbox o
-    WHERE stream = ${stream} AND id <> ALL(${underWay}::bigint[])
+    WHERE stream = ${stream} AND id <> ALL(${bigints(underWay)}::bigint[])
       AND NOT EXISTS (SELECT 1 FROM millrace.held_key h WHERE h.stream = o.stream AND h.key = o.key AND o.id >= h.from_id)
     ORDER BY id LIMIT ${limit}`
     return rows.map((row): OutboxRow => ({
@@ -66,10 +67,10 @@ const acknowledge = (sql: PgControl["Service"]) =>
     const [row] = yield* sql<{ readonly mine: bigint; readonly gone: bigint }>`
     WITH mine AS (
       UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
-      WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} RETURNING 1
+      WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1
     ), gone AS (
       DELETE FROM millrace.outbox o
-      USING unnest(${rows.map((r) => r.outboxId)}::bigint[], ${rows.map((r) => r.eventId)}::uuid[]) AS x(id, event_id)
+      USING unnest(${bigints(rows.map((r) => r.outboxId))}::bigint[], ${rows.map((r) => r.eventId)}::uuid[]) AS x(id, event_id)
       WHERE o.stream = ${stream} AND o.id = x.id AND o.event_id = x.event_id AND EXISTS (SELECT 1 FROM mine) RETURNING 1
     )
     SELECT (SELECT count(*) FROM mine) AS mine, (SELECT count(*) FROM gone) AS gone`
@@ -84,7 +85,7 @@ const rewind = (sql: PgControl["Service"]) =>
       const { epoch, stream } = lease
       const rows = yield* sql`
     UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
-    WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} RETURNING 1`
+    WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1`
       if (rows.length === 0) return yield* lost(lease)
       yield* sql`UPDATE millrace.lease SET cursor = ${to.lastSeq} WHERE stream = ${stream} AND cursor > ${to.lastSeq}`
     },

@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 2,
+          pipeline: 3,
           app: Object.keys(orderMigrations).length
         }
       ])

@@ -1,0 +1,157 @@
+import { Duration, Effect, Fiber, Option, Random, Schedule } from "effect"
+import { runAudit, type AuditReport } from "../../pipeline/Audit.ts"
+import { judge, type Judgement } from "../../pipeline/Oracle.ts"
+import type { AppConfigValues } from "../AppConfig.ts"
+import { drillServers, type DrillServers, pipelineInfra } from "../AppLayer.ts"
+import { withApi } from "../cli/ApiClient.ts"
+import { CommandFailed, exitCode } from "../cli/exitCodes.ts"
+import { reasonOf } from "../cli/reasonOf.ts"
+import { type Progress, runSimulation } from "../cli/simulation.ts"
+import { Orders } from "../orders/Orders.ts"
+import { type PipelineProcess, startPipeline } from "./PipelineProcess.ts"
+import { startReceiver } from "./PushReceiver.ts"
+
+/** What there is to rehearse. */
+export const drillNames = ["broker", "worker", "relay", "postgres"] as const
+export type DrillName = (typeof drillNames)[number]
+
+/** How it is rehearsed. */
+export interface DrillOptions {
+  readonly name: DrillName
+  /** Events to send, at least. */
+  readonly events: number
+  /** Disasters. */
+  readonly cycles: number
+  /** How long a server stays down. */
+  readonly down: Duration.Duration
+  readonly say: (line: string) => Effect.Effect<void>
+}
+
+/** What came of it. */
+export interface DrillResult {
+  readonly ok: boolean
+  readonly events: number
+  readonly lost: number
+  readonly outOfOrder: number
+  readonly duplicated: number
+  /** Effects outside that were repeated under their idempotency key, as promised. */
+  readonly repeated: number
+  readonly disasters: ReadonlyArray<string>
+  readonly audit: AuditReport
+}
+
+const eventsPerOrder = 3
+
+/** Between the end of one disaster and the beginning of the next, in milliseconds. */
+const breatherMs = { minimum: 1_500, maximum: 3_500 }
+
+/** How long a frozen process sleeps, in milliseconds: shorter and longer than its leases last. */
+const freezeMs = { minimum: 500, maximum: 7_000 }
+
+/**
+ * Sends orders to pipelines on throw-away servers, commits the disaster again and again, and judges: the write side's own
+ * answers, the read model, the points, the pushes that arrived, and the books of the stream.
+ */
+export const runDrill = Effect.fnUntraced(function* (options: DrillOptions) {
+  yield* options.say("starting a Postgres and a nats-server to throw away")
+  const servers = yield* Effect.mapError(drillServers, failed)
+  const receiver = yield* startReceiver
+  const settings = { ...servers.environment, PUSH_WEBHOOK_URL: receiver.url, PORT: "0" }
+  const api = yield* startPipeline({ ...settings, ROLE: "api" })
+  const roles = options.name === "relay" ? ["worker", "relay", "relay"] : ["relay,worker", "relay,worker"]
+  const others = yield* Effect.forEach(roles, (ROLE) => startPipeline({ ...settings, ROLE }))
+  const victims = options.name === "relay" ? others.slice(1) : others
+  const load = yield* Effect.forkChild(sendOrders(options, api.url))
+  const disasters: Array<string> = []
+  for (let cycle = 1; cycle <= options.cycles; cycle++) {
+    yield* Effect.sleep(yield* Random.nextIntBetween(breatherMs.minimum, breatherMs.maximum))
+    const what = yield* strike(options, servers, victims)
+    disasters.push(what)
+    yield* options.say(`${cycle}/${options.cycles}  ${what}  ${receiver.received.first.size} effects so far`)
+  }
+  const simulated = yield* Fiber.join(load)
+  yield* options.say("the load is through; auditing")
+  const audit = yield* settledAudit(servers.config)
+  const pushes = judge(committedOf([...receiver.received.first.values()]), [...receiver.received.first.values()])
+  const result: DrillResult = {
+    ...sumOf(audit, [simulated.judgement, pushes]),
+    repeated: receiver.received.repeated,
+    disasters,
+    audit
+  }
+  return simulated.pointsWrong > 0 ? { ...result, ok: false } : result
+})
+
+const failed = (error: unknown) => new CommandFailed({ message: reasonOf(error), code: exitCode.failure })
+
+const strike = Effect.fnUntraced(function* (
+  { down, name }: DrillOptions,
+  servers: DrillServers,
+  victims: ReadonlyArray<PipelineProcess>
+) {
+  if (name === "broker" || name === "postgres") {
+    const server = name === "broker" ? servers.nats : servers.postgres
+    yield* server.kill
+    yield* Effect.sleep(down)
+    yield* Effect.mapError(server.start, failed)
+    return `${name} killed, ${Duration.toSeconds(down)} s down, started again`
+  }
+  const at = yield* Random.nextIntBetween(0, victims.length - 1)
+  const victim = victims[at]
+  if (victim === undefined) return "nobody to strike"
+  if (yield* Random.nextBoolean) {
+    yield* victim.restart
+    return `${name} ${at + 1} killed and started again`
+  }
+  const ms = yield* Random.nextIntBetween(freezeMs.minimum, freezeMs.maximum)
+  yield* victim.freeze(ms)
+  return `${name} ${at + 1} frozen for ${(ms / 1_000).toFixed(1)} s`
+})
+
+/** As many orders as it takes, spread over the time the disasters take. */
+const sendOrders = (options: DrillOptions, url: string) => {
+  const seconds =
+    options.cycles *
+    (4 + (options.name === "worker" || options.name === "relay" ? 2 : Duration.toSeconds(options.down)))
+  const orders = Math.ceil(options.events / eventsPerOrder)
+  const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
+  const simulation = {
+    orders,
+    ratePerSecond: Math.max(1, Math.ceil(orders / Math.max(1, seconds))),
+    keys: Math.max(20, Math.ceil(orders / 500)),
+    pause: Duration.millis(300),
+    patience: Duration.sum(options.down, Duration.seconds(90))
+  }
+  return runSimulation(url, simulation, progress).pipe(Effect.scoped, withApi(url))
+}
+
+/** Until nothing is on its way any more, or it has had its time. */
+const settledAudit = (config: AppConfigValues) =>
+  runAudit(Orders.name).pipe(
+    Effect.repeat({
+      until: ({ handlers, waiting }) => waiting === 0 && handlers.every(({ inFlight }) => inFlight === 0),
+      schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ duration: "60 seconds" }))
+    }),
+    Effect.provide(pipelineInfra(config, () => Effect.void)),
+    Effect.mapError(failed)
+  )
+
+const committedOf = (effects: ReadonlyArray<{ readonly key: string; readonly version: number }>) => {
+  const committed = new Map<string, number>()
+  for (const { key, version } of effects) committed.set(key, Math.max(version, committed.get(key) ?? 0))
+  return committed
+}
+
+const sumOf = (audit: AuditReport, judgements: ReadonlyArray<Judgement>) => {
+  const sum = (count: (of: Judgement) => number) => judgements.reduce((total, of) => total + count(of), 0)
+  const inFlight = audit.handlers.reduce((total, of) => total + of.inFlight, audit.waiting)
+  const fault = (kind: string) => audit.faults.filter((one) => one.kind.includes(kind)).length
+  const lost = sum((of) => of.lost) + fault("lost") + fault("missing") + inFlight
+  const outOfOrder = sum((of) => of.outOfOrder) + fault("order")
+  const duplicated = sum((of) => of.duplicated + of.phantom) + fault("twice") + fault("never published")
+  return { ok: audit.ok && lost + outOfOrder + duplicated === 0, events: audit.committed, lost, outOfOrder, duplicated }
+}
+
+/** The seed makes the same disasters at the same times; what they hit is up to the machine. */
+export const seeded = <A, E, R>(seed: Option.Option<number>, effect: Effect.Effect<A, E, R>) =>
+  Option.match(seed, { onNone: () => effect, onSome: (value) => Random.withSeed(effect, value) })

@@ -1,0 +1,302 @@
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, type Scope, Stream } from "effect"
+import type { OutboxRow, StoredEvent } from "../../src/pipeline/Envelope.ts"
+import { EventLog, type LogDeclaration, type ReadFrom } from "../../src/pipeline/EventLog.ts"
+import { partitionOf } from "../../src/pipeline/Partition.ts"
+import { freshLog, rowsOf } from "../infra/nats/NatsWorld.ts"
+import { eventually } from "../support/servers/Eventually.ts"
+import { type Law, suiteOf, tagOf, together } from "./LawSuite.ts"
+
+const wrongLastSequence = 10071
+const duplicateInBatch = 10201
+
+const declared = Effect.fnUntraced(function* (partitions = 1) {
+  const log = yield* EventLog
+  const declaration = freshLog(partitions)
+  yield* log.declare(declaration)
+  return { log, declaration, lastSeq: Effect.map(log.info(declaration.name), (info) => info.lastSeq) }
+})
+
+const refusal = <A, E, R>(operation: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(operation), (error) =>
+    typeof error === "object" && error !== null && "code" in error ? error.code : error
+  )
+
+/** What of a message reconciliation may ask for. */
+const refsIn = Effect.fnUntraced(function* ({ name }: LogDeclaration, afterSeq: number, toSeq: number) {
+  const log = yield* EventLog
+  const refs = yield* log.refs(name, afterSeq, toSeq)
+  return refs.map(({ eventId, key, outboxId, seq, version }) => ({ eventId, key, outboxId, seq, version }))
+})
+
+/** The same as it should be for rows that begin at a sequence. */
+const refsFor = (rows: ReadonlyArray<OutboxRow>, firstSeq: number) =>
+  rows.map(({ eventId, id, key, version }, i) => ({ eventId, key, outboxId: id, seq: firstSeq + i, version }))
+
+const many = (count: number, firstId = 1) =>
+  rowsOf(
+    Array.from({ length: count }, (_, i) => `key ${i % 7}`),
+    firstId
+  )
+
+const reader: ReadFrom = { handler: "mail", partition: 0, epoch: 1, generation: 1, afterSeq: 0 }
+
+/** The next so many events of a partition. */
+const take = Effect.fnUntraced(
+  function* (
+    declaration: LogDeclaration,
+    from: Partial<ReadFrom>,
+    count: number
+  ): Effect.fn.Return<ReadonlyArray<StoredEvent>, unknown, EventLog | Scope.Scope> {
+    const log = yield* EventLog
+    const { acknowledge, events } = yield* log.open(declaration, { ...reader, ...from })
+    return yield* events.pipe(
+      Stream.tap((event) => acknowledge(event.seq)),
+      Stream.take(count),
+      Stream.runCollect
+    )
+  },
+  Effect.scoped,
+  Effect.timeout("5 seconds")
+)
+
+const seqsOf = (events: ReadonlyArray<{ readonly seq: number }>) => events.map((event) => event.seq)
+
+const from1to = (last: number) => Array.from({ length: last }, (_, i) => i + 1)
+
+const storesInOrder: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared(4)
+  assert.strictEqual(yield* lastSeq, 0)
+  const [first, second, third] = [rowsOf(["a", "b", "a"]), rowsOf(["c"], 4), many(300, 5)]
+  assert.deepStrictEqual(yield* log.publish(declaration, first, 0), { seq: 3, duplicate: false })
+  assert.deepStrictEqual(yield* log.publish(declaration, second, 3), { seq: 4, duplicate: false })
+  assert.deepStrictEqual(yield* log.publish(declaration, third, 4), { seq: 304, duplicate: false })
+  const info = yield* log.info(declaration.name)
+  assert.deepStrictEqual([info.firstSeq, info.lastSeq], [1, 304])
+  assert.deepStrictEqual(yield* refsIn(declaration, 0, 304), refsFor([...first, ...second, ...third], 1))
+})
+
+const refusesAnotherEnd: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  yield* log.publish(declaration, rowsOf(["a", "b", "c"]), 0)
+  for (const expected of [0, 2, 4]) {
+    for (const rows of [rowsOf(["d"], 4), rowsOf(["d", "e"], 4)]) {
+      assert.strictEqual(yield* refusal(log.publish(declaration, rows, expected)), wrongLastSequence)
+    }
+  }
+  assert.strictEqual(yield* lastSeq, 3)
+  assert.strictEqual((yield* log.publish(declaration, rowsOf(["d", "e"], 4), 3)).seq, 5)
+})
+
+const letsOneOfManyPublish: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared(4)
+  const batches = from1to(4).map((i) => many(50, i * 1_000))
+  const acks = yield* together(4, (i) => Effect.exit(log.publish(declaration, batches[i] ?? [], 0)))
+  const winners = batches.filter((_, i) => acks[i]?._tag === "Success")
+  assert.lengthOf(winners, 1)
+  assert.strictEqual(yield* lastSeq, 50)
+  assert.deepStrictEqual(yield* refsIn(declaration, 0, 50), refsFor(winners.flat(), 1))
+})
+
+const answersDuplicate: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  const rows = rowsOf(["a", "b", "c"])
+  yield* log.publish(declaration, rows, 0)
+  for (const [i, row] of rows.entries()) {
+    assert.deepStrictEqual(yield* log.publish(declaration, [row], 3), { seq: i + 1, duplicate: true })
+  }
+  assert.strictEqual(yield* lastSeq, 3)
+  assert.deepStrictEqual(yield* log.publish(declaration, rowsOf(["d"], 4), 3), { seq: 4, duplicate: false })
+})
+
+const refusesAKnownIdInABatch: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  const known = rowsOf(["a", "b"])
+  yield* log.publish(declaration, known, 0)
+  const fresh = rowsOf(["c"], 3)
+  for (const batch of [known, [...fresh, ...known], [...known.slice(0, 1), ...fresh]]) {
+    assert.strictEqual(yield* refusal(log.publish(declaration, batch, 2)), duplicateInBatch)
+  }
+  assert.strictEqual(yield* lastSeq, 2)
+  // A refusal has not used the others' ids up.
+  assert.deepStrictEqual(yield* log.publish(declaration, fresh, 2), { seq: 3, duplicate: false })
+})
+
+const refusesAnIdTwiceInABatch: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  const rows = rowsOf(["a", "b"])
+  assert.strictEqual(yield* refusal(log.publish(declaration, [...rows, ...rows.slice(0, 1)], 0)), duplicateInBatch)
+  assert.strictEqual(yield* lastSeq, 0)
+})
+
+const takesNothingTooLarge: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  const { messageMaxBytes } = yield* log.info(declaration.name)
+  const large = rowsOf(["b"], 2).map((row) => ({ ...row, payload: "x".repeat(messageMaxBytes) }))
+  const small = rowsOf(["a"])
+  for (const rows of [large, [...small, ...large], [...large, ...small]]) {
+    assert.strictEqual((yield* Effect.exit(log.publish(declaration, rows, 0)))._tag, "Failure")
+    assert.strictEqual(yield* lastSeq, 0)
+  }
+  assert.strictEqual((yield* log.publish(declaration, small, 0)).seq, 1)
+})
+
+const refersExactly: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared(4)
+  const rows = many(10)
+  yield* log.publish(declaration, rows, 0)
+  for (const [after, to] of [
+    [0, 10],
+    [0, 1],
+    [9, 10],
+    [3, 7],
+    [4, 4],
+    [7, 3],
+    [8, 12],
+    [10, 20]
+  ] as const) {
+    const want = refsFor(rows, 1).filter(({ seq }) => seq > after && seq <= to)
+    assert.deepStrictEqual(yield* refsIn(declaration, after, to), want, `(${after}, ${to}]`)
+  }
+})
+
+/** What a partition's readers should get of rows that begin at sequence 1. */
+const eventsOf = (rows: ReadonlyArray<OutboxRow>, partition: number, partitions: number): ReadonlyArray<StoredEvent> =>
+  rows
+    .map(({ id, slot, ...row }, i) => ({ slot, event: { ...row, outboxId: id, seq: i + 1 } }))
+    .filter(({ slot }) => partitionOf(slot, partitions) === partition)
+    .map(({ event }) => event)
+
+/** An event without what an adapter may keep beside it. */
+const plain = ({ eventId, key, outboxId, payload, seq, traceparent, type, version }: StoredEvent): StoredEvent => ({
+  eventId,
+  key,
+  version,
+  type,
+  traceparent,
+  payload,
+  outboxId,
+  seq
+})
+
+const deliversItsPartition: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared(4)
+  const rows = many(200)
+  const wanted = [0, 1, 2, 3].map((partition) => eventsOf(rows, partition, 4))
+  const read = (handler: string) =>
+    together(4, (partition) => take(declaration, { handler, partition }, wanted[partition]?.length ?? 0))
+  yield* log.publish(declaration, rows.slice(0, 100), 0)
+  const early = yield* Effect.forkScoped(read("early"))
+  yield* Effect.sleep("100 millis")
+  yield* log.publish(declaration, rows.slice(100), 100)
+  for (const got of [yield* Fiber.join(early), yield* read("late")]) {
+    assert.deepStrictEqual(
+      got.map((events) => events.map(plain)),
+      wanted
+    )
+  }
+})
+
+const startsBehindTheCursor: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  yield* log.publish(declaration, many(20), 0)
+  for (const afterSeq of [0, 1, 13]) {
+    const got = yield* take(declaration, { afterSeq, generation: afterSeq + 1 }, 20 - afterSeq)
+    assert.deepStrictEqual(
+      seqsOf(got),
+      from1to(20).filter((seq) => seq > afterSeq)
+    )
+  }
+})
+
+const deliversWhatComesLater: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  yield* log.publish(declaration, many(5), 0)
+  const reading = yield* Effect.forkScoped(take(declaration, {}, 15))
+  const atTheEnd = yield* Effect.forkScoped(take(declaration, { handler: "late", afterSeq: 5 }, 10))
+  yield* log.publish(declaration, many(4, 6), 5)
+  yield* Effect.sleep("100 millis")
+  yield* log.publish(declaration, many(6, 10), 9)
+  assert.deepStrictEqual(seqsOf(yield* Fiber.join(reading)), from1to(15))
+  assert.deepStrictEqual(
+    seqsOf(yield* Fiber.join(atTheEnd)),
+    from1to(15).filter((seq) => seq > 5)
+  )
+})
+
+const waitsForACursorAhead: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  yield* log.publish(declaration, many(2), 0)
+  const reading = yield* Effect.forkScoped(take(declaration, { afterSeq: 5 }, 2))
+  yield* Effect.sleep("200 millis")
+  yield* log.publish(declaration, many(5, 3), 2)
+  assert.deepStrictEqual(seqsOf(yield* Fiber.join(reading)), [6, 7])
+})
+
+const servesEveryHandler: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  yield* log.publish(declaration, many(50), 0)
+  const readers = ["mail", "points", "audit"]
+  const got = yield* together(3, (i) => take(declaration, { handler: readers[i] ?? "" }, 50))
+  for (const events of got) assert.deepStrictEqual(seqsOf(events), from1to(50))
+})
+
+const opensForTheNext: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  yield* log.publish(declaration, many(10), 0)
+  yield* log.open(declaration, reader)
+  // Whoever had it is still there: neither its window nor its acknowledgements may be in the way of the next.
+  for (const next of [{ generation: 2 }, { generation: 3 }, { epoch: 2 }, { epoch: 2, generation: 2 }]) {
+    yield* log.open(declaration, { ...reader, ...next, generation: (next.generation ?? 1) + 10 })
+    assert.deepStrictEqual(seqsOf(yield* take(declaration, next, 10)), from1to(10))
+  }
+})
+
+const declaresOnce: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  yield* log.publish(declaration, many(3), 0)
+  yield* together(4, () => log.declare(declaration))
+  assert.strictEqual(yield* lastSeq, 3)
+})
+
+const comparesTheDeclaration: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  const other = { ...declaration, subject: `${declaration.subject}other` }
+  assert.strictEqual(yield* tagOf(log.declare(other)), "StreamMismatch")
+})
+
+const rings: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, log } = yield* declared()
+  const heard: Array<string> = []
+  const listen = (bell: string) =>
+    Effect.forkScoped(Stream.runForEach(log.rings(bell), () => Effect.sync(() => void heard.push(bell))))
+  const [bell, silent] = [`${declaration.name}-a`, `${declaration.name}-b`]
+  yield* log.ring(bell)
+  yield* Effect.all([listen(bell), listen(silent)])
+  yield* eventually(
+    "a ring",
+    Effect.map(log.ring(bell), () => heard.length > 0)
+  )
+  assert.notInclude(heard, silent)
+})
+
+/** The laws of `EventLog`. */
+export const eventLogLaws = suiteOf<EventLog>()({
+  "a publish stores all of its events, in their order, and answers with the last sequence": storesInOrder,
+  "a publish that expects another end is refused by 10071, and stores nothing": refusesAnotherEnd,
+  "of many that expect the same end one publishes, and nothing of the others is there": letsOneOfManyPublish,
+  "an event alone that is there already is a duplicate, at its first sequence": answersDuplicate,
+  "a batch with an event that is there already is refused by 10201, and stores nothing": refusesAKnownIdInABatch,
+  "a batch with an event twice is refused by 10201, and stores nothing": refusesAnIdTwiceInABatch,
+  "what is larger than the largest message it takes is not taken, nor anything beside it": takesNothingTooLarge,
+  "refers to exactly what is in (after, to]": refersExactly,
+  "delivers a partition's events and no others, in order, as they were written": deliversItsPartition,
+  "delivers from behind the cursor on": startsBehindTheCursor,
+  "delivers what is published later": deliversWhatComesLater,
+  "delivers nothing up to the cursor, also when that is ahead of the stream": waitsForACursorAhead,
+  "every handler gets every event": servesEveryHandler,
+  "the next generation or epoch gets everything, though the one before is still there": opensForTheNext,
+  "declaring again changes nothing": declaresOnce,
+  "a declaration that differs from the stream is a typed mismatch": comparesTheDeclaration,
+  "a ring reaches who listens to that bell, and nobody else": rings
+})

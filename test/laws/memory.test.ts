@@ -1,0 +1,39 @@
+import { Clock, Context, Effect, Layer } from "effect"
+import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
+import { leaseTtlMs } from "../../src/infra/memory/MemoryState.ts"
+import { eventLogLaws } from "./EventLogLaws.ts"
+import { inboxLaws } from "./InboxLaws.ts"
+import { LeaseClock } from "./LawSuite.ts"
+import { outboxLaws } from "./OutboxLaws.ts"
+import { ownershipLaws } from "./OwnershipLaws.ts"
+import { relayStoreLaws } from "./RelayStoreLaws.ts"
+
+/** A clock that goes on by itself, as the laws' timeouts need it, and can be put forward. */
+const leaseClock = Layer.effectContext(
+  Effect.gen(function* () {
+    const real = yield* Clock.Clock
+    let aheadMs = 0
+    const now = () => real.currentTimeMillisUnsafe() + aheadMs
+    const shifted: Clock.Clock = {
+      currentTimeMillisUnsafe: now,
+      currentTimeMillis: Effect.sync(now),
+      currentTimeNanosUnsafe: () => real.currentTimeNanosUnsafe(),
+      currentTimeNanos: real.currentTimeNanos,
+      monotonicTimeNanosUnsafe: () => real.monotonicTimeNanosUnsafe(),
+      monotonicTimeNanos: real.monotonicTimeNanos,
+      sleep: (duration) => real.sleep(duration)
+    }
+    const expire = () => Effect.sync(() => void (aheadMs += leaseTtlMs + 1))
+    return Context.make(LeaseClock, { expire }).pipe(Context.add(Clock.Clock, shifted))
+  })
+)
+
+const world = Layer.merge(MemoryPipeline.layer, leaseClock)
+
+outboxLaws("the outbox in memory", world, {
+  "appends to another key do not wait": "MemoryTransactor runs one transaction at a time, and says so"
+})
+ownershipLaws("ownership in memory", world)
+inboxLaws("the inbox in memory", world)
+relayStoreLaws("the relay's store in memory", world)
+eventLogLaws("the event log in memory", MemoryPipeline.layer)

@@ -1,0 +1,34 @@
+import { Effect, Layer } from "effect"
+import { query } from "../infra/embedded/Clients.ts"
+import { PgUnderTest, pgWorld } from "../infra/postgres/PgWorld.ts"
+import { inboxLaws } from "./InboxLaws.ts"
+import { LeaseClock } from "./LawSuite.ts"
+import { outboxLaws } from "./OutboxLaws.ts"
+import { ownershipLaws } from "./OwnershipLaws.ts"
+import { relayStoreLaws } from "./RelayStoreLaws.ts"
+
+/** By a connection of its own: some laws let a lease run out in the middle of a transaction. */
+const leaseClock = Layer.effect(
+  LeaseClock,
+  Effect.gen(function* () {
+    const { url } = yield* PgUnderTest
+    const expire = (stream: string) =>
+      Effect.forEach(
+        ["relay", "lease", "instance"],
+        (table) =>
+          query(
+            url,
+            `UPDATE millrace.${table} SET expires_at = clock_timestamp() - interval '1 second' WHERE stream = '${stream}'`
+          ),
+        { discard: true }
+      ).pipe(Effect.orDie)
+    return LeaseClock.of({ expire })
+  })
+)
+
+const world = Layer.provideMerge(leaseClock, pgWorld)
+
+outboxLaws("the outbox in Postgres", world)
+ownershipLaws("ownership in Postgres", world)
+inboxLaws("the inbox in Postgres", world)
+relayStoreLaws("the relay's store in Postgres", world)
