@@ -78,7 +78,7 @@ export const runAudit = Effect.fnUntraced(function* (stream: string) {
   const refs: Array<StoredRef> = []
   for (let after = firstSeq - 1; after < lastSeq; after += readEventsMax)
     refs.push(...(yield* log.refs(stream, after, Math.min(lastSeq, after + readEventsMax))))
-  return audit(stream, facts, refs)
+  return audit(stream, facts, refs, firstSeq)
 })
 
 /** Before the first start there is no stream. */
@@ -97,14 +97,19 @@ interface KeyFacts {
 }
 
 /** The judgement. Pure. */
-export const audit = (stream: string, facts: AuditFacts, refs: ReadonlyArray<StoredRef>): AuditReport => {
+export const audit = (
+  stream: string,
+  facts: AuditFacts,
+  refs: ReadonlyArray<StoredRef>,
+  firstSeq: number
+): AuditReport => {
   const keys = keysOf(facts)
   // Younger than the snapshot: left out.
   const known = refs.filter(({ key, version }) => version <= (keys.get(key)?.committed ?? 0))
   const stored = Map.groupBy(known, ({ key }) => key)
   settleWaiting(facts, keys, stored)
   const byHandler = facts.handlers.map((handler) => ({ handler, faults: handlerFaults(handler, keys, known) }))
-  const faults = [...streamFaults(keys, stored), ...byHandler.flatMap((one) => one.faults)]
+  const faults = [...streamFaults(keys, stored, firstSeq <= 1), ...byHandler.flatMap((one) => one.faults)]
   const sum = (count: (of: KeyFacts) => number) => [...keys.values()].reduce((total, of) => total + count(of), 0)
   return {
     ok: faults.length === 0,
@@ -142,12 +147,17 @@ const settleWaiting = (
   }
 }
 
-/** A key's events in the stream end with its newest published one, one by one. The oldest may have aged out. */
+/**
+ * A key's events in the stream end with its newest published one, one by one. A stream that still has its beginning has
+ * theirs; otherwise the oldest, and whole keys, may have aged out.
+ */
 const streamFaults = (
   keys: ReadonlyMap<string, KeyFacts>,
-  stored: ReadonlyMap<string, ReadonlyArray<StoredRef>>
+  stored: ReadonlyMap<string, ReadonlyArray<StoredRef>>,
+  isWhole: boolean
 ): ReadonlyArray<AuditFault> =>
-  [...stored].flatMap(([key, refs]) => {
+  [...(isWhole ? keys : stored).keys()].flatMap((key) => {
+    const refs = stored.get(key) ?? []
     const fault = (kind: AuditFaultKind, version: number): AuditFault => ({ kind, handler: "", key, version })
     const faults: Array<AuditFault> = []
     const seen = new Set<number>()
@@ -158,7 +168,7 @@ const streamFaults = (
       seen.add(version)
       highest = Math.max(highest, version)
     }
-    const first = Math.min(...seen)
+    const first = isWhole ? 1 : Math.min(...seen)
     for (let version = first; version <= (keys.get(key)?.published ?? 0); version++)
       if (!seen.has(version)) faults.push(fault("missing in the stream", version))
     return faults

@@ -35,6 +35,9 @@ export const consumerOptionsDefault: ConsumerOptions = {
   drainMax: Duration.seconds(20)
 }
 
+/** Between two beats at least, however slow the store. */
+const minPause = Duration.millis(50)
+
 /** The doorbell that makes all instances look at their shares. */
 export const rebalanceDoorbell = (stream: string) => `${stream}.rebalance`
 
@@ -59,7 +62,12 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
     Stream.runForEach(() => Queue.offer(rung, undefined)),
     Effect.forkScoped
   )
-  const beatOnce = tick(share).pipe(Effect.andThen(Effect.timeoutOption(Queue.take(rung), options.heartbeatEvery)))
+  // At a fixed rate, counted from the sending: answers of a slow store must not eat the proof they bring.
+  const beatOnce = Effect.timed(tick(share)).pipe(
+    Effect.flatMap(([took]) =>
+      Effect.timeoutOption(Queue.take(rung), Duration.max(minPause, Duration.subtract(options.heartbeatEvery, took)))
+    )
+  )
   yield* Effect.addFinalizer(() => leave(share))
   yield* log.ring(rebalanceDoorbell(stream))
   yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
@@ -109,7 +117,8 @@ const drop = Effect.fnUntraced(function* <E>(share: Share<E>, lost: Working) {
   share.working.delete(keyOf(lost.owned.claim))
   if (lost.fiber.pollUnsafe() !== undefined) return
   yield* signal({ _tag: "PartitionLost", handler, partition, epoch })
-  yield* Fiber.interrupt(lost.fiber)
+  // Not waited for: it may take a while to let go of a broker that is away, and the next beat proves all the others.
+  lost.fiber.interruptUnsafe()
 })
 
 // A cursor below what this worker knew before the question was asked: the stream was rewound under it.

@@ -73,16 +73,20 @@ export const giveUpWithoutBroker = Effect.fnUntraced(function* <E>(share: Share<
     const since = owned.brokerAwaySince()
     return since !== undefined && now - since > Duration.toNanosUnsafe(brokerAwayMax)
   }
-  if (![...share.working.values()].some(isAway)) return
+  // One consumer that cannot be made is not the broker out of reach: that is asked by the same question as the way back.
+  if (![...share.working.values()].some(isAway) || (yield* brokerAnswers(share))) return
   share.cutOff = true
   yield* signal({ _tag: "BrokerOutOfReach", stream: share.stream, count: share.working.size })
 })
 
-const rejoinWithBroker = Effect.fnUntraced(function* <E>(share: Share<E>) {
+// Not longer than a beat may take, or the lease of what still drains would run out.
+const brokerAnswers = Effect.fnUntraced(function* <E>(share: Share<E>) {
   const log = yield* EventLog
-  // Not longer than a beat may take, or the lease of what still drains would run out.
-  const answer = yield* log.info(share.stream).pipe(Effect.timeout("500 millis"), Effect.result)
-  if (answer._tag === "Failure") return
+  return yield* log.info(share.stream).pipe(Effect.timeout("500 millis"), Effect.isSuccess)
+})
+
+const rejoinWithBroker = Effect.fnUntraced(function* <E>(share: Share<E>) {
+  if (!(yield* brokerAnswers(share))) return
   share.cutOff = false
   yield* signal({ _tag: "BrokerInReach", stream: share.stream })
 })

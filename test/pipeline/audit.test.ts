@@ -35,11 +35,11 @@ const ref = (seq: number, key: string, version: number) => ({
 
 const whole = [ref(1, "ada", 1), ref(2, "bob", 1), ref(3, "ada", 2)]
 
-const kinds = (of: AuditFacts, refs = whole) => audit("t", of, refs).faults.map(({ key, kind }) => `${kind}: ${key}`)
+const kinds = (of: AuditFacts, refs = whole) => audit("t", of, refs, 1).faults.map(({ key, kind }) => `${kind}: ${key}`)
 
 describe("an audit", () => {
   it("adds up what is as it should be", () => {
-    const report = audit("t", facts(), whole)
+    const report = audit("t", facts(), whole, 1)
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.committed, report.published, report.waiting, report.inStream], [3, 3, 0, 3])
     assert.deepStrictEqual(report.handlers, [
@@ -53,7 +53,7 @@ describe("an audit", () => {
   it("calls nothing a fault that is only on its way", () => {
     const waiting = [{ key: "ada", eventId: "ada-2" }]
     const behind = handler({ cursors: new Map([[0, 1]]), progress: new Map([["ada", 1]]) })
-    const report = audit("t", facts({ waiting, handlers: [behind] }), whole.slice(0, 2))
+    const report = audit("t", facts({ waiting, handlers: [behind] }), whole.slice(0, 2), 1)
     assert.deepStrictEqual(report.faults, [])
     assert.deepStrictEqual([report.committed, report.published, report.waiting], [3, 2, 1])
     assert.strictEqual(report.handlers[0]?.inFlight, 1)
@@ -61,13 +61,13 @@ describe("an audit", () => {
 
   it("counts a row whose event is in the stream as published, and leaves out what is younger than its snapshot", () => {
     const waiting = [{ key: "ada", eventId: "ada-2" }]
-    const report = audit("t", facts({ waiting }), [...whole, ref(4, "ada", 3), ref(5, "eve", 1)])
+    const report = audit("t", facts({ waiting }), [...whole, ref(4, "ada", 3), ref(5, "eve", 1)], 1)
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.published, report.waiting, report.inStream], [3, 0, 3])
   })
 
   it("knows parked from handled, and accepts that the oldest events have aged out", () => {
-    const report = audit("t", facts({ handlers: [handler({ parked: new Map([["bob", 1]]) })] }), whole.slice(2))
+    const report = audit("t", facts({ handlers: [handler({ parked: new Map([["bob", 1]]) })] }), whole.slice(2), 3)
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.handlers[0]?.handled, report.handlers[0]?.parked], [2, 1])
   })
@@ -107,7 +107,14 @@ describe("an audit", () => {
       [ref(1, "ada", 2), ref(2, "bob", 1), ref(3, "ada", 1)],
       "out of order in the stream: ada"
     ],
-    ["an event that the broker lost", facts(), whole.slice(0, 2), "missing in the stream: ada"]
+    ["an event that the broker lost", facts(), whole.slice(0, 2), "missing in the stream: ada"],
+    [
+      "a key that never reached the stream",
+      facts(),
+      [ref(1, "ada", 1), ref(3, "ada", 2)],
+      "missing in the stream: bob"
+    ],
+    ["a key whose beginning is missing", facts(), whole.slice(1), "missing in the stream: ada"]
   ])("names %s", (_, of, refs, fault) => {
     assert.include(kinds(of, refs), fault)
   })

@@ -3,7 +3,7 @@ import { type Claim, type Instance, type Member, Ownership } from "../../pipelin
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
-import { asStoreUnavailable } from "./sqlFailure.ts"
+import { asLeaseStatement, asStoreUnavailable } from "./sqlFailure.ts"
 
 interface LeaseRow {
   readonly handler: string
@@ -84,7 +84,7 @@ const beat = (sql: PgControl["Service"]) =>
       renewed,
       free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place)))
     }
-  }, asStoreUnavailable("Ownership.beat"))
+  }, asLeaseStatement("Ownership.beat"))
 
 const renew = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
@@ -96,7 +96,7 @@ const renew = (sql: PgControl["Service"]) =>
         AND l.owner IS NOT NULL
       RETURNING l.stream, l.handler, l.partition, l.epoch, l.opening, l.cursor`
     return rows.map((row) => toClaim(row.stream, row))
-  }, asStoreUnavailable("Ownership.renew"))
+  }, asLeaseStatement("Ownership.renew"))
 
 // SKIP LOCKED: a row that a frozen owner's session still locks must not stop the other claims.
 const claim = (sql: PgControl["Service"]) =>
@@ -112,7 +112,7 @@ const claim = (sql: PgControl["Service"]) =>
     WHERE l.stream = ${stream} AND l.handler = free.handler AND l.partition = free.partition
     RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor`
     return rows.map((row) => toClaim(stream, row))
-  }, asStoreUnavailable("Ownership.claim"))
+  }, asLeaseStatement("Ownership.claim"))
 
 // Waits for the row when a commit has it: that commit is past its fence, and its cursor is then the one returned.
 const open = (sql: PgControl["Service"]) =>
@@ -132,12 +132,12 @@ const release = (sql: PgControl["Service"]) =>
     FROM unnest(${claims.map((c) => c.stream)}::text[], ${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
       ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS x(stream, handler, partition, epoch)
     WHERE l.stream = x.stream AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch`
-  }, asStoreUnavailable("Ownership.release"))
+  }, asLeaseStatement("Ownership.release"))
 
 const leave = (sql: PgControl["Service"]) => (stream: string, instance: Instance) =>
   sql`DELETE FROM millrace.instance WHERE stream = ${stream} AND id = ${instance.id}`.pipe(
     Effect.asVoid,
-    asStoreUnavailable("Ownership.leave")
+    asLeaseStatement("Ownership.leave")
   )
 
 /** Leases in Postgres rows, by the database's clock: visible to anyone, and safe behind poolers. */

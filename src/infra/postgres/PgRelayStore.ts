@@ -4,7 +4,7 @@ import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
 import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
-import { asStoreUnavailable } from "./sqlFailure.ts"
+import { asLeaseStatement, asStoreUnavailable } from "./sqlFailure.ts"
 
 interface Row {
   readonly id: bigint
@@ -31,7 +31,7 @@ const acquire = (sql: PgControl["Service"]) =>
     UPDATE millrace.relay SET owner = ${owner}, epoch = epoch + 1, expires_at = ${leaseExpiry(sql)}
     WHERE stream = ${stream} AND expires_at < clock_timestamp() RETURNING epoch`
     return row === undefined ? undefined : { stream, epoch: Number(row.epoch) }
-  }, asStoreUnavailable("RelayStore.acquire"))
+  }, asLeaseStatement("RelayStore.acquire"))
 
 const renew = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* ({ epoch, stream }: RelayLease) {
@@ -40,7 +40,7 @@ const renew = (sql: PgControl["Service"]) =>
     RETURNING last_seq, stream_created`
     if (row === undefined) return yield* lost({ epoch, stream })
     return { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }
-  }, asStoreUnavailable("RelayStore.renew"))
+  }, asLeaseStatement("RelayStore.renew"))
 
 const read = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, limit: number, underWay: ReadonlyArray<number>) {
@@ -106,7 +106,7 @@ const release =
   ({ epoch, stream }: RelayLease) =>
     sql`UPDATE millrace.relay SET owner = NULL, expires_at = '-infinity' WHERE stream = ${stream} AND epoch = ${epoch}`.pipe(
       Effect.asVoid,
-      asStoreUnavailable("RelayStore.release")
+      asLeaseStatement("RelayStore.release")
     )
 
 /** The relay's state in Postgres. Guarantees as the port's; every write is fenced by the epoch in its own statement. */

@@ -45,6 +45,29 @@ export const asStoreUnavailable =
       )
     )
 
+/** How long a statement about a lease may take; a lease lasts longer. A peer that is silent is not noticed otherwise. */
+const leaseStatementMax = "2 seconds"
+
+/** `asStoreUnavailable` for statements about leases: what has no answer by then counts as failed, or its caller would wait for TCP. */
+export const asLeaseStatement =
+  (operation: string) =>
+  <A, E, R>(
+    effect: Effect.Effect<A, E | SqlError.SqlError, R>
+  ): Effect.Effect<A, Exclude<E, SqlError.SqlError> | StoreUnavailable, R> =>
+    asStoreUnavailable(operation)(effect).pipe(
+      Effect.timeoutOrElse({
+        duration: leaseStatementMax,
+        orElse: () =>
+          Effect.fail(
+            new StoreUnavailable({
+              operation,
+              detail: `no answer in ${leaseStatementMax}`,
+              cause: new Error(operation)
+            })
+          )
+      })
+    )
+
 /** A connection lost inside a transaction arrives as a defect in sql-pg 4.0.5; this makes it a typed failure again. */
 export const sqlDefectsToFailures = <A, E, R>(
   effect: Effect.Effect<A, E, R>
