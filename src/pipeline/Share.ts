@@ -59,7 +59,8 @@ export const shouldOwn = (
  */
 export const endUnproven = Effect.fnUntraced(function* <E>(share: Share<E>) {
   const unproven = (yield* Clock.monotonicTimeNanos) - share.provenAt > Duration.toNanosUnsafe(proofMax)
-  const live = [...share.working.values()].filter(({ fiber }) => fiber.pollUnsafe() === undefined)
+  const inHand = [...share.working.values(), ...share.draining.values()]
+  const live = inHand.filter(({ fiber }) => fiber.pollUnsafe() === undefined)
   if (!unproven || live.length === 0) return
   yield* signal({ _tag: "OwnershipUnproven", stream: share.stream, count: live.length })
   for (const { fiber } of live) fiber.interruptUnsafe()

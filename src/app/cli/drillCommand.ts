@@ -42,7 +42,7 @@ export const drillCommand = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "A rehearsed disaster on throw-away servers, under load: kills (-9) or freezes what is named again and again, and ends with the audit. Three pipelines take part: one with the API, two that are struck or have to go on. Exits 11 when anything was lost, doubled or out of order."
+    "A rehearsed disaster on throw-away servers, under load: kills (-9) or freezes what is named again and again, and ends with the audit. Pipelines in several processes take part; the one with the API is never struck. Exits 11 when anything was lost, doubled or out of order."
   ),
   Command.withExamples([
     { command: "pnpm start drill broker --cycles 1 --down 30", description: "Half a minute without the broker" },
