@@ -68,7 +68,7 @@ export const simulateCommand = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Sends orders through their whole life to a running pipeline, over HTTP, and proves the result: every event once and in order. Keeps going when the pipeline is killed and started again. 300 orders before the clock starts are the warm-up."
+    "Sends orders through their whole life to a running pipeline, over HTTP, and proves the result: every event once and in order. Keeps going when the pipeline is killed and started again. Half as many orders, at most 1,000, go before the clock starts, as a warm-up."
   ),
   Command.withExamples([
     { command: "pnpm start simulate", description: "200 orders at 50 per second" },

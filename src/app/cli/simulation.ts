@@ -44,8 +44,11 @@ const price = 1_250
 
 const currency = Currency.make("EUR")
 
+/** Most orders of a warm-up. */
+const warmUpOrdersMax = 1_000
+
 /** Orders that go through their whole life before the clock starts, so that both sides have compiled what they run. */
-export const warmUpOrders = 300
+export const warmUpOrdersOf = (orders: number): number => Math.min(warmUpOrdersMax, Math.ceil(orders / 2))
 
 /** Warm-up orders at the same time. */
 const warmUpAtOnce = 16
@@ -56,7 +59,7 @@ const warmUp = (simulation: Simulation) => {
   const options = { ...simulation.options, pause: Duration.zero }
   const aside = { ...simulation, options, progress, run: `${simulation.run}-warm-up` }
   return Effect.forEach(
-    Array.from({ length: warmUpOrders }, (_, i) => i),
+    Array.from({ length: warmUpOrdersOf(options.orders) }, (_, i) => i),
     (i) => oneOrder(aside, i, 0),
     {
       concurrency: warmUpAtOnce,
@@ -73,7 +76,12 @@ export const runSimulation = Effect.fnUntraced(function* (url: string, options: 
   yield* insist(
     options,
     progress,
-    client.send("PUT", `/inventory/${sku}`, { available: options.orders + warmUpOrders }, `${run}-stock`)
+    client.send(
+      "PUT",
+      `/inventory/${sku}`,
+      { available: options.orders + warmUpOrdersOf(options.orders) },
+      `${run}-stock`
+    )
   )
   const simulation: Simulation = { options, progress, client, run, sku }
   yield* warmUp(simulation)

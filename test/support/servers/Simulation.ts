@@ -1,7 +1,7 @@
 /** `simulate` as a user runs it, and what its report says. */
 import { Effect, Schema } from "effect"
 import { runApp } from "./AppProcess.ts"
-import { warmUpOrders } from "../../../src/app/cli/simulation.ts"
+import { warmUpOrdersOf } from "../../../src/app/cli/simulation.ts"
 
 const Points = Schema.Struct({ count: Schema.Int, p50: Schema.Finite, p99: Schema.Finite, max: Schema.Finite })
 
@@ -27,10 +27,11 @@ export interface Load {
 }
 
 /** Events of a simulation, its warm-up included. */
-export const eventsOf = (load: Load): number => (load.orders + warmUpOrders) * 3
+export const eventsOf = (load: Load): number => (load.orders + warmUpOrdersOf(load.orders)) * 3
 
 /** Events when this share of it is done, after the warm-up. */
-export const eventsAt = (load: Load, share: number): number => Math.floor((warmUpOrders + load.orders * share) * 3)
+export const eventsAt = (load: Load, share: number): number =>
+  Math.floor((warmUpOrdersOf(load.orders) + load.orders * share) * 3)
 
 /** Runs to its end; dies with what it said unless it exits 0 with the verdict "in order". */
 export const simulateInOrder = Effect.fnUntraced(function* (url: string, load: Load) {
