@@ -84,7 +84,7 @@ export const engineLayer = (config: AppConfigValues, instance: Instance) =>
 export const pipelineInfra = (
   config: AppConfigValues,
   say: (line: string) => Effect.Effect<void>
-): Layer.Layer<AuditStore | EventLog, InfraFailure> => serverInfra(config, say)
+): Layer.Layer<AuditStore | EventLog | RelayStore, InfraFailure> => serverInfra(config, say)
 
 /** Servers to throw away, and how pipelines find them. */
 export interface DrillServers {

@@ -32,6 +32,8 @@ export class RelayStore extends Context.Service<
   {
     /** Where the stream stands as far as the outbox knows; nobody need hold the lease. */
     readonly position: (stream: string) => Effect.Effect<RelayPosition, StoreUnavailable>
+    /** Who holds the lease; undefined: nobody, or it has expired. */
+    readonly leader: (stream: string) => Effect.Effect<string | undefined, StoreUnavailable>
     /** Takes the lease when it is free or has expired, by the database's clock; undefined while another holds it. */
     readonly acquire: (stream: string, owner: string) => Effect.Effect<RelayLease | undefined, StoreUnavailable>
     /** Extends the lease and returns where the stream stands as far as the outbox knows. */

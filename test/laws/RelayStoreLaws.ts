@@ -75,6 +75,19 @@ const hasOneHolder: Law<StorePorts> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* store.acquire(elsewhere, "ada"), { stream: elsewhere, epoch: 1 })
 })
 
+const namesItsLeader: Law<StorePorts> = Effect.gen(function* () {
+  const { expire, lease, store, stream } = yield* leading("a")
+  assert.strictEqual(yield* store.leader(stream), "ada")
+  yield* expire
+  assert.isUndefined(yield* store.leader(stream))
+  const next = yield* present(yield* store.acquire(stream, "bob"))
+  yield* store.release(lease)
+  assert.strictEqual(yield* store.leader(stream), "bob")
+  yield* store.release(next)
+  assert.isUndefined(yield* store.leader(stream))
+  assert.isUndefined(yield* store.leader(yield* freshStream))
+})
+
 const goesToOneOfMany: Law<StorePorts> = Effect.gen(function* () {
   const stream = yield* freshStream
   const store = yield* RelayStore
@@ -252,6 +265,7 @@ export const relayStoreLaws = suiteOf<StorePorts>()({
   "knows where the stream stands, with or without the lease": knowsThePosition,
   "the lease has one holder; when it has run out the next one has a higher epoch": hasOneHolder,
   "of many that ask at the same time one gets the lease": goesToOneOfMany,
+  "the holder is known by name, until the lease is given back or runs out": namesItsLeader,
   "a lease that is late and that nobody took is renewed": staysWhenLate,
   "an epoch before can neither renew nor acknowledge nor rewind nor release, and writes nothing": fencesAnEpochBefore,
   "acknowledge deletes the rows and moves the position": deletesAndMoves,

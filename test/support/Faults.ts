@@ -39,6 +39,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
   return Context.make(RelayStore, {
     ...relayStore,
     position: (stream) => store(relayStore.position(stream)),
+    leader: (stream) => store(relayStore.leader(stream)),
     acquire: (stream, owner) => store(relayStore.acquire(stream, owner)),
     renew: (lease) => store(relayStore.renew(lease)),
     read: (stream, limit, underWay) => store(relayStore.read(stream, limit, underWay)),

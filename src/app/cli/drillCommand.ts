@@ -1,6 +1,6 @@
-import { Duration, Effect, Schema } from "effect"
+import { Duration, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { drillNames, type DrillResult, runDrill, seeded } from "../drill/Drill.ts"
+import { blows, drillNames, type DrillResult, runDrill, seeded } from "../drill/Drill.ts"
 import { exitCode, ExitWith } from "./exitCodes.ts"
 import { outputFlag, print, say } from "./Output.ts"
 
@@ -19,6 +19,12 @@ const flags = {
     Flag.withDefault(5),
     Flag.withSchema(whole(1, 100_000))
   ),
+  blow: Flag.Literals("blow", blows).pipe(
+    Flag.withDescription(
+      "What happens to a worker or relay: SIGKILL, SIGSTOP for less than its leases last, SIGSTOP for longer; without it one of them at random"
+    ),
+    Flag.optional
+  ),
   down: Flag.Int("down").pipe(
     Flag.withDescription("Seconds a server stays down"),
     Flag.withDefault(3),
@@ -34,8 +40,8 @@ const flags = {
 export const drillCommand = Command.make(
   "drill",
   flags,
-  Effect.fnUntraced(function* ({ cycles, down, events, name, output, seed }) {
-    const options = { name, events, cycles, down: Duration.seconds(down), say }
+  Effect.fnUntraced(function* ({ blow, cycles, down, events, name, output, seed }) {
+    const options = { name, events, cycles, blow: Option.getOrUndefined(blow), down: Duration.seconds(down), say }
     const result = yield* seeded(seed, runDrill(options)).pipe(Effect.scoped)
     yield* print(output, result, textOf(result))
     if (!result.ok) return yield* new ExitWith({ code: exitCode.orderViolated })

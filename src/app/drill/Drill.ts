@@ -1,6 +1,7 @@
 import { Duration, Effect, Fiber, Option, Random, Schedule } from "effect"
 import { runAudit, type AuditReport } from "../../pipeline/Audit.ts"
 import { judge, type Judgement } from "../../pipeline/Oracle.ts"
+import { RelayStore } from "../../pipeline/RelayStore.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
 import { drillServers, type DrillServers, pipelineInfra } from "../AppLayer.ts"
 import { withApi } from "../cli/ApiClient.ts"
@@ -15,6 +16,10 @@ import { startReceiver } from "./PushReceiver.ts"
 export const drillNames = ["broker", "worker", "relay", "postgres"] as const
 export type DrillName = (typeof drillNames)[number]
 
+/** What is done to a process: SIGKILL, SIGSTOP for less than its leases last, or for longer. */
+export const blows = ["kill", "freeze", "zombie"] as const
+export type Blow = (typeof blows)[number]
+
 /** How it is rehearsed. */
 export interface DrillOptions {
   readonly name: DrillName
@@ -22,6 +27,8 @@ export interface DrillOptions {
   readonly events: number
   /** Disasters. */
   readonly cycles: number
+  /** What to do to processes; one of all at random when there is none. */
+  readonly blow: Blow | undefined
   /** How long a server stays down. */
   readonly down: Duration.Duration
   readonly say: (line: string) => Effect.Effect<void>
@@ -45,8 +52,8 @@ const eventsPerOrder = 3
 /** Between the end of one disaster and the beginning of the next, in milliseconds. */
 const breatherMs = { minimum: 1_500, maximum: 3_500 }
 
-/** How long a frozen process sleeps, in milliseconds: shorter and longer than its leases last. */
-const freezeMs = { minimum: 500, maximum: 7_000 }
+/** How long a frozen process sleeps, in milliseconds. Its leases last 3 s. */
+const sleepMs = { freeze: { minimum: 500, maximum: 2_500 }, zombie: { minimum: 3_500, maximum: 8_000 } }
 
 /**
  * Sends orders to pipelines on throw-away servers, commits the disaster again and again, and judges: the write side's own
@@ -85,7 +92,7 @@ export const runDrill = Effect.fnUntraced(function* (options: DrillOptions) {
 const failed = (error: unknown) => new CommandFailed({ message: reasonOf(error), code: exitCode.failure })
 
 const strike = Effect.fnUntraced(function* (
-  { down, name }: DrillOptions,
+  { blow, down, name }: DrillOptions,
   servers: DrillServers,
   victims: ReadonlyArray<PipelineProcess>
 ) {
@@ -96,23 +103,44 @@ const strike = Effect.fnUntraced(function* (
     yield* Effect.mapError(server.start, failed)
     return `${name} killed, ${Duration.toSeconds(down)} s down, started again`
   }
-  const at = yield* Random.nextIntBetween(0, victims.length - 1)
+  const some = yield* Random.nextIntBetween(0, victims.length - 1)
+  const leader = name === "relay" ? yield* leaderOf(servers.config, victims) : -1
+  const at = leader < 0 ? some : leader
   const victim = victims[at]
   if (victim === undefined) return "nobody to strike"
-  if (yield* Random.nextBoolean) {
+  const what = blow ?? blows[yield* Random.nextIntBetween(0, blows.length - 1)] ?? "kill"
+  if (what === "kill") {
     yield* victim.restart
     return `${name} ${at + 1} killed and started again`
   }
-  const ms = yield* Random.nextIntBetween(freezeMs.minimum, freezeMs.maximum)
+  const ms = yield* Random.nextIntBetween(sleepMs[what].minimum, sleepMs[what].maximum)
   yield* victim.freeze(ms)
   return `${name} ${at + 1} frozen for ${(ms / 1_000).toFixed(1)} s`
 })
+
+/** Which of them leads the relay, waited for a while: the one whose lease it is. */
+const leaderOf = (config: AppConfigValues, relays: ReadonlyArray<PipelineProcess>) =>
+  RelayStore.pipe(
+    Effect.flatMap((store) => store.leader(Orders.name)),
+    Effect.map((id) => relays.findIndex((one) => one.instanceId() === id)),
+    Effect.repeat({
+      until: (at) => at >= 0,
+      schedule: Schedule.spaced("200 millis").pipe(Schedule.upTo({ duration: "10 seconds" }))
+    }),
+    Effect.provide(pipelineInfra(config, () => Effect.void)),
+    Effect.mapError(failed)
+  )
 
 /** As many orders as it takes, spread over the time the disasters take. */
 const sendOrders = (options: DrillOptions, url: string) => {
   const seconds =
     options.cycles *
-    (4 + (options.name === "worker" || options.name === "relay" ? 2 : Duration.toSeconds(options.down)))
+    (4 +
+      (options.name === "worker" || options.name === "relay"
+        ? options.blow === "zombie"
+          ? 5.5
+          : 2.5
+        : Duration.toSeconds(options.down)))
   const orders = Math.ceil(options.events / eventsPerOrder)
   const progress: Progress = { started: 0, finished: 0, retries: 0, commandMs: [], createMs: [] }
   const simulation = {

@@ -7,6 +7,8 @@ import { CommandFailed, exitCode } from "../cli/exitCodes.ts"
 export interface PipelineProcess {
   /** Where its API is; empty without the role. */
   readonly url: string
+  /** What it calls itself in the tables; another after each restart. */
+  readonly instanceId: () => string
   /** SIGKILL, then the same again in a new process. */
   readonly restart: Effect.Effect<void, CommandFailed>
   /** SIGSTOP for so many milliseconds. */
@@ -48,7 +50,7 @@ export const startPipeline = Effect.fnUntraced(function* (settings: Settings) {
       yield* Effect.sleep(ms)
       child.kill("SIGCONT")
     })
-  return { url: running.url, restart, freeze } satisfies PipelineProcess
+  return { url: running.url, instanceId: () => running.instanceId, restart, freeze } satisfies PipelineProcess
 })
 
 const startOne = Effect.fnUntraced(function* (settings: Settings) {
@@ -65,7 +67,8 @@ const startOne = Effect.fnUntraced(function* (settings: Settings) {
   const talk = yield* readiness(child).pipe(
     Effect.timeoutOrElse({ duration: readyMax, orElse: () => notReady(`no word in ${readyMax}`) })
   )
-  return { child, url: /^ {2}api +(http:\S+)/m.exec(talk)?.[1] ?? "" }
+  const word = (pattern: RegExp) => pattern.exec(talk)?.[1] ?? ""
+  return { child, url: word(/^ {2}api +(http:\S+)/m), instanceId: word(/, instance (\S+)$/m) }
 })
 
 const notReady = (detail: string) =>

@@ -17,6 +17,11 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           lastSeq: state.of(stream).relay.lastSeq,
           streamCreated: state.of(stream).relay.streamCreated
         })),
+      leader: (stream) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          const { relay } = state.of(stream)
+          return relay.expiresAtMs < nowMs ? undefined : relay.owner
+        }),
       acquire: (stream, owner) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const { relay } = state.of(stream)

@@ -24,6 +24,13 @@ const position = (sql: PgControl["Service"]) =>
     return { lastSeq: Number(row?.last_seq ?? 0), streamCreated: row?.stream_created ?? "" }
   }, asStoreUnavailable("RelayStore.position"))
 
+const leader = (sql: PgControl["Service"]) => (stream: string) =>
+  sql<{ readonly owner: string }>`
+    SELECT owner FROM millrace.relay WHERE stream = ${stream} AND expires_at >= clock_timestamp() AND owner IS NOT NULL`.pipe(
+    Effect.map(([row]) => row?.owner),
+    asStoreUnavailable("RelayStore.leader")
+  )
+
 const acquire = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, owner: string) {
     yield* sql`INSERT INTO millrace.relay (stream) VALUES (${stream}) ON CONFLICT DO NOTHING`
@@ -117,6 +124,7 @@ export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
 
     return RelayStore.of({
       position: position(sql),
+      leader: leader(sql),
       acquire: acquire(sql),
       renew: renew(sql),
       read: read(sql),
