@@ -13,7 +13,7 @@ export interface Exported {
 
 /** One docstring per name: a type beside the value of the same name shares it. */
 export const exportsAreDocumented: Checker = (sources) =>
-  modulesIn(sources, "src/pipeline", "src/domain").flatMap((module) => {
+  modulesIn(sources, "src/pipeline", "src/domain", "src/testing").flatMap((module) => {
     const byName = Map.groupBy(exportedBy(module), (exported) => exported.name)
     return [...byName.values()]
       .filter((same) => !same.some((exported) => hasDocstring(module, exported.start)))

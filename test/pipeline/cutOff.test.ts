@@ -11,7 +11,7 @@ import { BrokerUnavailable, DeliveryInterrupted, StoreUnavailable } from "../../
 import { type Signal, SignalSink } from "../../src/pipeline/Signals.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
 import { noteStream } from "../support/Ledger.ts"
-import { runSeeded } from "../support/SeededScheduler.ts"
+import { runSeeded } from "../../src/testing/SeededScheduler.ts"
 
 /** What one instance cannot reach at the moment. */
 interface Reach {

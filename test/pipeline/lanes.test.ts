@@ -6,7 +6,7 @@ import type { InboxCommit } from "../../src/pipeline/Inbox.ts"
 import { currentAction, type Entry, type Lane, Lanes, lanesIdleMax } from "../../src/pipeline/Lanes.ts"
 import { DecodeFailed } from "../../src/pipeline/PipelineError.ts"
 import { retryPolicyDefault } from "../../src/pipeline/RetryPolicy.ts"
-import { makeRandom } from "../support/Random.ts"
+import { makeRandom } from "../../src/testing/Random.ts"
 
 const handler: Handler = {
   name: "points",

@@ -1,10 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { faultsOf } from "../support/Verdict.ts"
 import { faithful, runHistory, type Variant } from "../support/World.ts"
 import { effectsBeforeProgress, noFence, progressBeforeEffects } from "./mutants/inboxes.ts"
 import { lateRows } from "./mutants/lateRows.ts"
-import { deliversBackwards, deliversWithHoles, laneForEachEvent, noFenceAtTheBroker } from "./mutants/logs.ts"
+import {
+  deliversBackwards,
+  deliversWithHoles,
+  groupsWithIdleTimeout,
+  laneForEachEvent,
+  noFenceAtTheBroker,
+  retriesEachMessage
+} from "./mutants/logs.ts"
 
 /** Histories a mutant gets to show itself. */
 const seedsMax = 60
@@ -12,7 +18,7 @@ const seedsMax = 60
 /** The first fault that shows itself, and the seeds it took. */
 const firstFault = Effect.fnUntraced(function* (variant: Variant, sign: RegExp) {
   for (let seed = 1; seed <= seedsMax; seed++) {
-    const fault = faultsOf(yield* runHistory(seed, variant)).find((text) => sign.test(text))
+    const fault = (yield* runHistory(seed, variant)).faults.find((text) => sign.test(text))
     if (fault !== undefined) return { fault, seed }
   }
   return undefined
@@ -26,6 +32,8 @@ const mutants: ReadonlyArray<readonly [name: string, variant: Variant, sign: Reg
   ["a lane for each event instead of each key", laneForEachEvent, /^mail: .* out of order/],
   ["a broker that delivers backwards", deliversBackwards, /came after/],
   ["a broker that loses deliveries", deliversWithHoles, /came after|never came to rest/],
+  ["a window of messages, each sent again by itself", retriesEachMessage, /^stream: .* out of order/],
+  ["groups by key that end when they are idle", groupsWithIdleTimeout, /^mail: .* out of order/],
   ["publishing without a fence and message ids", noFenceAtTheBroker, /^stream: .* duplicated/]
 ]
 
@@ -39,7 +47,7 @@ describe("the oracle notices", () => {
 
   it.live("nothing in the adapters as they are", () =>
     Effect.gen(function* () {
-      for (let seed = 1; seed <= 10; seed++) assert.deepStrictEqual(faultsOf(yield* runHistory(seed, faithful)), [])
+      for (let seed = 1; seed <= 10; seed++) assert.deepStrictEqual((yield* runHistory(seed, faithful)).faults, [])
     })
   )
 })

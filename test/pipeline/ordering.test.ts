@@ -1,8 +1,8 @@
 // Random histories on the memory adapters: MILLRACE_SEEDS=10000 runs more of them, MILLRACE_SEED=210 one again.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { faultsOf } from "../support/Verdict.ts"
-import { type History, runHistory } from "../support/World.ts"
+import type { History } from "../../src/testing/Simulation.ts"
+import { runHistory } from "../support/World.ts"
 
 const historiesDefault = 1_000
 
@@ -43,7 +43,7 @@ const sumOf = ({ committed, counts, made, rolledBack, tables }: History) => {
     rolledBack: rolledBack.length,
     parked: tables.parked.length,
     repeated: effects.length - first.size,
-    failed: counts.runs - effects.length,
+    failed: counts.attempts - effects.length,
     left: counts.left,
     crashed: counts.crashed,
     frozen: counts.frozen
@@ -65,7 +65,7 @@ describe("per-key order through writers, relays and handlers", () => {
         const sums: Array<Sum> = []
         for (const seed of seeds) {
           const history = yield* runHistory(seed)
-          const faults = faultsOf(history)
+          const { faults } = history
           if (faults.length > 0) {
             assert.fail(`seed ${seed} (again: MILLRACE_SEED=${seed}), ${faults.length} faults\n${faults.join("\n")}`)
           }

@@ -9,7 +9,7 @@ import { DeliveryInterrupted } from "../../src/pipeline/PipelineError.ts"
 import { SignalSink } from "../../src/pipeline/Signals.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
 import { noteStream } from "../support/Ledger.ts"
-import { runSeeded } from "../support/SeededScheduler.ts"
+import { runSeeded } from "../../src/testing/SeededScheduler.ts"
 
 /** Openings that break off as soon as they have delivered something. */
 const breaksMax = 10

@@ -1,9 +1,9 @@
 import { Data, Duration, Effect, Schema } from "effect"
-import { atCommit } from "../../src/infra/memory/MemoryTransactor.ts"
 import * as EventStream from "../../src/pipeline/EventStream.ts"
 import { type Delivery, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
 import { fnv1a } from "../../src/pipeline/Partition.ts"
 import { retryPolicy } from "../../src/pipeline/RetryPolicy.ts"
+import type { Effects } from "../../src/testing/Book.ts"
 
 /** The one kind of event of these histories. */
 export const Noted = Schema.TaggedStruct("Noted", { key: Schema.String, text: Schema.String })
@@ -11,28 +11,8 @@ export const Noted = Schema.TaggedStruct("Noted", { key: Schema.String, text: Sc
 /** A stream of its own for every history. */
 export const noteStream = EventStream.make("t", { subject: "t", events: { noted: Noted }, key: (event) => event.key })
 
-/** An effect of a handler, in the order it happened. */
-export interface Made {
-  readonly key: string
-  readonly version: number
-  readonly eventId: string
-  readonly position: number
-  readonly idempotencyKey: string
-}
-
 /** What a handler refuses an event with. */
 export class Refused extends Data.TaggedError("Refused")<{ readonly attempt: number }> {}
-
-/** Handlers of a history. */
-export const handlerNames = ["points", "mail"] as const
-
-/** What the handlers of one history did. */
-export interface Ledger {
-  readonly made: ReadonlyMap<string, ReadonlyArray<Made>>
-  readonly handlers: ReadonlyArray<Handler<Refused>>
-  /** Handler runs, failed ones too. */
-  readonly runs: () => number
-}
 
 /** How an event goes down with a handler. */
 type Mood = "well" | "refused twice" | "refused always" | "defect" | "hangs" | "done, then refused"
@@ -47,16 +27,7 @@ const retry = retryPolicy({
 })
 
 /** Two handlers, one of each kind, whose moods and latencies depend on the seed and the event only. */
-export const makeLedger = (seed: number, placeOf: Place): Ledger => {
-  const made = new Map<string, Array<Made>>(handlerNames.map((name) => [name, []]))
-  let runs = 0
-  let position = 0
-
-  const note = (handler: string, delivery: Delivery<typeof Noted.Type>) => () => {
-    const { eventId, idempotencyKey } = delivery
-    made.get(handler)?.push({ ...placeOf(delivery), eventId, idempotencyKey, position: position++ })
-  }
-
+export const noteHandlers = (effects: Effects, seed: number, placeOf: Place): ReadonlyArray<Handler<Refused>> => {
   const react = (mood: Mood, delivery: Delivery<typeof Noted.Type>, effect: Effect.Effect<void>) => {
     const { attempt } = delivery
     if (mood === "hangs") return Effect.never
@@ -65,33 +36,19 @@ export const makeLedger = (seed: number, placeOf: Place): Ledger => {
     return mood === "done, then refused" && attempt === 1 ? Effect.andThen(effect, new Refused({ attempt })) : effect
   }
 
-  const handle = (
-    handler: string,
-    luckOf: (luck: number) => Mood,
-    commit: (record: () => void) => Effect.Effect<void>
-  ) =>
+  const handle = (handler: string, luckOf: (luck: number) => Mood) =>
     Effect.fnUntraced(function* (delivery: Delivery<typeof Noted.Type>) {
-      runs += 1
-      const { key, version } = placeOf(delivery)
-      const luck = fnv1a(`${seed}/${handler}/${key}/${version}`)
+      const place = placeOf(delivery)
+      const luck = fnv1a(`${seed}/${handler}/${place.key}/${place.version}`)
       if (luck % 3 === 0) yield* Effect.sleep((luck >>> 8) % 40)
-      yield* react(luckOf((luck >>> 4) % 100), delivery, commit(note(handler, delivery)))
+      yield* react(luckOf((luck >>> 4) % 100), delivery, effects.note(handler, { ...delivery, ...place }))
     })
 
-  const options = { retry }
-  return {
-    made,
-    handlers: [
-      transactional(noteStream, "points", options, handle("points", moodInside, atCommit)),
-      external(
-        noteStream,
-        "mail",
-        { ...options, keysAtOnceMax: 1 + (seed % 3) },
-        handle("mail", moodOutside, Effect.sync)
-      )
-    ],
-    runs: () => runs
-  }
+  const outside = { retry, keysAtOnceMax: 1 + (seed % 3) }
+  return [
+    transactional(noteStream, "points", { retry }, handle("points", moodInside)),
+    external(noteStream, "mail", outside, handle("mail", moodOutside))
+  ]
 }
 
 const moodInside = (luck: number): Mood => {

@@ -7,7 +7,7 @@ import { RelayStore } from "../../../src/pipeline/RelayStore.ts"
 import { Transactor } from "../../../src/pipeline/Transactor.ts"
 import { entryOf, pgWorld } from "./PgWorld.ts"
 
-// In the spirit of examples/outbox-interleavings.mjs: adversarial writers, one real drain and two wrong ones. A suite
+// In the spirit of examples/outbox-interleavings.mjs: adversarial writers, one real drain and three wrong ones. A suite
 // that does not catch the wrong ones would not notice when the real one became like them.
 
 const stream = "interleavings"
@@ -22,11 +22,11 @@ const think = Effect.suspend(() => (Math.random() < 0.25 ? Effect.sleep(below(6)
 
 const setUp = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  for (const table of ["unproven_bound", "before_lock"])
+  for (const table of ["unproven_bound", "before_lock", "cursor_over_ids"])
     yield* sql.unsafe(`CREATE TABLE ${table} (id bigserial PRIMARY KEY, key text NOT NULL, version bigint)`)
 })
 
-/** One transaction: the same event in the real outbox and in the two wrong ones. Returns the key, if it committed. */
+/** One transaction: the same event in the real outbox and in the three wrong ones. Returns the key, if it committed. */
 const write = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const outbox = yield* Outbox
@@ -41,6 +41,7 @@ const write = Effect.gen(function* () {
     const version = appended?.version ?? 0
     yield* sql`UPDATE before_lock SET version = ${version} WHERE id = ${early?.id ?? 0n}`
     yield* sql`INSERT INTO unproven_bound (key, version) VALUES (${key}, ${version})`
+    yield* sql`INSERT INTO cursor_over_ids (key, version) VALUES (${key}, ${version})`
     yield* think
     if (Math.random() < 0.05) return yield* Effect.fail("roll back")
   })
@@ -111,7 +112,7 @@ const wrongDrain = (table: string, bound: (last: bigint) => bigint): Drain => {
 
 layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("adversarial writers", (it) => {
   it.effect(
-    "the drain loses and reorders nothing; a bound that is not proven and a row drawn before the lock do",
+    "the drain loses and reorders nothing; an unproven bound, a row drawn before the lock and a cursor over ids do",
     () =>
       Effect.gen(function* () {
         yield* setUp
@@ -121,7 +122,9 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("adversaria
           yield* realDrain,
           // Wrong: "everything below the last published id is gone", with a full sweep now and then.
           wrongDrain("unproven_bound", (last) => ((sweeping += 1) % sweepEvery === 0 ? 0n : last + 1n)),
-          wrongDrain("before_lock", () => 0n)
+          wrongDrain("before_lock", () => 0n),
+          // Wrong: what commits later than a higher id is never looked at again.
+          wrongDrain("cursor_over_ids", (last) => last + 1n)
         ]
         const running = yield* Effect.forEach(drains, ({ turn }) =>
           turn.pipe(
@@ -148,11 +151,12 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("adversaria
             Effect.repeat(turn, { until: (taken) => taken === 0 })
           )
         const verdicts = drains.map(({ published }): Judgement => judge(counts, published))
-        const [real, unproven, early] = verdicts
+        const [real, unproven, early, cursor] = verdicts
         assert.isTrue(real?.ok, JSON.stringify(real?.faults))
         assert.isAbove(real?.committed ?? 0, 300)
         assert.isAbove(unproven?.outOfOrder ?? 0, 0, "an unproven bound must be caught")
         assert.isAbove(early?.outOfOrder ?? 0, 0, "a row drawn before the lock must be caught")
+        assert.isAbove(cursor?.lost ?? 0, 0, "a cursor over ids must be caught")
       }),
     30_000
   )

@@ -1,7 +1,8 @@
-import { Effect, Layer, Stream } from "effect"
+import { Clock, Effect, Layer, Stream } from "effect"
 import * as MemoryPipeline from "../../../src/infra/memory/MemoryPipeline.ts"
-import type { StoredEvent } from "../../../src/pipeline/Envelope.ts"
+import type { OutboxRow, StoredEvent } from "../../../src/pipeline/Envelope.ts"
 import { EventLog } from "../../../src/pipeline/EventLog.ts"
+import { fnv1a } from "../../../src/pipeline/Partition.ts"
 import { faithful, type Variant } from "../../support/World.ts"
 
 const variant = (change: (inner: EventLog["Service"]) => Partial<EventLog["Service"]>): Variant => ({
@@ -36,6 +37,54 @@ export const laneForEachEvent: Variant = {
   placeOf: ({ key }) => {
     const at = key.lastIndexOf("#")
     return { key: key.slice(0, at), version: Number(key.slice(at + 1)) }
+  }
+}
+
+/**
+ * A window of messages sent at once, and each that fails sent again by itself: what was refused comes after what was
+ * sent behind it.
+ */
+export const retriesEachMessage = variant((inner) => ({
+  publish: Effect.fnUntraced(function* (declaration, rows) {
+    const isRefused = ({ eventId }: OutboxRow) => fnv1a(eventId) % 8 === 0
+    const sent = [...rows.filter((row) => !isRefused(row)), ...rows.filter(isRefused)]
+    let seq = (yield* inner.info(declaration.name)).lastSeq
+    for (const row of sent) seq = (yield* inner.publish(declaration, [row], seq)).seq
+    return { seq, duplicate: false }
+  })
+}))
+
+/** How long a group of `groupByKey` lives without a new event, in milliseconds: shorter than a handler may take. */
+const idleMs = 5
+
+/**
+ * Groups by key that end when they are idle, as `Stream.groupByKey` does with a time to live: the next event of the key
+ * opens a new group, while the last one is still being handled in the old.
+ */
+export const groupsWithIdleTimeout: Variant = {
+  ...variant((inner) => ({
+    open: (declaration, from) =>
+      Effect.map(inner.open(declaration, from), (subscription) => {
+        const groups = new Map<string, { readonly name: string; readonly first: number; lastMs: number }>()
+        const grouped = (nowMs: number, event: StoredEvent): StoredEvent => {
+          const known = groups.get(event.key)
+          const isLive = known !== undefined && nowMs - known.lastMs < idleMs
+          const group = isLive
+            ? known
+            : { name: `${event.key}#${event.version - 1}`, first: event.version - 1, lastMs: nowMs }
+          group.lastMs = nowMs
+          groups.set(event.key, group)
+          return { ...event, key: group.name, version: event.version - group.first }
+        }
+        const events = subscription.events.pipe(
+          Stream.mapEffect((event) => Effect.map(Clock.currentTimeMillis, (nowMs) => grouped(nowMs, event)))
+        )
+        return { ...subscription, events }
+      })
+  })),
+  placeOf: ({ key, version }) => {
+    const at = key.lastIndexOf("#")
+    return { key: key.slice(0, at), version: Number(key.slice(at + 1)) + version }
   }
 }
 

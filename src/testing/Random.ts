@@ -1,3 +1,6 @@
+/** At least one of them. */
+export type Some<A> = readonly [A, ...Array<A>]
+
 /** Numbers that look random and are the same for the same seed. */
 export interface Random {
   /** In [0, 1). */
@@ -5,7 +8,7 @@ export interface Random {
   /** A whole number in [minimum, maximum]. */
   readonly between: (minimum: number, maximum: number) => number
   readonly chance: (probability: number) => boolean
-  readonly pick: <A>(items: readonly [A, ...Array<A>]) => A
+  readonly pick: <A>(items: Some<A>) => A
 }
 
 /** Source: mulberry32 by Tommy Ettinger (public domain). */

@@ -1,9 +1,9 @@
 import { Context, Effect, Latch } from "effect"
-import { EventLog } from "../../src/pipeline/EventLog.ts"
-import { Inbox } from "../../src/pipeline/Inbox.ts"
-import { Ownership } from "../../src/pipeline/Ownership.ts"
-import { BrokerUnavailable, StoreUnavailable } from "../../src/pipeline/PipelineError.ts"
-import { RelayStore } from "../../src/pipeline/RelayStore.ts"
+import { EventLog } from "../pipeline/EventLog.ts"
+import { Inbox } from "../pipeline/Inbox.ts"
+import { Ownership } from "../pipeline/Ownership.ts"
+import { BrokerUnavailable, StoreUnavailable } from "../pipeline/PipelineError.ts"
+import { RelayStore } from "../pipeline/RelayStore.ts"
 import type { Random } from "./Random.ts"
 
 /** What an instance's fate is at the moment. */
@@ -13,7 +13,10 @@ export interface Fate {
   /** Closed while it is frozen: what it asks for happens when it wakes up, however late. */
   readonly awake: Latch.Latch
   /** Share of requests that fail before they took effect, and again as many that fail after. */
-  faultProbability: number
+  failureShare: number
+  /** Share of requests that take time before they take effect, and of answers that do. */
+  delayShare: number
+  readonly delayMaxMs: number
 }
 
 /** Everything an instance asks of the outside. */
@@ -21,13 +24,18 @@ export type Ports = EventLog | Inbox | Ownership | RelayStore
 
 /** The ports as one instance sees them: an operation waits while it is frozen, and fails or loses its answer at random. */
 export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: Random): Context.Context<Ports> => {
+  const delay = Effect.suspend(() =>
+    random.chance(fate.delayShare) ? Effect.sleep(random.between(1, fate.delayMaxMs)) : Effect.void
+  )
   const faulty = <A, E, R, F>(operation: Effect.Effect<A, E, R>, unavailable: () => F): Effect.Effect<A, E | F, R> =>
     Effect.gen(function* () {
-      if (random.chance(fate.faultProbability)) return yield* Effect.fail(unavailable())
+      if (random.chance(fate.failureShare)) return yield* Effect.fail(unavailable())
+      yield* delay
       yield* fate.awake.await
       if (fate.down) return yield* Effect.fail(unavailable())
       const answer = yield* operation
-      if (random.chance(fate.faultProbability)) return yield* Effect.fail(unavailable())
+      yield* delay
+      if (random.chance(fate.failureShare)) return yield* Effect.fail(unavailable())
       return answer
     })
   const store = <A, E, R>(operation: Effect.Effect<A, E, R>) => faulty(operation, storeUnavailable)
@@ -76,6 +84,6 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
 }
 
 const storeUnavailable = () =>
-  new StoreUnavailable({ operation: "test", detail: "made to fail", cause: new Error("made to fail") })
+  new StoreUnavailable({ operation: "simulation", detail: "made to fail", cause: new Error("made to fail") })
 
-const brokerUnavailable = () => new BrokerUnavailable({ operation: "test", detail: "made to fail" })
+const brokerUnavailable = () => new BrokerUnavailable({ operation: "simulation", detail: "made to fail" })

@@ -1,10 +1,17 @@
-import type { AuditReport } from "../../src/pipeline/Audit.ts"
-import { judge } from "../../src/pipeline/Oracle.ts"
-import { handlerNames, type Made } from "./Ledger.ts"
-import type { History } from "./World.ts"
+import type { AuditReport } from "../pipeline/Audit.ts"
+import type { Handler } from "../pipeline/Handler.ts"
+import { judge } from "../pipeline/Oracle.ts"
+import type { Made } from "./Book.ts"
+import type { History } from "./Simulation.ts"
+
+/** A history before it is judged. */
+export type Unjudged = Omit<History, "faults">
 
 /** What is wrong with a history, in words. Empty: nothing. */
-export const faultsOf = (history: History): ReadonlyArray<string> => [
+export const faultsOf = (
+  history: Unjudged,
+  handlers: ReadonlyArray<Handler<unknown, unknown>>
+): ReadonlyArray<string> => [
   ...(history.settled ? [] : ["it never came to rest"]),
   ...history.tables.violations.map(
     ({ event, handledVersion, handler }) => `${handler}: ${event.key} ${event.version} came after ${handledVersion}`
@@ -12,7 +19,7 @@ export const faultsOf = (history: History): ReadonlyArray<string> => [
   ...[...history.tables.held].map(([key, { reason }]) => `${key} is held: ${reason}`),
   ...streamFaults(history),
   ...history.audits.flatMap(auditFaults),
-  ...handlerNames.flatMap((handler) => handlerFaults(history, handler))
+  ...handlers.flatMap((handler) => handlerFaults(history, handler))
 ]
 
 /** The audit finds nothing, and its sums are what they should be. */
@@ -24,21 +31,22 @@ const auditFaults = (report: AuditReport): ReadonlyArray<string> => [
     .map(({ name }) => `audit: ${name} does not add up`)
 ]
 
-const countByKey = (history: History): ReadonlyMap<string, number> => {
+const countByKey = (history: Unjudged): ReadonlyMap<string, number> => {
   const versions = Map.groupBy(history.committed, ({ key }) => key)
   return new Map([...versions].map(([key, appended]) => [key, appended.length]))
 }
 
 /** The stream holds what was committed, once, in order. */
-const streamFaults = (history: History): ReadonlyArray<string> =>
+const streamFaults = (history: Unjudged): ReadonlyArray<string> =>
   judge(
     countByKey(history),
     history.stream.map(({ eventId, key, seq, version }) => ({ eventId, key, version, position: seq }))
   ).faults.map(({ key, kind, version }) => `stream: ${key} ${version} ${kind}`)
 
-const handlerFaults = (history: History, handler: string): ReadonlyArray<string> => {
-  const made = history.made.get(handler) ?? []
-  const parked = history.tables.parked.filter((one) => one.handler === handler).map(({ event }) => event)
+const handlerFaults = (history: Unjudged, handler: Handler<unknown, unknown>): ReadonlyArray<string> => {
+  const { mode, name } = handler
+  const made = history.made.get(name) ?? []
+  const parked = history.tables.parked.filter((one) => one.handler === name).map(({ event }) => event)
   const parkedFrom = new Map(
     [...Map.groupBy(parked, ({ key }) => key)].map(([key, events]) => [
       key,
@@ -46,21 +54,40 @@ const handlerFaults = (history: History, handler: string): ReadonlyArray<string>
     ])
   )
   const isParked = ({ key, version }: Made) => version >= (parkedFrom.get(key) ?? Number.POSITIVE_INFINITY)
-  const handled = new Map(
-    [...countByKey(history)].map(([key, versions]) => [key, (parkedFrom.get(key) ?? versions + 1) - 1])
-  )
   // A parked event may have had an effect outside before it failed; what is behind it may not.
   const tooFar = made.filter(
-    (one) => isParked(one) && (handler === "points" || one.version !== parkedFrom.get(one.key))
+    (one) => isParked(one) && (mode === "transactional" || one.version !== parkedFrom.get(one.key))
   )
   const effects = made.filter((one) => !isParked(one))
-  const { faults } = judge(handled, handler === "points" ? effects : firstOf(effects))
   return [
-    ...faults.map(({ key, kind, version }) => `${handler}: ${key} ${version} ${kind}`),
-    ...tooFar.map(({ key, version }) => `${handler}: ${key} ${version} was parked and has an effect`),
-    ...parkingFaults(history, handler, parked, parkedFrom),
-    ...keyFaults(made)
+    ...judgeWanted(history, handler, parkedFrom, mode === "transactional" ? effects : firstOf(effects)),
+    ...tooFar.map(({ key, version }) => `${name}: ${key} ${version} was parked and has an effect`),
+    ...parkingFaults(history, name, parked, parkedFrom),
+    ...keyFaults(name, made)
   ]
+}
+
+/** Judges effects by their places among the events the handler wants: the others pass it by. */
+const judgeWanted = (
+  history: Unjudged,
+  { name, types }: Handler<unknown, unknown>,
+  parkedFrom: ReadonlyMap<string, number>,
+  effects: ReadonlyArray<Made>
+): ReadonlyArray<string> => {
+  const wanted = history.committed.filter(
+    ({ key, type, version }) => types.has(type) && version < (parkedFrom.get(key) ?? Number.POSITIVE_INFINITY)
+  )
+  const versions = new Map(
+    [...Map.groupBy(wanted, ({ key }) => key)].map(([key, events]) => [
+      key,
+      events.map(({ version }) => version).toSorted((a, b) => a - b)
+    ])
+  )
+  const placeOf = (made: Made) => ({ ...made, version: (versions.get(made.key)?.indexOf(made.version) ?? -1) + 1 })
+  const counts = new Map([...versions].map(([key, of]) => [key, of.length]))
+  return judge(counts, effects.map(placeOf)).faults.map(
+    ({ key, kind, version }) => `${name}: ${key} ${versions.get(key)?.[version - 1] ?? version} ${kind}`
+  )
 }
 
 const firstOf = (effects: ReadonlyArray<Made>) => {
@@ -70,7 +97,7 @@ const firstOf = (effects: ReadonlyArray<Made>) => {
 
 /** What is parked is everything from the failing event on, once each, in order. */
 const parkingFaults = (
-  history: History,
+  history: Unjudged,
   handler: string,
   parked: ReadonlyArray<{ readonly key: string; readonly version: number }>,
   parkedFrom: ReadonlyMap<string, number>
@@ -85,9 +112,10 @@ const parkingFaults = (
   })
 
 /** One event, one idempotency key, and the other way round. */
-const keyFaults = (made: ReadonlyArray<Made>): ReadonlyArray<string> => {
+const keyFaults = (handler: string, made: ReadonlyArray<Made>): ReadonlyArray<string> => {
   const events = new Set(made.map(({ eventId }) => eventId))
   const keys = new Set(made.map(({ idempotencyKey }) => idempotencyKey))
   const pairs = new Set(made.map(({ eventId, idempotencyKey }) => `${eventId} ${idempotencyKey}`))
-  return events.size === keys.size && keys.size === pairs.size ? [] : ["an event has several idempotency keys"]
+  const alike = events.size === keys.size && keys.size === pairs.size
+  return alike ? [] : [`${handler}: an event has several idempotency keys`]
 }

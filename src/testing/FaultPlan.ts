@@ -1,0 +1,38 @@
+import type { Some } from "./Random.ts"
+
+/** How an instance ends: a planned stop, a crash, or a freeze beyond its lease after which it wakes up and goes on. */
+export type Ending = "leave" | "crash" | "freeze"
+
+/** What may go wrong in a history; what does, and when, is drawn from its seed. */
+export interface FaultPlan {
+  /**
+   * Share of requests to store and broker that fail before they took effect, and again as many whose answer is lost
+   * after they did. Each history draws one.
+   */
+  readonly failureShares: Some<number>
+  /** Share of requests that take time, and of answers that do, and how much at most. Each history draws one share. */
+  readonly delayShares: Some<number>
+  readonly delayMaxMs: number
+  /** Instances at the same time that come and go, at most. */
+  readonly instancesMax: number
+  readonly endings: Some<Ending>
+  readonly freezeMaxMs: number
+  /** How long instances come and go; then one has to bring everything to its end. */
+  readonly unrestMs: number
+  /** Writers at the same time, and transactions of each, at most. */
+  readonly writersMax: number
+  readonly transactionsMax: number
+}
+
+/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 instances, all endings, 7 s frozen, 6 s of unrest, 4 writers, 8 transactions. */
+export const faultPlanDefault: FaultPlan = {
+  failureShares: [0, 0.01, 0.05],
+  delayShares: [0, 0.05],
+  delayMaxMs: 300,
+  instancesMax: 3,
+  endings: ["leave", "crash", "freeze"],
+  freezeMaxMs: 7_000,
+  unrestMs: 6_000,
+  writersMax: 4,
+  transactionsMax: 8
+}

@@ -1,0 +1,292 @@
+import { Context, Duration, Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
+import { MemoryState, type MemoryTables, rowKey } from "../infra/memory/MemoryState.ts"
+import { type AuditReport, runAudit } from "../pipeline/Audit.ts"
+import type { AuditStore } from "../pipeline/AuditStore.ts"
+import { EventLog, type StoredRef } from "../pipeline/EventLog.ts"
+import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
+import type { Handler } from "../pipeline/Handler.ts"
+import { Outbox } from "../pipeline/Outbox.ts"
+import * as Pipeline from "../pipeline/Pipeline.ts"
+import { SignalSink } from "../pipeline/Signals.ts"
+import { Transactor } from "../pipeline/Transactor.ts"
+import { type Book, type Effects, makeBook, type Made, type Written } from "./Book.ts"
+import { type FaultPlan, faultPlanDefault } from "./FaultPlan.ts"
+import { type Fate, faultyPorts, type Ports } from "./FaultyPorts.ts"
+import { makeRandom, type Random } from "./Random.ts"
+import { runSeeded } from "./SeededScheduler.ts"
+import { faultsOf } from "./Verdict.ts"
+
+/** Everything a history is played on. */
+export type Services = Ports | AuditStore | Outbox | Transactor | MemoryState
+
+/** What handlers and writers of a scenario may use besides their own. */
+export type PlayerServices = Outbox | Transactor
+
+/** One history's cast, made anew for each. */
+export interface Play<E> {
+  readonly handlers: ReadonlyArray<Handler<E, PlayerServices>>
+  /** One business transaction, opened by itself (`Transactor.run`). It may fail: what it appended is then rolled back. */
+  readonly write: (random: Random) => Effect.Effect<void, unknown, PlayerServices>
+  /** What of your own state is wrong in the end, in words; asked when everything has come to rest. */
+  readonly wrong?: () => ReadonlyArray<string>
+}
+
+/** What is simulated: a stream, and who writes to it and handles it. */
+export interface Scenario<Events extends EventSchemas, E> {
+  readonly stream: EventStream<Events>
+  readonly play: (effects: Effects, seed: number) => Play<E>
+}
+
+/** How it is simulated. */
+export interface SimulationOptions {
+  readonly plan?: FaultPlan
+  /** Other adapters than the memory ones as they are: to see that a wrong one is noticed. */
+  readonly ports?: Layer.Layer<Services>
+}
+
+/** All that happened in one history, and what was wrong with it. */
+export interface History {
+  readonly seed: number
+  /** In words; empty when every promise held. */
+  readonly faults: ReadonlyArray<string>
+  readonly committed: ReadonlyArray<Written>
+  readonly rolledBack: ReadonlyArray<Written>
+  readonly made: ReadonlyMap<string, ReadonlyArray<Made>>
+  readonly tables: MemoryTables
+  readonly stream: ReadonlyArray<StoredRef>
+  /** What the pipeline itself says of it: once in the middle, once in the end. */
+  readonly audits: ReadonlyArray<AuditReport>
+  /** Whether everything committed was handled or parked in the end, and every instance could be stopped. */
+  readonly settled: boolean
+  readonly counts: Counts
+}
+
+/** How much happened: a history without faults proves little. */
+export interface Counts {
+  readonly attempts: number
+  left: number
+  crashed: number
+  frozen: number
+}
+
+/** A promise that did not hold, and the seed that shows it again. */
+export class PromiseBroken extends Schema.TaggedError<PromiseBroken>()("PromiseBroken", {
+  seed: Schema.Int,
+  faults: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `seed ${this.seed} breaks a promise (play it again with this seed alone):\n${this.faults.join("\n")}`
+  }
+}
+
+/**
+ * Plays the histories of seeds 1 to `seeds`, or of the given ones, and fails with the first that breaks a promise: an
+ * effect lost, doubled or out of order, an event without its transaction, a key parked with a hole, something that never
+ * came to rest, or what the scenario itself finds wrong.
+ */
+export const check = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
+  scenario: Scenario<Events, E>,
+  seeds: number | ReadonlyArray<number>,
+  options: SimulationOptions = {}
+) {
+  for (const seed of typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds) {
+    const { faults } = yield* play(scenario, seed, options)
+    if (faults.length > 0) return yield* new PromiseBroken({ seed, faults })
+  }
+})
+
+/**
+ * One random history on the memory adapters: writers, instances that come, go, crash and freeze, requests and answers
+ * that get lost, and time. The same seed is the same history, as long as scenario and plan are the same.
+ */
+export const play = <Events extends EventSchemas, E>(
+  scenario: Scenario<Events, E>,
+  seed: number,
+  { plan = faultPlanDefault, ports = MemoryPipeline.layer }: SimulationOptions = {}
+): Effect.Effect<History> =>
+  runSeeded(
+    Layer.build(ports).pipe(
+      Effect.flatMap((services) => live(scenario, plan, seed, services)),
+      Effect.scoped,
+      Effect.provideService(SignalSink, () => Effect.void)
+    ),
+    seed
+  )
+
+/** How long the last instance has to bring everything to its end. */
+const settleMaxMs = 60_000
+
+interface World {
+  readonly random: Random
+  readonly plan: FaultPlan
+  readonly start: (id: string, trouble: Trouble) => Effect.Effect<Started>
+  readonly trouble: Trouble
+  readonly counts: Counts
+  nowMs: number
+}
+
+interface Trouble {
+  readonly failureShare: number
+  readonly delayShare: number
+}
+
+interface Started {
+  readonly scope: Scope.Closeable
+  readonly fate: Fate
+}
+
+const noTrouble: Trouble = { failureShare: 0, delayShare: 0 }
+
+const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
+  scenario: Scenario<Events, E>,
+  plan: FaultPlan,
+  seed: number,
+  services: Context.Context<Services>
+) {
+  const random = makeRandom(seed)
+  const book = makeBook()
+  const { name } = scenario.stream
+  const noted = Context.add(
+    services,
+    Outbox,
+    book.noted(Context.get(services, Outbox), Context.get(services, Transactor))
+  )
+  const cast = scenario.play(book.effects, seed)
+  const fates: Array<Fate> = []
+  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0 }
+  const world: World = {
+    random,
+    plan,
+    start: makeStart(scenario.stream, cast.handlers.map(book.counted), random, plan, noted, fates),
+    trouble: { failureShare: random.pick(plan.failureShares), delayShare: random.pick(plan.delayShares) },
+    counts,
+    nowMs: 0
+  }
+  const tables = Context.get(services, MemoryState).of(name)
+  const isAtRest = () => isSettled(tables, cast.handlers)
+  const look = Effect.orDie(runAudit(name)).pipe(Effect.provideContext(services))
+  const { early, ended } = yield* unrest(world, cast.write, isAtRest, look, fates).pipe(Effect.provideContext(noted))
+  const history = {
+    seed,
+    ...pagesOf(book),
+    tables,
+    stream: yield* Effect.orDie(Context.get(services, EventLog).refs(name, 0, Number.MAX_SAFE_INTEGER)),
+    audits: [early, yield* look],
+    settled: ended && isAtRest(),
+    counts: { ...counts, attempts: book.attempts() }
+  }
+  const own = history.settled ? (cast.wrong?.() ?? []) : []
+  return { ...history, faults: [...faultsOf(history, cast.handlers), ...own] } satisfies History
+})
+
+const pagesOf = ({ committed, made, rolledBack }: Book) => ({ committed, made, rolledBack })
+
+/** Writers write, instances come and go; then one instance, untroubled, brings everything to its end and is stopped. */
+const unrest = Effect.fnUntraced(function* (
+  world: World,
+  write: Play<unknown>["write"],
+  isAtRest: () => boolean,
+  look: Effect.Effect<AuditReport>,
+  fates: ReadonlyArray<Fate>
+) {
+  const { plan, random, start } = world
+  // In half of the histories one instance lives through all of it; in the others the last one comes to a field of ruins.
+  const veteran = random.chance(0.5) ? yield* start("veteran", noTrouble) : undefined
+  if (veteran !== undefined) Object.assign(veteran.fate, world.trouble)
+  const writing = yield* Effect.forkChild(writers(world, write))
+  const slots = Array.from({ length: random.between(2, plan.instancesMax) }, (_, slot) => comeAndGo(world, slot))
+  const living = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
+  yield* passUntil(
+    world,
+    () => writing.pollUnsafe() !== undefined && living.pollUnsafe() !== undefined,
+    plan.unrestMs * 10
+  )
+  yield* Fiber.join(writing)
+  const early = yield* look
+  const last = veteran ?? (yield* start("last", noTrouble))
+  for (const fate of fates) Object.assign(fate, noTrouble)
+  yield* passUntil(world, isAtRest, settleMaxMs)
+  const closing = yield* Effect.forkDetach(Scope.close(last.scope, Exit.void))
+  yield* passUntil(world, () => closing.pollUnsafe() !== undefined, settleMaxMs)
+  return { early, ended: living.pollUnsafe() !== undefined && closing.pollUnsafe() !== undefined }
+})
+
+/** Time passes, in small steps of any size. */
+const passUntil = Effect.fnUntraced(function* (world: World, done: () => boolean, patienceMs: number) {
+  const untilMs = world.nowMs + patienceMs
+  while (!done() && world.nowMs < untilMs) {
+    const stepMs = world.random.between(1, 60)
+    world.nowMs += stepMs
+    yield* TestClock.adjust(stepMs)
+  }
+})
+
+const isSettled = ({ heads, outbox, progress }: MemoryTables, handlers: ReadonlyArray<Handler<unknown, unknown>>) =>
+  outbox.size === 0 &&
+  [...heads].every(([key, version]) =>
+    handlers.every(({ name }) => (progress.get(rowKey(name, key))?.version ?? 0) >= version)
+  )
+
+/** Some writers at once, each with one transaction after the other. */
+const writers = ({ plan, random }: World, write: Play<unknown>["write"]) => {
+  const one = Effect.gen(function* () {
+    const transactions = random.between(1, plan.transactionsMax)
+    for (let i = 0; i < transactions; i++) {
+      if (random.chance(0.6)) yield* Effect.sleep(random.between(0, 700))
+      yield* Effect.exit(write(random))
+    }
+  })
+  const all = Array.from({ length: random.between(1, plan.writersMax) }, () => one)
+  return Effect.all(all, { concurrency: "unbounded", discard: true })
+}
+
+const makeStart = <Events extends EventSchemas, E>(
+  stream: EventStream<Events>,
+  handlers: ReadonlyArray<Handler<E, PlayerServices>>,
+  random: Random,
+  { delayMaxMs }: FaultPlan,
+  services: Context.Context<Services>,
+  fates: Array<Fate>
+) => {
+  const partitions = random.between(1, 4)
+  return Effect.fnUntraced(function* (id: string, trouble: Trouble): Effect.fn.Return<Started> {
+    const fate: Fate = { down: false, awake: yield* Latch.make(true), delayMaxMs, ...trouble }
+    fates.push(fate)
+    const scope = yield* Scope.make()
+    const pipeline = Pipeline.layer(stream, handlers, {
+      partitions,
+      instance: { id, host: "simulation", version: "", roles: [] },
+      consumers: {
+        heartbeatEvery: Duration.seconds(1),
+        transactionsMax: random.between(1, 2),
+        drainMax: Duration.seconds(2)
+      }
+    }).pipe(Layer.provide(Layer.succeedContext(Context.merge(services, faultyPorts(services, fate, random)))))
+    yield* Layer.buildWithScope(pipeline, scope).pipe(Effect.exit)
+    return { scope, fate }
+  })
+}
+
+/** One process after another: each starts, lives a while, and leaves, crashes or freezes and comes back. */
+const comeAndGo = Effect.fnUntraced(function* (world: World, slot: number) {
+  const { counts, plan, random, start, trouble } = world
+  for (let life = 0; world.nowMs < plan.unrestMs; life++) {
+    yield* Effect.sleep(random.between(0, 1_000))
+    const { fate, scope } = yield* start(`${slot}-${life}`, trouble)
+    yield* Effect.sleep(random.between(200, 4_000))
+    const end = random.pick(plan.endings)
+    if (end === "crash") {
+      counts.crashed += 1
+      fate.down = true
+    } else if (end === "freeze") {
+      counts.frozen += 1
+      yield* fate.awake.close
+      yield* Effect.sleep(random.between(500, plan.freezeMaxMs))
+      yield* fate.awake.open
+      yield* Effect.sleep(random.between(0, 1_500))
+    } else counts.left += 1
+    yield* Scope.close(scope, Exit.void)
+  }
+})
