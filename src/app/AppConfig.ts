@@ -70,7 +70,7 @@ export const settings = {
     "NATS_URL",
     address(["nats:", "tls:"], "nats://user:password@host:4222"),
     undefined,
-    "A nats-server of yours (2.14 or newer, JetStream on), instead of the embedded one."
+    "A nats-server of yours (2.14 or newer, JetStream on), instead of the embedded one; several of a cluster with commas."
   ),
   smtpUrl: setting(
     "SMTP_URL",
@@ -93,7 +93,19 @@ export const settings = {
     "10737418240",
     "Size at which the stream is full and events wait in the outbox, in bytes."
   ),
+  outboxKeepSeconds: setting(
+    "OUTBOX_KEEP_SECONDS",
+    whole(0, 86_400),
+    "0",
+    "How long published events are kept in Postgres, to be published again when NATS loses them; longer than its sync_interval unless that is always."
+  ),
   streamMaxAgeDays: setting("STREAM_MAX_AGE_DAYS", whole(1, 3_650), "7", "How long the stream keeps events, in days."),
+  databasePooling: setting(
+    "DATABASE_POOLING",
+    Schema.Literals(["session", "transaction"]),
+    "session",
+    "transaction: DATABASE_URL is a pooler that lends a session for one transaction, such as PgBouncer's transaction mode."
+  ),
   databaseConnectionsMax: setting(
     "DATABASE_CONNECTIONS_MAX",
     whole(2, 1_000),

@@ -20,6 +20,7 @@ import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
 import type { Instance, Ownership } from "../pipeline/Ownership.ts"
+import { relayTimingDefault } from "../pipeline/Relay.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "../pipeline/PipelineError.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
@@ -162,7 +163,8 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
   }
   const { partitions, role } = config
   const handlers = role.includes("worker") ? orderHandlers(retry) : []
-  const options = { partitions, instance, consumers, relays: role.includes("relay") }
+  const relay = { ...relayTimingDefault, keepFor: Duration.seconds(config.outboxKeepSeconds) }
+  const options = { partitions, instance, consumers, relay, relays: role.includes("relay") }
   return Pipeline.layer(Orders, handlers, options).pipe(Layer.provide(effects(config)))
 }
 
@@ -209,6 +211,7 @@ export type InfraFailure =
   | EmbeddedError
   | BrokerRefused
   | BrokerUnavailable
+  | StoreUnavailable
   | SqlError.SqlError
   | Migrator.MigrationError
 
@@ -227,7 +230,12 @@ const serverInfra = (
       return stores.pipe(
         Layer.provideMerge(Layer.effectDiscard(migrate("order_migrations", orderMigrations))),
         Layer.provideMerge(
-          PgPipeline.layer({ url: databaseUrl, connectionsMax: config.databaseConnectionsMax, keepAlive: "20 seconds" })
+          PgPipeline.layer({
+            url: databaseUrl,
+            connectionsMax: config.databaseConnectionsMax,
+            keepAlive: "20 seconds",
+            pooled: config.databasePooling === "transaction"
+          })
         ),
         Layer.provideMerge(
           NatsPipeline.layer({
@@ -256,8 +264,11 @@ const serverInfra = (
 const stores = Layer.mergeAll(PgOrderStore.layer, PgOrderViews.layer, Points.layer)
 
 const addressOf = (url: Redacted.Redacted, embedded: boolean) => {
-  const { host } = new URL(Redacted.value(url))
-  return embedded ? `${host} (embedded)` : host
+  // A NATS cluster is named by several addresses.
+  const hosts = Redacted.value(url)
+    .split(",")
+    .map((one) => new URL(one.trim()).host)
+  return embedded ? `${hosts.join(", ")} (embedded)` : hosts.join(", ")
 }
 
 /** The checks of the servers: those that are named, or of what the embedded ones need. */

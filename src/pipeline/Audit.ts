@@ -7,7 +7,7 @@ import { partitionOf, slotOf } from "./Partition.ts"
 /** What must never be found. `lost`: its handler's cursor has passed the event, and it was neither handled nor parked. */
 export type AuditFaultKind =
   | "lost"
-  | "handled and never published"
+  | "handled and never committed"
   | "order violation"
   | "twice in the stream"
   | "out of order in the stream"
@@ -48,6 +48,8 @@ export interface AuditReport {
   readonly published: number
   /** In the outbox, not yet published: committed = published + waiting. */
   readonly waiting: number
+  /** Lost by the broker after it acknowledged them; kept, and published again soon. Counted as published. */
+  readonly again: number
   /** Events the stream still holds, all of which were looked at. */
   readonly inStream: number
   readonly handlers: ReadonlyArray<HandlerAudit>
@@ -109,7 +111,11 @@ export const audit = (
   const stored = Map.groupBy(known, ({ key }) => key)
   settleWaiting(facts, keys, stored)
   const byHandler = facts.handlers.map((handler) => ({ handler, faults: handlerFaults(handler, keys, known) }))
-  const faults = [...streamFaults(keys, stored, firstSeq <= 1), ...byHandler.flatMap((one) => one.faults)]
+  const missing = streamFaults(keys, stored, firstSeq <= 1)
+  const kept = new Set(facts.kept.map(({ key, version }) => `${version} ${key}`))
+  const comesAgain = ({ key, kind, version }: AuditFault) =>
+    kind === "missing in the stream" && kept.has(`${version} ${key}`)
+  const faults = [...missing.filter((fault) => !comesAgain(fault)), ...byHandler.flatMap((one) => one.faults)]
   const sum = (count: (of: KeyFacts) => number) => [...keys.values()].reduce((total, of) => total + count(of), 0)
   return {
     ok: faults.length === 0,
@@ -117,6 +123,7 @@ export const audit = (
     committed: sum((of) => of.committed),
     published: sum((of) => of.published),
     waiting: sum((of) => of.waiting),
+    again: missing.filter(comesAgain).length,
     inStream: known.length,
     handlers: facts.handlers.map((handler) => balanceOf(handler, keys)),
     partitions: Array.from({ length: facts.partitions }, (_, partition) => partitionOfAudit(partition, facts, keys)),
@@ -182,11 +189,12 @@ const handlerFaults = (
   const fault = (kind: AuditFaultKind, key: string, version: number) => ({ kind, handler: name, key, version })
   const passed = (ref: StoredRef) => ref.seq <= (cursors.get(keys.get(ref.key)?.partition ?? -1) ?? 0)
   const lost = known.filter((ref) => passed(ref) && ref.version > (progress.get(ref.key) ?? 0))
-  const phantoms = [...progress].filter(([key, version]) => version > (keys.get(key)?.published ?? 0))
+  // What still waits may have been published, handled, and lost by the broker, before the relay could record it.
+  const phantoms = [...progress].filter(([key, version]) => version > (keys.get(key)?.committed ?? 0))
   return [
     ...violations.map(({ key, version }) => fault("order violation", key, version)),
     ...lost.map(({ key, version }) => fault("lost", key, version)),
-    ...phantoms.map(([key, version]) => fault("handled and never published", key, version))
+    ...phantoms.map(([key, version]) => fault("handled and never committed", key, version))
   ]
 }
 

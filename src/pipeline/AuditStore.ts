@@ -18,8 +18,10 @@ export interface HandlerFacts {
 export interface AuditFacts {
   readonly partitions: number
   readonly heads: ReadonlyArray<{ readonly key: string; readonly version: number }>
-  /** What is in the outbox. */
+  /** What is in the outbox and was never published. */
   readonly waiting: ReadonlyArray<{ readonly key: string; readonly eventId: string }>
+  /** Published before, and kept, or back in the outbox because the broker lost it. */
+  readonly kept: ReadonlyArray<{ readonly key: string; readonly version: number }>
   readonly handlers: ReadonlyArray<HandlerFacts>
 }
 

@@ -6,7 +6,8 @@ import type { Handler } from "./Handler.ts"
 import type { Inbox } from "./Inbox.ts"
 import { type Instance, Ownership } from "./Ownership.ts"
 import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
-import { relayTimingDefault, type RelayTiming, runRelay } from "./Relay.ts"
+import type { RelayTiming } from "./Leader.ts"
+import { relayTimingDefault, runRelay } from "./Relay.ts"
 import { RelayStore } from "./RelayStore.ts"
 
 /** How a pipeline is run. */

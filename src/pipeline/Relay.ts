@@ -3,41 +3,34 @@ import { type Doorbell, makeDoorbell } from "./Doorbell.ts"
 import type { OutboxRow } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { keepGoing } from "./keepGoing.ts"
-import { lingerAfter, type LingerLimits } from "./Linger.ts"
+import { isKeeping, type Leader, type RelayTiming } from "./Leader.ts"
+import { lingerAfter } from "./Linger.ts"
 import { BrokerRefused } from "./PipelineError.ts"
+import { presentInfo, reconcile } from "./Reconcile.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
-import { type RelayLease, type RelayPosition, RelayStore } from "./RelayStore.ts"
+import { type RelayLease, RelayStore } from "./RelayStore.ts"
 import { signal } from "./Signals.ts"
 
 /** Most rows of one atomic batch: the broker's own limit. */
 export const batchRowsMax = 1_000
 
-/** Headers of a message, at most: what a row may be smaller than the largest message. */
-export const headersMaxBytes = 4_096
-
-/** Events of the stream read at a time while reconciling. Usually there are at most as many as one batch has. */
-export const reconcileEventsMax = 5_000
-
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
 export const brokerAwayMax = Duration.seconds(5)
 
-/** Pauses of the relay. */
-export interface RelayTiming {
-  readonly standbyPoll: Duration.Duration
-  readonly renewEvery: Duration.Duration
-  /** Poll of an idle outbox, underneath the doorbell. */
-  readonly idlePollMax: Duration.Duration
-  /** How long the first row after a pause waits for others: fewer, larger batches. */
-  readonly linger: LingerLimits
-}
-
-/** 300 ms, 1 s, 1 s, 1 to 10 ms. */
+/** 300 ms, 1 s, 1 s, 1 to 10 ms, nothing kept. */
 export const relayTimingDefault: RelayTiming = {
   standbyPoll: Duration.millis(300),
   renewEvery: Duration.seconds(1),
   idlePollMax: Duration.seconds(1),
-  linger: { minMs: 1, maxMs: 10 }
+  linger: { minMs: 1, maxMs: 10 },
+  keepFor: Duration.zero
 }
+
+/** Between two looks of an idle relay at the stream. */
+const idleLookEvery = Duration.seconds(5)
+
+/** Between two looks for rows that were kept long enough. */
+const forgetEvery = Duration.seconds(1)
 
 /** The doorbell that tells a relay of new rows. */
 export const outboxDoorbell = (stream: string) => `${stream}.outbox`
@@ -81,23 +74,6 @@ const brokerInReach = Effect.fnUntraced(function* (stream: string, timing: Relay
   )
 })
 
-/** What the leader knows. `dirty`: why it must reconcile before it may publish. */
-interface Leader {
-  readonly declaration: LogDeclaration
-  readonly lease: RelayLease
-  readonly timing: RelayTiming
-  position: RelayPosition
-  lastSeq: number
-  rowMaxBytes: number
-  batchRows: number
-  /** Rows of the batch before: how busy it is. */
-  lastRows: number
-  failuresInRow: number
-  /** Since when the broker has not answered, by the monotonic clock; undefined when it has. */
-  brokerAwaySince: bigint | undefined
-  dirty: string | undefined
-}
-
 const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: RelayLease, timing: RelayTiming) {
   const store = yield* RelayStore
   const leader: Leader = {
@@ -111,17 +87,21 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     lastRows: 0,
     failuresInRow: 0,
     brokerAwaySince: undefined,
+    lookedAt: 0n,
     dirty: "start"
   }
   const renewing = store.renew(lease).pipe(
     Effect.catchTag("StoreUnavailable", () => Effect.void),
     Effect.repeat(Schedule.spaced(timing.renewEvery))
   )
+  const forgetting = Duration.isZero(timing.keepFor)
+    ? Effect.never
+    : Effect.ignore(store.forget(lease, timing.keepFor)).pipe(Effect.repeat(Schedule.spaced(forgetEvery)))
   const working = Effect.gen(function* () {
     const doorbell = yield* makeDoorbell(outboxDoorbell(declaration.name), timing.idlePollMax)
     return yield* Effect.forever(step(leader, doorbell).pipe(Effect.catch((failure) => recover(leader, failure))))
   }).pipe(Effect.scoped)
-  return yield* Effect.raceFirst(renewing, working).pipe(
+  return yield* Effect.raceFirst(Effect.raceFirst(renewing, working), forgetting).pipe(
     Effect.flip,
     Effect.onInterrupt(() => store.release(lease).pipe(Effect.ignore))
   )
@@ -138,11 +118,24 @@ const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
   const large = rows.find((row) => sizeOf(row) > leader.rowMaxBytes)
   if (large !== undefined) return yield* hold(leader, large, `larger than the stream takes (${sizeOf(large)} bytes)`)
   if (rows.length === 0) {
+    if (yield* looksOther(leader)) {
+      leader.dirty = "the stream changed while nothing was published"
+      return
+    }
     yield* recovered(leader)
     yield* doorbell.wait
     return yield* Effect.sleep(lingerAfter(leader.lastRows, leader.timing.linger))
   }
   yield* relay(leader, rows)
+})
+
+/** Who has nothing to publish would not notice that the broker came back with less than it had acknowledged. */
+const looksOther = Effect.fnUntraced(function* (leader: Leader) {
+  const now = yield* Clock.monotonicTimeNanos
+  if (now - leader.lookedAt < Duration.toNanosUnsafe(idleLookEvery)) return false
+  leader.lookedAt = now
+  const info = yield* presentInfo(leader.declaration)
+  return info.lastSeq !== leader.lastSeq || info.created !== leader.position.streamCreated
 })
 
 const relay = Effect.fnUntraced(
@@ -152,7 +145,9 @@ const relay = Effect.fnUntraced(
     const ack = yield* log.publish(leader.declaration, rows, leader.lastSeq)
     if (ack.duplicate) return yield* settleDuplicate(leader, rows, ack.seq)
     const to = { ...leader.position, lastSeq: ack.seq }
-    yield* store.acknowledge(leader.lease, leader.position, to, rows.map(refOf))
+    const firstSeq = ack.seq - rows.length + 1
+    const refs = rows.map((row, i) => refOf(row, firstSeq + i))
+    yield* store.acknowledge(leader.lease, leader.position, to, refs, isKeeping(leader))
     leader.position = to
     leader.lastSeq = ack.seq
     yield* recovered(leader)
@@ -170,58 +165,11 @@ const settleDuplicate = Effect.fnUntraced(function* (leader: Leader, rows: Reado
   if (row === undefined) return
   const [stored] = yield* log.refs(leader.declaration.name, seq - 1, seq)
   if (stored?.key === row.key && stored.version === row.version) {
-    yield* store.acknowledge(leader.lease, leader.position, leader.position, [refOf(row)])
+    yield* store.acknowledge(leader.lease, leader.position, leader.position, [refOf(row, seq)], isKeeping(leader))
     return
   }
   yield* hold(leader, row, `its event id ${row.eventId} is in the stream at ${seq} for another event`)
 })
-
-/** The one recovery path: the stream above the stored position tells what was published and is not yet deleted. */
-const reconcile = Effect.fnUntraced(function* (leader: Leader, why: string) {
-  const log = yield* EventLog
-  const store = yield* RelayStore
-  const { declaration, lease } = leader
-  const stream = declaration.name
-  leader.position = yield* store.renew(lease)
-  const info = yield* log.info(stream)
-  let position = yield* rewindIfShorter(leader, info)
-  let found = 0
-  while (position.lastSeq < info.lastSeq || position.streamCreated !== info.created) {
-    // What was purged need not be asked for, one message after the other.
-    const after = Math.max(position.lastSeq, info.firstSeq - 1)
-    const to = { lastSeq: Math.min(info.lastSeq, after + reconcileEventsMax), streamCreated: info.created }
-    const refs = yield* log.refs(stream, after, to.lastSeq)
-    yield* store.acknowledge(lease, position, to, refs)
-    position = to
-    found += refs.length
-  }
-  leader.position = position
-  leader.lastSeq = info.lastSeq
-  leader.rowMaxBytes = info.messageMaxBytes - headersMaxBytes
-  yield* signal({ _tag: "Reconciled", stream, why, found, lastSeq: info.lastSeq })
-})
-
-/** Cursors go back before anything new takes the lost sequences. A second look first: an answer may be stale. */
-const rewindIfShorter = Effect.fnUntraced(function* (
-  leader: Leader,
-  first: { readonly lastSeq: number; readonly created: string }
-) {
-  const { position } = leader
-  if (!isShorter(position, first)) return position
-  const log = yield* EventLog
-  const store = yield* RelayStore
-  const stream = leader.declaration.name
-  const info = yield* log.info(stream)
-  if (!isShorter(position, info)) return position
-  const anew = position.streamCreated !== "" && position.streamCreated !== info.created
-  const to = { lastSeq: anew ? 0 : info.lastSeq, streamCreated: info.created }
-  yield* signal({ _tag: "StreamShrank", stream, knownSeq: position.lastSeq, lastSeq: info.lastSeq })
-  yield* store.rewind(leader.lease, position, to)
-  return to
-})
-
-const isShorter = (position: RelayPosition, info: { readonly lastSeq: number; readonly created: string }) =>
-  info.lastSeq < position.lastSeq || (position.streamCreated !== "" && position.streamCreated !== info.created)
 
 /** After a failure: step down, or pause as the failure asks and reconcile next. */
 const recover = Effect.fnUntraced(function* (leader: Leader, failure: RelayFailure) {
@@ -281,4 +229,4 @@ const encoder = new TextEncoder()
 
 const sizeOf = (row: OutboxRow) => encoder.encode(row.payload).length
 
-const refOf = (row: OutboxRow) => ({ outboxId: row.id, eventId: row.eventId })
+const refOf = (row: OutboxRow, seq: number) => ({ outboxId: row.id, eventId: row.eventId, seq })

@@ -31,12 +31,19 @@ export const mayBeOneRow = (failure: RelayFailure): boolean =>
 export const isTooLarge = (failure: RelayFailure): boolean =>
   failure instanceof BrokerRefused && failure.code === messageTooLarge
 
+/** There is no such stream: never made, or deleted. */
+export const isStreamMissing = (failure: RelayFailure): boolean =>
+  failure instanceof BrokerRefused && failure.code === 10059
+
+/** A stream of that name that is not ours. */
+export const foreignStream = 10060
+
 const messageTooLarge = 10054
 
 // 10071, 10164 wrong last sequence; 10201 a message id is in the stream; 10158 one is under way; 10176 batch incomplete
 const somebodyWrote = new Set([10071, 10164, 10201, 10158, 10176])
 
 // 10174 atomic publish off; 10060 expected stream; 10175, 10177, 10179, 10199, 10200 malformed batch
-const notOurStream = new Set([10174, 10060, 10175, 10177, 10179, 10199, 10200])
+const notOurStream = new Set([10174, foreignStream, 10175, 10177, 10179, 10199, 10200])
 
 const splittable = new Set([10201, 10176, messageTooLarge])

@@ -1,4 +1,4 @@
-import { Context, type Effect } from "effect"
+import { Context, type Duration, type Effect } from "effect"
 import type { OutboxRow } from "./Envelope.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
@@ -19,6 +19,8 @@ export interface RelayPosition {
 export interface RowRef {
   readonly outboxId: number
   readonly eventId: string
+  /** Where the stream has it. */
+  readonly seq: number
 }
 
 /**
@@ -44,19 +46,28 @@ export class RelayStore extends Context.Service<
       limit: number,
       underWay: ReadonlyArray<number>
     ) => Effect.Effect<ReadonlyArray<OutboxRow>, StoreUnavailable>
-    /** Deletes what the stream holds and moves the position from `from` to `to`. Returns how many rows it deleted. */
+    /**
+     * Takes what the stream holds out of the outbox and moves the position from `from` to `to`. With `keep` the rows are
+     * put aside for `rewind`, until `forget`. Returns how many rows it took.
+     */
     readonly acknowledge: (
       lease: RelayLease,
       from: RelayPosition,
       to: RelayPosition,
-      rows: ReadonlyArray<RowRef>
+      rows: ReadonlyArray<RowRef>,
+      keep: boolean
     ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
-    /** The stream lost its tail or was made anew: lowers every handler's cursor to `to.lastSeq` and the position too, in one transaction. */
+    /**
+     * The stream lost its tail or was made anew: lowers every handler's cursor to `to.lastSeq` and the position too,
+     * makes what was opened before void, and puts the kept rows above it back into the outbox, in one transaction. Returns how many rows came back.
+     */
     readonly rewind: (
       lease: RelayLease,
       from: RelayPosition,
       to: RelayPosition
-    ) => Effect.Effect<void, LeaseLost | StoreUnavailable>
+    ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
+    /** Lets go of rows that were kept for at least so long, some thousand at a time. Returns how many. */
+    readonly forget: (lease: RelayLease, olderThan: Duration.Duration) => Effect.Effect<number, StoreUnavailable>
     /** Holds a key back in the outbox, from this row on; its earlier rows still go. An operator releases it. */
     readonly hold: (stream: string, row: OutboxRow, reason: string) => Effect.Effect<void, StoreUnavailable>
     /** Gives the lease back, so that a standby need not wait for its expiry. */

@@ -15,7 +15,14 @@ export type Signal =
       readonly found: number
       readonly lastSeq: number
     }
-  | { readonly _tag: "StreamShrank"; readonly stream: string; readonly knownSeq: number; readonly lastSeq: number }
+  | {
+      readonly _tag: "StreamShrank"
+      readonly stream: string
+      readonly knownSeq: number
+      readonly lastSeq: number
+      /** Kept rows that go out again. */
+      readonly back: number
+    }
   | { readonly _tag: "KeyHeld"; readonly stream: string; readonly key: string; readonly reason: string }
   | { readonly _tag: "RelayFailed"; readonly stream: string; readonly what: string; readonly detail: string }
   | { readonly _tag: "RelayRecovered"; readonly stream: string }
@@ -108,7 +115,7 @@ const sentenceOf = (event: Signal): string => {
     case "OrderViolated":
       return "order violated: an earlier event of the key is missing"
     case "StreamShrank":
-      return "the stream is shorter than what was acknowledged: the broker lost data; what the outbox has is published again"
+      return "the stream is shorter than what was acknowledged: the broker lost data; what the outbox has or keeps is published again"
     case "KeyHeld":
       return "key held back in the outbox"
     case "RelayFailed":

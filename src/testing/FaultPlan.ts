@@ -13,6 +13,12 @@ export interface FaultPlan {
   /** Share of requests that take time, and of answers that do, and how much at most. Each history draws one share. */
   readonly delayShares: Some<number>
   readonly delayMaxMs: number
+  /**
+   * How often, at most, the broker loses its newest messages, and how many. Half of the histories have it, and keep what
+   * they published for that case.
+   */
+  readonly tailLossesMax: number
+  readonly lostMessagesMax: number
   /** Instances at the same time that come and go, at most. */
   readonly instancesMax: number
   readonly endings: Some<Ending>
@@ -24,11 +30,13 @@ export interface FaultPlan {
   readonly transactionsMax: number
 }
 
-/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 instances, all endings, 7 s frozen, 6 s of unrest, 4 writers, 8 transactions. */
+/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 losses of 12 messages, 3 instances, all endings, 7 s frozen, 6 s of unrest, 4 writers, 8 transactions. */
 export const faultPlanDefault: FaultPlan = {
   failureShares: [0, 0.01, 0.05],
   delayShares: [0, 0.05],
   delayMaxMs: 300,
+  tailLossesMax: 3,
+  lostMessagesMax: 12,
   instancesMax: 3,
   endings: ["leave", "crash", "freeze"],
   freezeMaxMs: 7_000,

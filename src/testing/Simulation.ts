@@ -1,6 +1,7 @@
 import { Context, Duration, Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
+import { MemoryBroker } from "../infra/memory/MemoryEventLog.ts"
 import { MemoryState, type MemoryTables, rowKey } from "../infra/memory/MemoryState.ts"
 import { type AuditReport, runAudit } from "../pipeline/Audit.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
@@ -8,7 +9,9 @@ import { EventLog, type StoredRef } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import type { Handler } from "../pipeline/Handler.ts"
 import { Outbox } from "../pipeline/Outbox.ts"
+import type { RelayTiming } from "../pipeline/Leader.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
+import { relayTimingDefault } from "../pipeline/Relay.ts"
 import { SignalSink } from "../pipeline/Signals.ts"
 import { Transactor } from "../pipeline/Transactor.ts"
 import { type Book, type Effects, makeBook, type Made, type Written } from "./Book.ts"
@@ -19,7 +22,7 @@ import { runSeeded } from "./SeededScheduler.ts"
 import { faultsOf } from "./Verdict.ts"
 
 /** Everything a history is played on. */
-export type Services = Ports | AuditStore | Outbox | Transactor | MemoryState
+export type Services = Ports | AuditStore | MemoryBroker | Outbox | Transactor | MemoryState
 
 /** What handlers and writers of a scenario may use besides their own. */
 export type PlayerServices = Outbox | Transactor
@@ -69,6 +72,7 @@ export interface Counts {
   left: number
   crashed: number
   frozen: number
+  tailsLost: number
 }
 
 /** A promise that did not hold, and the seed that shows it again. */
@@ -123,6 +127,8 @@ interface World {
   readonly plan: FaultPlan
   readonly start: (id: string, trouble: Trouble) => Effect.Effect<Started>
   readonly trouble: Trouble
+  /** The broker loses some messages. */
+  readonly loseTail: Effect.Effect<void>
   readonly counts: Counts
   nowMs: number
 }
@@ -155,17 +161,25 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   )
   const cast = scenario.play(book.effects, seed)
   const fates: Array<Fate> = []
-  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0 }
+  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0, tailsLost: 0 }
+  const relay = { ...relayTimingDefault, keepFor: random.chance(0.5) ? Duration.minutes(10) : Duration.zero }
   const world: World = {
     random,
     plan,
-    start: makeStart(scenario.stream, cast.handlers.map(book.counted), random, plan, noted, fates),
+    start: makeStart(scenario.stream, cast.handlers.map(book.counted), random, { plan, relay }, noted, fates),
+    loseTail: Duration.isZero(relay.keepFor)
+      ? Effect.void
+      : Effect.suspend(() => {
+          counts.tailsLost += 1
+          return Context.get(services, MemoryBroker).loseTail(name, random.between(1, plan.lostMessagesMax))
+        }),
     trouble: { failureShare: random.pick(plan.failureShares), delayShare: random.pick(plan.delayShares) },
     counts,
     nowMs: 0
   }
   const tables = Context.get(services, MemoryState).of(name)
-  const isAtRest = () => isSettled(tables, cast.handlers)
+  const { messagesIn } = Context.get(services, MemoryBroker)
+  const isAtRest = () => isSettled(tables, messagesIn(name), cast.handlers)
   const look = Effect.orDie(runAudit(name)).pipe(Effect.provideContext(services))
   const { early, ended } = yield* unrest(world, cast.write, isAtRest, look, fates).pipe(Effect.provideContext(noted))
   const history = {
@@ -197,6 +211,7 @@ const unrest = Effect.fnUntraced(function* (
   if (veteran !== undefined) Object.assign(veteran.fate, world.trouble)
   const writing = yield* Effect.forkChild(writers(world, write))
   const slots = Array.from({ length: random.between(2, plan.instancesMax) }, (_, slot) => comeAndGo(world, slot))
+  slots.push(tailsGetLost(world))
   const living = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
   yield* passUntil(
     world,
@@ -223,8 +238,13 @@ const passUntil = Effect.fnUntraced(function* (world: World, done: () => boolean
   }
 })
 
-const isSettled = ({ heads, outbox, progress }: MemoryTables, handlers: ReadonlyArray<Handler<unknown, unknown>>) =>
+const isSettled = (
+  { heads, outbox, progress }: MemoryTables,
+  published: number,
+  handlers: ReadonlyArray<Handler<unknown, unknown>>
+) =>
   outbox.size === 0 &&
+  [...heads.values()].reduce((sum, version) => sum + version, 0) === published &&
   [...heads].every(([key, version]) =>
     handlers.every(({ name }) => (progress.get(rowKey(name, key))?.version ?? 0) >= version)
   )
@@ -246,18 +266,19 @@ const makeStart = <Events extends EventSchemas, E>(
   stream: EventStream<Events>,
   handlers: ReadonlyArray<Handler<E, PlayerServices>>,
   random: Random,
-  { delayMaxMs }: FaultPlan,
+  { plan, relay }: { readonly plan: FaultPlan; readonly relay: RelayTiming },
   services: Context.Context<Services>,
   fates: Array<Fate>
 ) => {
   const partitions = random.between(1, 4)
   return Effect.fnUntraced(function* (id: string, trouble: Trouble): Effect.fn.Return<Started> {
-    const fate: Fate = { down: false, awake: yield* Latch.make(true), delayMaxMs, ...trouble }
+    const fate: Fate = { down: false, awake: yield* Latch.make(true), delayMaxMs: plan.delayMaxMs, ...trouble }
     fates.push(fate)
     const scope = yield* Scope.make()
     const pipeline = Pipeline.layer(stream, handlers, {
       partitions,
       instance: { id, host: "simulation", version: "", roles: [] },
+      relay,
       consumers: {
         heartbeatEvery: Duration.seconds(1),
         transactionsMax: random.between(1, 2),
@@ -268,6 +289,14 @@ const makeStart = <Events extends EventSchemas, E>(
     return { scope, fate }
   })
 }
+
+/** Now and then the broker comes back with less than it acknowledged. */
+const tailsGetLost = Effect.fnUntraced(function* ({ loseTail, plan, random }: World) {
+  for (let left = random.between(0, plan.tailLossesMax); left > 0; left--) {
+    yield* Effect.sleep(random.between(0, plan.unrestMs / 2))
+    yield* loseTail
+  }
+})
 
 /** One process after another: each starts, lives a while, and leaves, crashes or freezes and comes back. */
 const comeAndGo = Effect.fnUntraced(function* (world: World, slot: number) {

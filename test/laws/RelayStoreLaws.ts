@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Duration, Effect } from "effect"
 import type { OutboxRow } from "../../src/pipeline/Envelope.ts"
 import { Inbox } from "../../src/pipeline/Inbox.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
@@ -25,7 +25,8 @@ const start = { lastSeq: 0, streamCreated: "" }
 
 const at = (lastSeq: number, streamCreated = "monday") => ({ lastSeq, streamCreated })
 
-const refsOf = (rows: ReadonlyArray<OutboxRow>) => rows.map(({ eventId, id }) => ({ outboxId: id, eventId }))
+const refsOf = (rows: ReadonlyArray<OutboxRow>) =>
+  rows.map(({ eventId, id }, i) => ({ outboxId: id, eventId, seq: i + 1 }))
 
 /** A leader of a fresh stream with these rows in the outbox. */
 const leading = Effect.fnUntraced(function* (...keys: ReadonlyArray<string>) {
@@ -59,7 +60,7 @@ const knowsThePosition: Law<StorePorts> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* store.position(yield* freshStream), start)
   const { lease, stream } = yield* leading("a")
   assert.deepStrictEqual(yield* store.renew(lease), start)
-  yield* store.acknowledge(lease, start, at(4), [])
+  yield* store.acknowledge(lease, start, at(4), [], false)
   assert.deepStrictEqual(yield* store.renew(lease), at(4))
   yield* store.release(lease)
   assert.deepStrictEqual(yield* store.position(stream), at(4))
@@ -109,12 +110,12 @@ const staysWhenLate: Law<StorePorts> = Effect.gen(function* () {
 const fencesAnEpochBefore: Law<StorePorts> = Effect.gen(function* () {
   const { expire, lease, rows, store, stream } = yield* leading("a", "b")
   const { cursors } = yield* handled(stream, [9, 3])
-  yield* store.acknowledge(lease, start, at(9), [])
+  yield* store.acknowledge(lease, start, at(9), [], false)
   yield* expire
   const fresh = yield* present(yield* store.acquire(stream, "bob"))
   for (const stale of [lease, { ...fresh, epoch: fresh.epoch + 1 }]) {
     assert.strictEqual(yield* tagOf(store.renew(stale)), "LeaseLost")
-    assert.strictEqual(yield* tagOf(store.acknowledge(stale, at(9), at(11), refsOf(rows))), "LeaseLost")
+    assert.strictEqual(yield* tagOf(store.acknowledge(stale, at(9), at(11), refsOf(rows), false)), "LeaseLost")
     assert.strictEqual(yield* tagOf(store.rewind(stale, at(9), at(1))), "LeaseLost")
     yield* store.release(stale)
   }
@@ -126,11 +127,11 @@ const fencesAnEpochBefore: Law<StorePorts> = Effect.gen(function* () {
 
 const deletesAndMoves: Law<StorePorts> = Effect.gen(function* () {
   const { lease, rows, store, stream } = yield* leading("a", "b", "a", "c")
-  assert.strictEqual(yield* store.acknowledge(lease, start, at(2), refsOf(rows.slice(0, 2))), 2)
+  assert.strictEqual(yield* store.acknowledge(lease, start, at(2), refsOf(rows.slice(0, 2)), false), 2)
   assert.strictEqual(yield* placesIn(stream), "a2 c1")
   assert.deepStrictEqual(yield* store.position(stream), at(2))
   // What is gone already is no fault: reconciliation names rows again.
-  assert.strictEqual(yield* store.acknowledge(lease, at(2), at(4), refsOf(rows.slice(1, 3))), 1)
+  assert.strictEqual(yield* store.acknowledge(lease, at(2), at(4), refsOf(rows.slice(1, 3)), false), 1)
   assert.strictEqual(yield* placesIn(stream), "c1")
 })
 
@@ -139,12 +140,12 @@ const deletesByBothIds: Law<StorePorts> = Effect.gen(function* () {
   const other = yield* leading("a", "b")
   const [first, second] = [yield* present(rows[0]), yield* present(rows[1])]
   const wrong = [
-    { outboxId: first.id, eventId: second.eventId },
-    { outboxId: second.id, eventId: globalThis.crypto.randomUUID() },
-    { outboxId: second.id + 1_000_000, eventId: second.eventId },
+    { outboxId: first.id, eventId: second.eventId, seq: 1 },
+    { outboxId: second.id, eventId: globalThis.crypto.randomUUID(), seq: 2 },
+    { outboxId: second.id + 1_000_000, eventId: second.eventId, seq: 3 },
     ...refsOf(other.rows)
   ]
-  assert.strictEqual(yield* store.acknowledge(lease, start, at(6), wrong), 0)
+  assert.strictEqual(yield* store.acknowledge(lease, start, at(6), wrong, false), 0)
   assert.strictEqual(yield* placesIn(stream), "a1 b1")
   assert.strictEqual(yield* placesIn(other.stream), "a1 b1")
   assert.deepStrictEqual(yield* store.position(stream), at(6))
@@ -152,17 +153,17 @@ const deletesByBothIds: Law<StorePorts> = Effect.gen(function* () {
 
 const countsFar: Law<StorePorts> = Effect.gen(function* () {
   const { lease, rows, store, stream } = yield* leading("a", "b")
-  const far = { outboxId: 3_000_000_000, eventId: globalThis.crypto.randomUUID() }
+  const far = { outboxId: 3_000_000_000, eventId: globalThis.crypto.randomUUID(), seq: 3_000_000_000 }
   assert.strictEqual(placesOf(yield* store.read(stream, 10, [rows[0]?.id ?? 0, far.outboxId])), "b1")
-  assert.strictEqual(yield* store.acknowledge(lease, start, at(3_000_000_000), [...refsOf(rows), far]), 2)
+  assert.strictEqual(yield* store.acknowledge(lease, start, at(3_000_000_000), [...refsOf(rows), far], false), 2)
   assert.deepStrictEqual(yield* store.position(stream), at(3_000_000_000))
 })
 
 const movesFromTheKnown: Law<StorePorts> = Effect.gen(function* () {
   const { lease, rows, store, stream } = yield* leading("a", "b")
-  yield* store.acknowledge(lease, start, at(5), [])
+  yield* store.acknowledge(lease, start, at(5), [], false)
   for (const from of [start, at(4), at(6)]) {
-    assert.strictEqual(yield* tagOf(store.acknowledge(lease, from, at(7), refsOf(rows))), "LeaseLost")
+    assert.strictEqual(yield* tagOf(store.acknowledge(lease, from, at(7), refsOf(rows), false)), "LeaseLost")
     assert.strictEqual(yield* tagOf(store.rewind(lease, from, at(0))), "LeaseLost")
   }
   assert.strictEqual(yield* placesIn(stream), "a1 b1")
@@ -171,9 +172,9 @@ const movesFromTheKnown: Law<StorePorts> = Effect.gen(function* () {
 
 const movesFromTheKnownStream: Law<StorePorts> = Effect.gen(function* () {
   const { lease, rows, store, stream } = yield* leading("a")
-  yield* store.acknowledge(lease, start, at(5, "monday"), [])
+  yield* store.acknowledge(lease, start, at(5, "monday"), [], false)
   const from = at(5, "tuesday")
-  assert.strictEqual(yield* tagOf(store.acknowledge(lease, from, at(6, "tuesday"), refsOf(rows))), "LeaseLost")
+  assert.strictEqual(yield* tagOf(store.acknowledge(lease, from, at(6, "tuesday"), refsOf(rows), false)), "LeaseLost")
   assert.strictEqual(yield* tagOf(store.rewind(lease, from, at(0, "tuesday"))), "LeaseLost")
   assert.strictEqual(yield* placesIn(stream), "a1")
   assert.deepStrictEqual(yield* store.position(stream), at(5, "monday"))
@@ -181,7 +182,7 @@ const movesFromTheKnownStream: Law<StorePorts> = Effect.gen(function* () {
 
 const movesOnceOfMany: Law<StorePorts> = Effect.gen(function* () {
   const { lease, store, stream } = yield* leading("a")
-  const tags = yield* together(6, (i) => Effect.exit(store.acknowledge(lease, start, at(i + 1), [])))
+  const tags = yield* together(6, (i) => Effect.exit(store.acknowledge(lease, start, at(i + 1), [], false)))
   assert.lengthOf(
     tags.filter((exit) => exit._tag === "Success"),
     1
@@ -233,7 +234,7 @@ const holdsFromTheFirst: Law<StorePorts> = Effect.gen(function* () {
   for (const i of [2, 1, 2]) yield* store.hold(stream, yield* present(rows[i]), "too large")
   assert.strictEqual(yield* placesIn(stream), "a1 b1")
   // What is held can still turn out to be in the stream, and goes then.
-  assert.strictEqual(yield* store.acknowledge(lease, start, at(4), refsOf(rows)), 4)
+  assert.strictEqual(yield* store.acknowledge(lease, start, at(4), refsOf(rows), false), 4)
 })
 
 const rewinds: Law<StorePorts> = Effect.gen(function* () {
@@ -241,7 +242,7 @@ const rewinds: Law<StorePorts> = Effect.gen(function* () {
   const other = yield* leading("a")
   const { cursors } = yield* handled(stream, [9, 3])
   const { cursors: others } = yield* handled(other.stream, [9, 3])
-  yield* store.acknowledge(lease, start, at(9), [])
+  yield* store.acknowledge(lease, start, at(9), [], false)
   yield* store.rewind(lease, at(9), at(5, "tuesday"))
   assert.deepStrictEqual(yield* cursors, [5, 3])
   assert.deepStrictEqual(yield* store.position(stream), at(5, "tuesday"))
@@ -250,6 +251,49 @@ const rewinds: Law<StorePorts> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* others, [9, 3])
   assert.deepStrictEqual(yield* store.position(other.stream), start)
   assert.strictEqual(yield* placesIn(stream), "a1")
+})
+
+const keepsWhatWasPublished: Law<StorePorts> = Effect.gen(function* () {
+  const { lease, rows, store, stream } = yield* leading("a", "b", "a", "b", "a")
+  yield* store.acknowledge(lease, start, at(2), refsOf(rows.slice(0, 2)), false)
+  const later = rows.slice(2).map(({ eventId, id }, i) => ({ outboxId: id, eventId, seq: i + 3 }))
+  yield* store.acknowledge(lease, at(2), at(5), later, true)
+  assert.strictEqual(yield* placesIn(stream), "")
+  yield* append(stream, ["b"])
+  assert.strictEqual(yield* store.rewind(lease, at(5), at(3)), 2)
+  assert.strictEqual(yield* placesIn(stream), "b2 a3 b3")
+  const back = yield* rowsIn(stream)
+  assert.deepInclude(back[0], { ...rows[3] })
+  // What was not kept cannot come back, and what came back comes once.
+  assert.strictEqual(yield* store.rewind(lease, at(3), at(0)), 1)
+  assert.strictEqual(yield* store.rewind(lease, at(0), at(0)), 0)
+  assert.strictEqual(yield* placesIn(stream), "a2 b2 a3 b3")
+})
+
+const forgetsWhatIsOld: Law<StorePorts> = Effect.gen(function* () {
+  const { lease, rows, store, stream } = yield* leading("a", "b")
+  const other = yield* leading("a")
+  yield* store.acknowledge(other.lease, start, at(1), refsOf(other.rows), true)
+  yield* store.acknowledge(lease, start, at(2), refsOf(rows), true)
+  assert.strictEqual(yield* store.forget(lease, Duration.hours(1)), 0)
+  assert.strictEqual(yield* store.forget(lease, Duration.zero), 2)
+  assert.strictEqual(yield* store.rewind(lease, at(2), at(0)), 0)
+  assert.strictEqual(yield* placesIn(stream), "")
+  assert.strictEqual(yield* store.rewind(other.lease, at(1), at(0)), 1)
+})
+
+const voidsWhatIsInHand: Law<StorePorts> = Effect.gen(function* () {
+  const { lease, store, stream } = yield* leading("a")
+  const ownership = yield* Ownership
+  const inbox = yield* Inbox
+  yield* ownership.declare(stream, ["mail"], 1)
+  const [claim] = yield* ownership.claim(stream, "ada", [{ handler: "mail", partition: 0 }])
+  const open = yield* ownership.open(yield* present(claim))
+  yield* store.acknowledge(lease, start, at(9), [], false)
+  yield* store.rewind(lease, at(9), at(4))
+  // Its cursor was not above, but what it has in hand may be.
+  assert.strictEqual(yield* tagOf(inbox.commitOne(commitOf(open, ["a"], 6))), "LeaseLost")
+  yield* inbox.commitOne(commitOf(yield* ownership.open(open), ["a"], 4))
 })
 
 const isGivenBack: Law<StorePorts> = Effect.gen(function* () {
@@ -279,5 +323,8 @@ export const relayStoreLaws = suiteOf<StorePorts>()({
   "holds a key from a row on; its earlier rows and other keys go": holdsAKey,
   "a key that is held more than once is held from its earliest row on": holdsFromTheFirst,
   "rewind lowers the cursors of all handlers and the position, and raises nothing": rewinds,
+  "rewind makes void what was opened before": voidsWhatIsInHand,
+  "rewind puts back what was kept above its place, once, as it was": keepsWhatWasPublished,
+  "what was kept long enough is forgotten, in its own stream only": forgetsWhatIsOld,
   "a lease that is given back is free at once": isGivenBack
 })

@@ -21,6 +21,7 @@ const facts = (fields: Partial<AuditFacts> = {}): AuditFacts => ({
     { key: "bob", version: 1 }
   ],
   waiting: [],
+  kept: [],
   handlers: [handler()],
   ...fields
 })
@@ -92,7 +93,7 @@ describe("an audit", () => {
         ]
       }),
       whole,
-      "handled and never published: ada"
+      "handled and never committed: ada"
     ],
     [
       "a recorded violation",
@@ -107,7 +108,12 @@ describe("an audit", () => {
       [ref(1, "ada", 2), ref(2, "bob", 1), ref(3, "ada", 1)],
       "out of order in the stream: ada"
     ],
-    ["an event that the broker lost", facts(), whole.slice(0, 2), "missing in the stream: ada"],
+    [
+      "an event that the broker lost and another that is kept",
+      facts({ kept: [{ key: "bob", version: 1 }] }),
+      whole.slice(0, 2),
+      "missing in the stream: ada"
+    ],
     [
       "a key that never reached the stream",
       facts(),

@@ -29,7 +29,8 @@ const happened = (histories: ReadonlyArray<Sum>) => {
     "failed attempts": sum((of) => of.failed),
     departures: sum((of) => of.left),
     crashes: sum((of) => of.crashed),
-    freezes: sum((of) => of.frozen)
+    freezes: sum((of) => of.frozen),
+    "lost tails": sum((of) => of.tailsLost)
   }
 }
 
@@ -46,7 +47,8 @@ const sumOf = ({ committed, counts, made, rolledBack, tables }: History) => {
     failed: counts.attempts - effects.length,
     left: counts.left,
     crashed: counts.crashed,
-    frozen: counts.frozen
+    frozen: counts.frozen,
+    tailsLost: counts.tailsLost
   }
 }
 

@@ -22,6 +22,7 @@ export const AuditBody = Schema.Struct({
   committed: Schema.Int,
   published: Schema.Int,
   waiting: Schema.Int,
+  again: Schema.Int,
   inStream: Schema.Int,
   handlers: Schema.Array(Schema.Struct({ name: Schema.String, ...Balance, orderViolations: Schema.Int })),
   partitions: Schema.Array(
@@ -88,10 +89,11 @@ const audited = (config: AppConfigValues): Effect.Effect<AuditReport, CommandFai
 
 /** One line that says it all, a row per handler, and the first faults by name. */
 export const textOf = (report: AuditReport | AuditBody): string => {
-  const { committed, faultCount, faults, handlers, published, waiting } = report
+  const { again, committed, faultCount, faults, handlers, published, waiting } = report
   const verdict = report.ok ? "it adds up" : `${faultCount} FAULTS`
   return [
     `${verdict}: ${committed} committed = ${published} published + ${waiting} waiting`,
+    ...(again === 0 ? [] : [`${again} of them the broker lost; they are kept, and are published again`]),
     "",
     table([
       ["handler", "handled", "parked", "in flight", "order violations"],

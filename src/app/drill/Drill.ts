@@ -153,16 +153,22 @@ const sendOrders = (options: DrillOptions, url: string) => {
   return runSimulation(url, simulation, progress).pipe(Effect.scoped, withApi(url))
 }
 
-/** Until nothing is on its way any more, or it has had its time. */
+/** Audits in a row without any progress after which what is on its way counts as lost; one a second. */
+const idleAuditsMax = 60
+
+/** Until nothing is on its way any more, or nothing moves any more. */
 const settledAudit = (config: AppConfigValues) =>
-  runAudit(Orders.name).pipe(
-    Effect.repeat({
-      until: ({ handlers, waiting }) => waiting === 0 && handlers.every(({ inFlight }) => inFlight === 0),
-      schedule: Schedule.spaced("1 second").pipe(Schedule.upTo({ duration: "60 seconds" }))
-    }),
-    Effect.provide(pipelineInfra(config, () => Effect.void)),
-    Effect.mapError(failed)
-  )
+  Effect.gen(function* () {
+    let idleAudits = 0
+    let before = Number.POSITIVE_INFINITY
+    const isOver = ({ again, handlers, waiting }: AuditReport) => {
+      const left = handlers.reduce((sum, { inFlight }) => sum + inFlight, waiting + again)
+      idleAudits = left < before ? 0 : idleAudits + 1
+      before = left
+      return left === 0 || idleAudits >= idleAuditsMax
+    }
+    return yield* Effect.repeat(runAudit(Orders.name), { until: isOver, schedule: Schedule.spaced("1 second") })
+  }).pipe(Effect.provide(pipelineInfra(config, () => Effect.void)), Effect.mapError(failed))
 
 const committedOf = (effects: ReadonlyArray<{ readonly key: string; readonly version: number }>) => {
   const committed = new Map<string, number>()
@@ -176,7 +182,7 @@ const sumOf = (audit: AuditReport, judgements: ReadonlyArray<Judgement>) => {
   const fault = (kind: string) => audit.faults.filter((one) => one.kind.includes(kind)).length
   const lost = sum((of) => of.lost) + fault("lost") + fault("missing") + inFlight
   const outOfOrder = sum((of) => of.outOfOrder) + fault("order")
-  const duplicated = sum((of) => of.duplicated + of.phantom) + fault("twice") + fault("never published")
+  const duplicated = sum((of) => of.duplicated + of.phantom) + fault("twice") + fault("never committed")
   return { ok: audit.ok && lost + outOfOrder + duplicated === 0, events: audit.committed, lost, outOfOrder, duplicated }
 }
 

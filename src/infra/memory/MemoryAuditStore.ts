@@ -21,7 +21,12 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
   return {
     partitions: tables.relay.partitions ?? 0,
     heads: [...tables.heads].map(([key, version]) => ({ key, version })),
-    waiting: [...tables.outbox.values()].map(({ eventId, key }) => ({ eventId, key })),
+    waiting: [...tables.outbox.values()]
+      .filter(({ again }) => again !== true)
+      .map(({ eventId, key }) => ({ eventId, key })),
+    kept: [...tables.published.values(), ...[...tables.outbox.values()].filter(({ again }) => again === true)].map(
+      ({ key, version }) => ({ key, version })
+    ),
     handlers: names.map((name) => ({
       name,
       cursors: new Map(leases.filter((one) => one.name === name).map((one) => [one.partition, one.cursor])),

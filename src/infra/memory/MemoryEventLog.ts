@@ -1,4 +1,4 @@
-import { Cause, Effect, Layer, PubSub, Queue, Stream } from "effect"
+import { Cause, Context, Effect, Layer, PubSub, Queue, Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
 import { EventLog, type LogDeclaration, type ReadFrom } from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
@@ -30,9 +30,18 @@ const headersBytes = 500
 const wrongLastSequence = 10071
 const duplicateInBatch = 10201
 
+/** What tests see of the broker, and do to it. */
+export class MemoryBroker extends Context.Service<
+  MemoryBroker,
+  {
+    /** Forgets the newest messages, as a broker that acknowledged before it synced does in a crash. Readers are cut off. */
+    readonly loseTail: (name: string, messages: number) => Effect.Effect<void>
+    readonly messagesIn: (name: string) => number
+  }
+>()("millrace/infra/memory/MemoryEventLog/MemoryBroker") {}
+
 /** The log in memory, with the broker's own rules: the fence, message ids, and its refusals by their codes. */
-export const layer: Layer.Layer<EventLog> = Layer.effect(
-  EventLog,
+export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
   Effect.gen(function* () {
     const logs = new Map<string, Log>()
     const doorbells = yield* PubSub.sliding<string>(64)
@@ -63,7 +72,8 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
       const log = logOf(declaration.name)
       const queue = yield* Queue.unbounded<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>()
       const subscriber: Subscriber = { from, queue }
-      for (const older of log.subscribers) if (isSamePartition(older, from)) replace(log, older)
+      for (const older of log.subscribers)
+        if (isSamePartition(older, from)) cutOff(log, older, "a newer owner opened it")
       Queue.offerAllUnsafe(
         queue,
         log.messages.slice(from.afterSeq).filter((message) => message.partition === from.partition)
@@ -73,7 +83,15 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
       return { events: Stream.fromQueue(queue), acknowledge: () => Effect.void }
     })
 
-    return EventLog.of({
+    const loseTail = (name: string, messages: number) =>
+      Effect.sync(() => {
+        const log = logOf(name)
+        const lost = log.messages.splice(Math.max(0, log.messages.length - messages))
+        for (const { eventId } of lost) log.eventIds.delete(eventId)
+        for (const subscriber of log.subscribers) cutOff(log, subscriber, "the broker was restarted")
+      })
+
+    const eventLog = EventLog.of({
       declare: (declaration) => Effect.suspend(() => declare(logOf(declaration.name), declaration)),
       info: (name) =>
         Effect.sync(() => ({ firstSeq: 1, lastSeq: logOf(name).messages.length, created: "memory", messageMaxBytes })),
@@ -87,6 +105,9 @@ export const layer: Layer.Layer<EventLog> = Layer.effect(
           Stream.map(() => undefined)
         )
     })
+    return Context.make(EventLog, eventLog).pipe(
+      Context.add(MemoryBroker, { loseTail, messagesIn: (name) => logOf(name).messages.length })
+    )
   })
 )
 
@@ -120,8 +141,7 @@ const messageTooLarge = 10054
 const isSamePartition = (subscriber: Subscriber, from: ReadFrom) =>
   subscriber.from.handler === from.handler && subscriber.from.partition === from.partition
 
-const replace = (log: Log, older: Subscriber) => {
-  log.subscribers.delete(older)
-  const gone = new DeliveryInterrupted({ partition: older.from.partition, reason: "a newer owner opened it" })
-  Queue.failCauseUnsafe(older.queue, Cause.fail(gone))
+const cutOff = (log: Log, { from, queue }: Subscriber, reason: string) => {
+  for (const subscriber of log.subscribers) if (subscriber.queue === queue) log.subscribers.delete(subscriber)
+  Queue.failCauseUnsafe(queue, Cause.fail(new DeliveryInterrupted({ partition: from.partition, reason })))
 }

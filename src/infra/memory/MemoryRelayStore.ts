@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Duration, Effect, Layer } from "effect"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
 import { leaseTtlMs, type MemoryRelay, MemoryState, type MemoryTables } from "./MemoryState.ts"
@@ -43,16 +43,24 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
             .sort((a, b) => a.id - b.id)
             .slice(0, limit)
         }),
-      acknowledge: (lease, from, to, rows) =>
-        fenced(lease, ({ outbox, relay }, nowMs) =>
-          move(relay, from, to, nowMs) ? rows.filter((ref) => remove(outbox, ref)).length : undefined
-        ),
+      acknowledge: (lease, from, to, rows, keep) =>
+        fenced(lease, (tables, nowMs) => {
+          if (!move(tables.relay, from, to, nowMs)) return undefined
+          return rows.filter((ref) => remove(tables, ref, keep ? nowMs : undefined)).length
+        }),
       rewind: (lease, from, to) =>
-        fenced(lease, ({ leases, relay }, nowMs) => {
-          if (!move(relay, from, to, nowMs)) return undefined
-          for (const row of leases.values()) row.cursor = Math.min(row.cursor, to.lastSeq)
-          return true
-        }).pipe(Effect.asVoid),
+        fenced(lease, (tables, nowMs) => {
+          if (!move(tables.relay, from, to, nowMs)) return undefined
+          for (const row of tables.leases.values())
+            Object.assign(row, { cursor: Math.min(row.cursor, to.lastSeq), opening: row.opening + 1 })
+          return putBack(tables, to.lastSeq)
+        }),
+      forget: (lease, olderThan) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          const { published } = state.of(lease.stream)
+          const old = [...published.values()].filter((row) => row.publishedAtMs <= nowMs - Duration.toMillis(olderThan))
+          return old.filter((row) => published.delete(row.id)).length
+        }),
       hold: (stream, row, reason) =>
         Effect.sync(() => {
           const { held } = state.of(stream)
@@ -84,5 +92,18 @@ const move = (relay: MemoryRelay, from: RelayPosition, to: RelayPosition, nowMs:
   return true
 }
 
-const remove = (outbox: MemoryTables["outbox"], ref: RowRef) =>
-  outbox.get(ref.outboxId)?.eventId === ref.eventId && outbox.delete(ref.outboxId)
+const remove = ({ outbox, published }: MemoryTables, ref: RowRef, keptAtMs: number | undefined) => {
+  const row = outbox.get(ref.outboxId)
+  if (row?.eventId !== ref.eventId) return false
+  if (keptAtMs !== undefined) published.set(row.id, { ...row, seq: ref.seq, publishedAtMs: keptAtMs })
+  return outbox.delete(ref.outboxId)
+}
+
+const putBack = ({ outbox, published }: MemoryTables, lastSeq: number) => {
+  const back = [...published.values()].filter((row) => row.seq > lastSeq)
+  for (const { publishedAtMs: _, seq: _seq, ...row } of back) {
+    published.delete(row.id)
+    outbox.set(row.id, { ...row, again: true })
+  }
+  return back.length
+}

@@ -31,7 +31,10 @@ export interface MemoryInstance {
 /** Everything that Postgres would keep, by stream. Tests may look into it. */
 export interface MemoryTables {
   readonly heads: Map<string, number>
-  readonly outbox: Map<number, OutboxRow>
+  /** `again`: published before, and put back. */
+  readonly outbox: Map<number, OutboxRow & { readonly again?: boolean }>
+  /** What was published and is kept. */
+  readonly published: Map<number, OutboxRow & { readonly seq: number; readonly publishedAtMs: number }>
   readonly held: Map<string, { readonly fromId: number; readonly reason: string }>
   readonly relay: MemoryRelay
   readonly leases: Map<string, MemoryLease>
@@ -74,6 +77,7 @@ export const columnsOf = (key: string): readonly [string, string] => {
 const emptyTables = (): MemoryTables => ({
   heads: new Map(),
   outbox: new Map(),
+  published: new Map(),
   held: new Map(),
   relay: { owner: undefined, epoch: 0, expiresAtMs: 0, lastSeq: 0, streamCreated: "", partitions: undefined },
   leases: new Map(),

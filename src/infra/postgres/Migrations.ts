@@ -83,11 +83,25 @@ const fixPartitions = Effect.gen(function* () {
   yield* sql`UPDATE millrace.relay r SET partitions = (SELECT max(partition) + 1 FROM millrace.lease l WHERE l.stream = r.stream)`
 })
 
+// what was published and is kept for a while, in case the broker loses it
+const keepPublished = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE millrace.published (
+    stream text NOT NULL, id bigint NOT NULL, event_id uuid NOT NULL, key text NOT NULL, version bigint NOT NULL,
+    slot int NOT NULL, type text NOT NULL, traceparent text NOT NULL, payload text NOT NULL,
+    appended_at timestamptz NOT NULL, seq bigint NOT NULL, published_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (stream, id)
+  )`
+  yield* sql`ALTER TABLE millrace.outbox ADD COLUMN again boolean NOT NULL DEFAULT false`
+  yield* sql`CREATE INDEX ON millrace.published (stream, published_at)`
+})
+
 /** The library's own tables, in the schema `millrace`. */
 export const pipelineMigrations: MigrationSet = {
   "0001_create_tables": createTables,
   "0002_describe_instances": describeInstances,
-  "0003_fix_partitions": fixPartitions
+  "0003_fix_partitions": fixPartitions,
+  "0004_keep_published": keepPublished
 }
 
 /** Brings the library's own tables to the newest version. */

@@ -16,7 +16,10 @@ const look = (sql: SqlClient.SqlClient) =>
     const heads = yield* sql<{ readonly key: string; readonly version: bigint }>`
       SELECT key, version FROM millrace.head WHERE stream = ${stream}`
     const waiting = yield* sql<{ readonly key: string; readonly eventId: string }>`
-      SELECT key, event_id AS "eventId" FROM millrace.outbox WHERE stream = ${stream} ORDER BY id`
+      SELECT key, event_id AS "eventId" FROM millrace.outbox WHERE stream = ${stream} AND NOT again ORDER BY id`
+    const kept = yield* sql<{ readonly key: string; readonly version: bigint }>`
+      SELECT key, version FROM millrace.outbox WHERE stream = ${stream} AND again
+      UNION ALL SELECT key, version FROM millrace.published WHERE stream = ${stream}`
     const leases = yield* sql<{ readonly handler: string; readonly partition: number; readonly cursor: bigint }>`
       SELECT handler, partition, cursor FROM millrace.lease WHERE stream = ${stream} ORDER BY handler, partition`
     const progress = yield* sql<KeyRow>`
@@ -30,6 +33,7 @@ const look = (sql: SqlClient.SqlClient) =>
       partitions: stored?.partitions ?? 0,
       heads: heads.map(({ key, version }) => ({ key, version: Number(version) })),
       waiting,
+      kept: kept.map(({ key, version }) => ({ key, version: Number(version) })),
       handlers: names.map((name): HandlerFacts => ({
         name,
         cursors: new Map(

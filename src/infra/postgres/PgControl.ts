@@ -10,6 +10,11 @@ export interface PgOptions {
   readonly connectionsMax: number
   /** How long a connection that lost its peer may go unnoticed. */
   readonly keepAlive: Duration.Input
+  /**
+   * True behind a pooler that lends a session for one transaction only (PgBouncer's `pool_mode = transaction`): nothing
+   * is prepared, and nothing is set on a session. The role then has to bring the session limits; see `SessionLimits`.
+   */
+  readonly pooled?: boolean
 }
 
 /** How long a lease lasts without renewal, by the database's clock. */
@@ -28,6 +33,9 @@ export const sessionParameters = {
   statement_timeout: "10000"
 } as const
 
+const sessionOf = ({ pooled }: PgOptions) =>
+  pooled === true ? { prepare: false } : { startupParameters: sessionParameters }
+
 /** The connections of leases and relay. */
 export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("millrace/infra/postgres/PgControl") {
   static readonly layer = (options: PgOptions): Layer.Layer<PgControl, SqlError.SqlError> =>
@@ -38,7 +46,7 @@ export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("
         keepAlive: options.keepAlive,
         maxConnections: controlConnectionsMax,
         applicationName: "millrace-control",
-        startupParameters: sessionParameters
+        ...sessionOf(options)
       })
     ).pipe(Layer.provide(Reactivity.layer))
 }
@@ -54,5 +62,5 @@ export const clientLayer = (options: PgOptions): ReturnType<typeof PgClient.laye
     keepAlive: options.keepAlive,
     maxConnections: options.connectionsMax,
     applicationName: "millrace",
-    startupParameters: sessionParameters
+    ...sessionOf(options)
   })

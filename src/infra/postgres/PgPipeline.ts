@@ -1,10 +1,11 @@
-import { Layer } from "effect"
+import { Effect, Layer } from "effect"
 import * as PgAuditStore from "./PgAuditStore.ts"
 import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
 import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
 import * as PgOwnership from "./PgOwnership.ts"
 import * as PgRelayStore from "./PgRelayStore.ts"
+import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
 import { migratePipeline } from "./Migrations.ts"
 
@@ -15,7 +16,7 @@ import { migratePipeline } from "./Migrations.ts"
 export const layer = (options: PgOptions) => {
   const client = clientLayer(options)
   const control = PgControl.layer(options)
-  const migrated = Layer.effectDiscard(migratePipeline)
+  const migrated = Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipeline))
   return Layer.mergeAll(
     PgOutbox.layer,
     PgInbox.layer,

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
@@ -69,7 +69,13 @@ const read = (sql: PgControl["Service"]) =>
   }, asStoreUnavailable("RelayStore.read"))
 
 const acknowledge = (sql: PgControl["Service"]) =>
-  Effect.fnUntraced(function* (lease: RelayLease, from: RelayPosition, to: RelayPosition, rows: ReadonlyArray<RowRef>) {
+  Effect.fnUntraced(function* (
+    lease: RelayLease,
+    from: RelayPosition,
+    to: RelayPosition,
+    rows: ReadonlyArray<RowRef>,
+    keep: boolean
+  ) {
     const { epoch, stream } = lease
     const [row] = yield* sql<{ readonly mine: bigint; readonly gone: bigint }>`
     WITH mine AS (
@@ -77,15 +83,23 @@ const acknowledge = (sql: PgControl["Service"]) =>
       WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1
     ), gone AS (
       DELETE FROM millrace.outbox o
-      USING unnest(${bigints(rows.map((r) => r.outboxId))}::bigint[], ${rows.map((r) => r.eventId)}::uuid[]) AS x(id, event_id)
-      WHERE o.stream = ${stream} AND o.id = x.id AND o.event_id = x.event_id AND EXISTS (SELECT 1 FROM mine) RETURNING 1
+      USING unnest(${bigints(rows.map((r) => r.outboxId))}::bigint[], ${rows.map((r) => r.eventId)}::uuid[],
+        ${bigints(rows.map((r) => r.seq))}::bigint[]) AS x(id, event_id, seq)
+      WHERE o.stream = ${stream} AND o.id = x.id AND o.event_id = x.event_id AND EXISTS (SELECT 1 FROM mine)
+      RETURNING o.*, x.seq
+    ), kept AS (
+      INSERT INTO millrace.published (stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, seq)
+      SELECT stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, seq FROM gone
+      WHERE ${keep}::boolean
+      ON CONFLICT DO NOTHING
     )
     SELECT (SELECT count(*) FROM mine) AS mine, (SELECT count(*) FROM gone) AS gone`
     if (row === undefined || row.mine === 0n) return yield* lost(lease)
     return Number(row.gone)
   }, asStoreUnavailable("RelayStore.acknowledge"))
 
-// Every handler's cursor goes back before the relay may publish under the lost sequences again; one transaction.
+// Every handler's cursor goes back before the relay may publish under the lost sequences again; one transaction. What
+// workers have in hand may be of the lost sequences, so none of it may be committed any more. A row that comes back keeps its id, and with it its place among its key's rows.
 const rewind = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(
     function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
@@ -94,10 +108,32 @@ const rewind = (sql: PgControl["Service"]) =>
     UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
     WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1`
       if (rows.length === 0) return yield* lost(lease)
-      yield* sql`UPDATE millrace.lease SET cursor = ${to.lastSeq} WHERE stream = ${stream} AND cursor > ${to.lastSeq}`
+      yield* sql`
+        UPDATE millrace.lease SET cursor = least(cursor, ${to.lastSeq}), opening = opening + 1 WHERE stream = ${stream}`
+      const back = yield* sql`
+        WITH back AS (DELETE FROM millrace.published WHERE stream = ${stream} AND seq > ${to.lastSeq} RETURNING *)
+        INSERT INTO millrace.outbox (stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, again)
+        OVERRIDING SYSTEM VALUE
+        SELECT stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, true FROM back
+        RETURNING 1`
+      return back.length
     },
     sql.withTransaction,
     asStoreUnavailable("RelayStore.rewind")
+  )
+
+/** Kept rows that one `forget` deletes, at most. */
+const forgottenRowsMax = 5_000
+
+const forget = (sql: PgControl["Service"]) => (lease: RelayLease, olderThan: Duration.Duration) =>
+  sql`
+    DELETE FROM millrace.published WHERE stream = ${lease.stream} AND id IN (
+      SELECT id FROM millrace.published
+      WHERE stream = ${lease.stream} AND published_at <= clock_timestamp() - make_interval(secs => ${Duration.toSeconds(olderThan)})
+      ORDER BY published_at LIMIT ${forgottenRowsMax}
+    ) RETURNING 1`.pipe(
+    Effect.map((rows) => rows.length),
+    asStoreUnavailable("RelayStore.forget")
   )
 
 const hold = (sql: PgControl["Service"]) => (stream: string, row: OutboxRow, reason: string) =>
@@ -130,6 +166,7 @@ export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
       read: read(sql),
       acknowledge: acknowledge(sql),
       rewind: rewind(sql),
+      forget: forget(sql),
       hold: hold(sql),
       release: release(sql)
     })

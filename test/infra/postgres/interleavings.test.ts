@@ -75,7 +75,8 @@ const realDrain = Effect.gen(function* () {
       lease,
       position,
       to,
-      rows.map(({ eventId, id }) => ({ outboxId: id, eventId }))
+      rows.map(({ eventId, id }, i) => ({ outboxId: id, eventId, seq: i + 1 })),
+      false
     )
     assert.strictEqual(gone, rows.length)
     position = to

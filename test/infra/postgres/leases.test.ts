@@ -44,7 +44,7 @@ const owned = Effect.fnUntraced(function* (stream: string, owner: string, partit
 })
 
 const refsOf = (rows: ReadonlyArray<{ readonly id: number; readonly eventId: string }>) =>
-  rows.map(({ eventId, id }) => ({ outboxId: id, eventId }))
+  rows.map(({ eventId, id }, i) => ({ outboxId: id, eventId, seq: i + 1 }))
 
 const start = { lastSeq: 0, streamCreated: "" }
 
@@ -66,7 +66,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
       const fresh = yield* leader(stream, "bob")
       assert.strictEqual(fresh.epoch, old.epoch + 1)
       yield* isLost(store.renew(old))
-      yield* isLost(store.acknowledge(old, start, { ...start, lastSeq: 2 }, refsOf(rows)))
+      yield* isLost(store.acknowledge(old, start, { ...start, lastSeq: 2 }, refsOf(rows), false))
       yield* isLost(store.rewind(old, start, start))
       yield* store.release(old)
       assert.isUndefined(yield* store.acquire(stream, "ada"))
@@ -99,14 +99,14 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
       const rows = yield* appended(stream, ["a", "b", "a", "c"])
       const [first, second, third] = refsOf(rows)
       const lease = yield* leader(stream, "ada")
-      yield* isLost(store.acknowledge(lease, { ...start, lastSeq: 7 }, { ...start, lastSeq: 8 }, refsOf(rows)))
+      yield* isLost(store.acknowledge(lease, { ...start, lastSeq: 7 }, { ...start, lastSeq: 8 }, refsOf(rows), false))
       assert.lengthOf(yield* store.read(stream, 10, []), 4)
       const to = { lastSeq: 2, streamCreated: "today" }
-      const swapped = [{ outboxId: first?.outboxId ?? 0, eventId: second?.eventId ?? "" }]
-      assert.strictEqual(yield* store.acknowledge(lease, start, to, swapped), 0)
+      const swapped = [{ outboxId: first?.outboxId ?? 0, eventId: second?.eventId ?? "", seq: 1 }]
+      assert.strictEqual(yield* store.acknowledge(lease, start, to, swapped, false), 0)
       assert.deepStrictEqual(yield* store.renew(lease), to)
       assert.strictEqual(
-        yield* store.acknowledge(lease, to, { ...to, lastSeq: 3 }, third === undefined ? [] : [third]),
+        yield* store.acknowledge(lease, to, { ...to, lastSeq: 3 }, third === undefined ? [] : [third], false),
         1
       )
       const left = yield* store.read(stream, 10, [rows[1]?.id ?? 0])
@@ -147,7 +147,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
       yield* inbox.commit([commitOf(ahead, ["a"], 9)], Effect.void)
       yield* inbox.commit([commitOf(behind, ["b"], 3)], Effect.void)
       const lease = yield* leader(stream, "ada")
-      yield* store.acknowledge(lease, start, { ...start, lastSeq: 9 }, [])
+      yield* store.acknowledge(lease, start, { ...start, lastSeq: 9 }, [], false)
       yield* store.rewind(lease, { ...start, lastSeq: 9 }, { lastSeq: 5, streamCreated: "anew" })
       assert.strictEqual((yield* ownership.open(ahead)).cursor, 5)
       assert.strictEqual((yield* ownership.open(behind)).cursor, 3)

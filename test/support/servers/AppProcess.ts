@@ -95,9 +95,11 @@ export const runApp = (args: ReadonlyArray<string>, environment: Environment = {
     })
   )
 
-/** A pipeline that is ready, and where its API is. */
+/** A pipeline that is ready, and where its API is; empty without the role. */
 export interface RunningPipeline extends AppProcess {
   readonly url: string
+  /** What it calls itself in the tables. */
+  readonly instanceId: string
 }
 
 /** Starts a pipeline on a free port (unless PORT says otherwise) and waits until it says that it is ready. */
@@ -115,8 +117,8 @@ export const startPipeline = Effect.fnUntraced(function* (
     30
   )
   yield* Effect.raceFirst(ready, ended)
-  const url = /^ {2}api +(http:\S+)/m.exec(app.stderr())?.[1]
-  return url === undefined ? yield* Effect.die(new Error(`no address in ${app.stderr()}`)) : { ...app, url }
+  const word = (pattern: RegExp) => pattern.exec(app.stderr())?.[1] ?? ""
+  return { ...app, url: word(/^ {2}api +(http:\S+)/m), instanceId: word(/, instance (\S+)$/m) }
 })
 
 /** A pipeline in memory. */

@@ -25,7 +25,7 @@ export const settledAudit = Effect.fnUntraced(function* (environment: Environmen
       )
       if (!isBalanced || report.committed !== report.published + report.waiting)
         return yield* Effect.die(new Error(JSON.stringify(report)))
-      return report.waiting === 0 && report.handlers.every(({ inFlight }) => inFlight === 0)
+      return report.waiting + report.again === 0 && report.handlers.every(({ inFlight }) => inFlight === 0)
     }),
     30
   )

@@ -22,7 +22,7 @@ export const startServers = Effect.fnUntraced(function* (durable: boolean) {
     {
       // What is not durable loses its last commits when it is killed, so that is for tests that do not.
       postgres: startPostgres({ dataDir, supervise: false, durable }),
-      nats: startNats({ dataDir, supervise: false })
+      nats: startNats({ dataDir, supervise: false, syncAlways: durable })
     },
     { concurrency: 2 }
   )

@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { query } from "../infra/embedded/Clients.ts"
+import { startPipeline } from "../support/servers/AppProcess.ts"
+import { settledAudit } from "../support/servers/Audit.ts"
+import { eventually } from "../support/servers/Eventually.ts"
+import { at } from "../support/servers/Http.ts"
+import { startProxy } from "../support/servers/Proxy.ts"
+import { eventsOf, simulateInOrder } from "../support/servers/Simulation.ts"
+import { startServers } from "../support/servers/TestServers.ts"
+
+const load = { orders: 600, rate: 30 }
+
+describe("two relays started at the same time", () => {
+  it.live(
+    "the leading one frozen in the middle of a batch, for less and for more than the broker waits for its rest: nothing stale gets into the stream",
+    () =>
+      Effect.gen(function* () {
+        const { databaseUrl, environment, nats } = yield* startServers(false)
+        const api = yield* startPipeline({ ...environment, ROLE: "api,worker" })
+        const relays = yield* Effect.forEach(
+          [1, 2],
+          () =>
+            Effect.gen(function* () {
+              const proxy = yield* startProxy(nats.port)
+              const through = environment.NATS_URL.replace(`:${nats.port}`, `:${proxy.port}`)
+              const app = yield* startPipeline({ ...environment, NATS_URL: through, ROLE: "relay" })
+              return { proxy, app }
+            }),
+          { concurrency: 2 }
+        )
+        const owner = Effect.map(query(databaseUrl, "SELECT owner FROM millrace.relay"), ([row]) => at(row, "owner"))
+        const simulation = yield* Effect.forkChild(simulateInOrder(api.url, load))
+        for (const frozenSeconds of [5, 10]) {
+          const leads = yield* owner
+          const leader = relays.find(({ app }) => app.instanceId === leads)
+          if (leader === undefined) return yield* Effect.die(new Error(`nobody is ${String(leads)}`))
+          yield* leader.proxy.stallAt("Nats-Batch-Id")
+          yield* eventually("half a batch", Effect.sync(leader.proxy.isStalled))
+          yield* leader.app.signal("SIGSTOP")
+          yield* Effect.sleep(`${frozenSeconds} seconds`)
+          assert.notStrictEqual(yield* owner, leads, "the other one leads by now")
+          yield* leader.proxy.goOn
+          yield* leader.app.signal("SIGCONT")
+        }
+        yield* Fiber.join(simulation)
+        assert.strictEqual(yield* settledAudit(environment), eventsOf(load))
+        for (const { app } of relays) assert.include(app.stderr(), "LeadershipLost")
+      }),
+    120_000
+  )
+})
