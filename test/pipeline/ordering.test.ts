@@ -1,4 +1,5 @@
-// Random histories on the memory adapters: MILLRACE_SEEDS=10000 runs more of them, MILLRACE_SEED=210 one again.
+// Random histories on the memory adapters: MILLRACE_SEEDS=10000 runs more of them (from MILLRACE_FIRST_SEED on),
+// MILLRACE_SEED=210 one again.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { History } from "../../src/testing/Simulation.ts"
@@ -11,11 +12,13 @@ const numberFrom = (name: string): number | undefined => {
   return text === undefined || text === "" ? undefined : Number(text)
 }
 
+const firstSeed = numberFrom("MILLRACE_FIRST_SEED") ?? 1
+
 const onlySeed = numberFrom("MILLRACE_SEED")
 
 const seeds =
   onlySeed === undefined
-    ? Array.from({ length: numberFrom("MILLRACE_SEEDS") ?? historiesDefault }, (_, i) => i + 1)
+    ? Array.from({ length: numberFrom("MILLRACE_SEEDS") ?? historiesDefault }, (_, i) => firstSeed + i)
     : [onlySeed]
 
 /** How much has to happen in all histories together, or they prove nothing. */
