@@ -1,7 +1,6 @@
 // The long figures, one after the other: `pnpm test:long [histories] [cycles]`. Each line says how to repeat it.
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
-import { drillNames } from "../src/app/drill/Drill.ts"
 
 const root = join(import.meta.dirname, "..")
 
@@ -21,14 +20,21 @@ const run = (name: string, args: ReadonlyArray<string>, environment: Readonly<Re
 
 const vitest = join(root, "node_modules/vitest/vitest.mjs")
 
+const drill = (name: string, strikes: number, blow?: string) => {
+  const size = ["--cycles", String(strikes), "--events", String(strikes * 150)]
+  const how = blow === undefined ? [] : ["--blow", blow]
+  return run(`${strikes} times ${name} ${blow ?? "kill"}`, ["src/app/main.ts", "drill", name, ...size, ...how])
+}
+
 const parts = [
   run(`${histories} random histories`, [vitest, "run", "test/pipeline/ordering.test.ts"], {
     MILLRACE_SEEDS: histories
   }),
-  ...drillNames.map((name) => {
-    const events = String(Number(cycles) * 200)
-    return run(`${cycles} times ${name}`, ["src/app/main.ts", "drill", name, "--cycles", cycles, "--events", events])
-  })
+  ...["broker", "postgres"].map((name) => drill(name, Number(cycles))),
+  ...["relay", "worker"].flatMap((name) => [
+    drill(name, Number(cycles), "kill"),
+    drill(name, 2 * Number(cycles), "zombie")
+  ])
 ]
 
 process.stdout.write(`\n${parts.map(({ line }) => line).join("\n")}\n`)

@@ -71,11 +71,11 @@ const world = Effect.gen(function* () {
   const services = yield* Layer.buildWithScope(MemoryPipeline.layer, scope)
   const sent: Array<{ readonly by: string; readonly key: string }> = []
   const signals: Array<Signal> = []
-  const start = Effect.fnUntraced(function* (id: string) {
+  const start = Effect.fnUntraced(function* (id: string, handleMs = 400) {
     const reach: Reach = { broker: true, store: true }
     const mail = external(noteStream, "mail", {}, ({ key }) =>
       Effect.andThen(
-        Effect.sleep("400 millis"),
+        Effect.sleep(handleMs),
         Effect.sync(() => sent.push({ by: id, key }))
       )
     )
@@ -103,6 +103,27 @@ const pass = Effect.fnUntraced(function* (ms: number) {
 const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`)
 
 const count = (signals: ReadonlyArray<Signal>, tag: Signal["_tag"]) => signals.filter(({ _tag }) => _tag === tag).length
+
+describe("an event that is handled for several leases' time", () => {
+  it.live("keeps its partition, is handled once, and holds nobody else up", () =>
+    runSeeded(
+      Effect.gen(function* () {
+        const { append, sent, signals, start } = yield* world
+        const handleMs = 12_000
+        yield* start("ada", handleMs)
+        yield* start("bob", handleMs)
+        yield* pass(4_000)
+        yield* append(keys)
+        yield* pass(2 * handleMs)
+        assert.strictEqual(sent.length, keys.length)
+        assert.strictEqual(new Set(sent.map(({ key }) => key)).size, keys.length)
+        for (const tag of ["PartitionLost", "OwnershipUnproven", "AttemptFailed"] as const)
+          assert.strictEqual(count(signals, tag), 0, tag)
+      }),
+      9
+    )
+  )
+})
 
 describe("an instance that is cut off", () => {
   it.live(
