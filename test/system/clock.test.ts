@@ -6,7 +6,7 @@ import { settledAudit } from "../support/servers/Audit.ts"
 import { eventsOf, simulateInOrder } from "../support/servers/Simulation.ts"
 import { startServers } from "../support/servers/TestServers.ts"
 
-const load = { orders: 200, rate: 20 }
+const load = { orders: 150, rate: 20 }
 
 const jumps = join(import.meta.dirname, "../support/servers/clockJumps.mjs")
 

@@ -9,7 +9,7 @@ import { startProxy } from "../support/servers/Proxy.ts"
 import { eventsOf, simulateInOrder } from "../support/servers/Simulation.ts"
 import { startServers } from "../support/servers/TestServers.ts"
 
-const load = { orders: 600, rate: 30 }
+const load = { orders: 500, rate: 30 }
 
 describe("two relays started at the same time", () => {
   it.live(

@@ -8,7 +8,7 @@ import { eventually } from "../support/servers/Eventually.ts"
 import { eventsOf, simulateInOrder } from "../support/servers/Simulation.ts"
 import { startServers } from "../support/servers/TestServers.ts"
 
-const load = { orders: 300, rate: 30 }
+const load = { orders: 200, rate: 25 }
 
 const deleteStream = (url: string) =>
   withNats(url, async (connection) => (await jetstreamManager(connection)).streams.delete("ORDERS"))
@@ -21,9 +21,9 @@ describe("a stream that somebody deletes under load", () => {
         const { environment } = yield* startServers(false)
         const pipeline = yield* startPipeline({ ...environment, OUTBOX_KEEP_SECONDS: "600" })
         const simulation = yield* Effect.forkChild(simulateInOrder(pipeline.url, load))
-        yield* Effect.sleep("5 seconds")
+        yield* Effect.sleep("3 seconds")
         yield* deleteStream(environment.NATS_URL)
-        yield* Effect.sleep("5 seconds")
+        yield* Effect.sleep("3 seconds")
         yield* deleteStream(environment.NATS_URL)
         yield* Fiber.join(simulation)
         // Nothing is under way any more, and nothing will be sent that could notice.
