@@ -136,6 +136,14 @@ const sentenceOf = (event: Signal): string => {
       return "NATS is in reach again: this instance takes its share"
     case "HeartbeatFailed":
       return "cannot renew ownership, and keeps trying"
+    case "HeartbeatRecovered":
+      return "ownership is renewed again"
+    case "LeadershipLost":
+      return "this instance no longer leads the relay; it stands by"
+    case "PartitionLost":
+      return "a partition has passed to another instance; what was in hand here cannot be committed"
+    case "RelayRecovered":
+      return "the relay publishes again"
     default:
       return event._tag
   }
