@@ -78,9 +78,9 @@ export const runAudit = Effect.fnUntraced(function* (stream: string) {
   const facts = yield* store.facts(stream)
   const { firstSeq, lastSeq } = yield* Effect.catchIf(log.info(stream), isMissing, () => Effect.succeed(nothing))
   const refs: Array<StoredRef> = []
-  for (let after = firstSeq - 1; after < lastSeq; after += readEventsMax)
+  for (let after = Math.max(0, firstSeq - 1); after < lastSeq; after += readEventsMax)
     refs.push(...(yield* log.refs(stream, after, Math.min(lastSeq, after + readEventsMax))))
-  return audit(stream, facts, refs, firstSeq)
+  return audit(stream, facts, refs, { firstSeq, lastSeq })
 })
 
 /** Before the first start there is no stream. */
@@ -103,7 +103,7 @@ export const audit = (
   stream: string,
   facts: AuditFacts,
   refs: ReadonlyArray<StoredRef>,
-  firstSeq: number
+  { firstSeq, lastSeq }: { readonly firstSeq: number; readonly lastSeq: number }
 ): AuditReport => {
   const keys = keysOf(facts)
   // Younger than the snapshot: left out.
@@ -111,8 +111,10 @@ export const audit = (
   const stored = Map.groupBy(known, ({ key }) => key)
   settleWaiting(facts, keys, stored)
   const byHandler = facts.handlers.map((handler) => ({ handler, faults: handlerFaults(handler, keys, known) }))
-  const missing = streamFaults(keys, stored, firstSeq <= 1)
-  const kept = new Set(facts.kept.map(({ key, version }) => `${version} ${key}`))
+  const missing = streamFaults(keys, stored, firstSeq <= 1 && !facts.remade)
+  // What is missing below the stream's end does not come again.
+  const returning = facts.kept.filter(({ seq }) => seq === undefined || seq > lastSeq)
+  const kept = new Set(returning.map(({ key, version }) => `${version} ${key}`))
   const comesAgain = ({ key, kind, version }: AuditFault) =>
     kind === "missing in the stream" && kept.has(`${version} ${key}`)
   const faults = [...missing.filter((fault) => !comesAgain(fault)), ...byHandler.flatMap((one) => one.faults)]

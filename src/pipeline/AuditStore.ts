@@ -20,8 +20,10 @@ export interface AuditFacts {
   readonly heads: ReadonlyArray<{ readonly key: string; readonly version: number }>
   /** What is in the outbox and was never published. */
   readonly waiting: ReadonlyArray<{ readonly key: string; readonly eventId: string }>
-  /** Published before, and kept, or back in the outbox because the broker lost it. */
-  readonly kept: ReadonlyArray<{ readonly key: string; readonly version: number }>
+  /** Published before, and kept. Without `seq`: back in the outbox, because the broker lost it. */
+  readonly kept: ReadonlyArray<{ readonly key: string; readonly version: number; readonly seq: number | undefined }>
+  /** The stream was made anew once, so that it does not begin with the first event. */
+  readonly remade: boolean
   readonly handlers: ReadonlyArray<HandlerFacts>
 }
 

@@ -121,17 +121,19 @@ const drop = Effect.fnUntraced(function* <E>(share: Share<E>, lost: Working) {
   lost.fiber.interruptUnsafe()
 })
 
-// A cursor below what this worker knew before the question was asked: the stream was rewound under it.
+// A cursor below what this worker knew before the question was asked, or an opening that is not its own: the stream was
+// rewound under it.
 const compare = Effect.fnUntraced(function* <E>(
   share: Share<E>,
   asked: ReadonlyArray<readonly [Working, number]>,
   beat: Heartbeat
 ) {
-  const renewed = new Map(beat.renewed.map((claim) => [keyOf(claim), claim.cursor]))
+  const renewed = new Map(beat.renewed.map((claim) => [keyOf(claim), claim]))
   const one = ([worker, before]: readonly [Working, number]) => {
-    const cursor = renewed.get(keyOf(worker.owned.claim))
-    if (cursor === undefined || worker.fiber.pollUnsafe() !== undefined) return drop(share, worker)
-    return cursor < before ? worker.owned.restart : Effect.void
+    const claim = renewed.get(keyOf(worker.owned.claim))
+    if (claim === undefined || worker.fiber.pollUnsafe() !== undefined) return drop(share, worker)
+    const isVoid = claim.cursor < before || claim.opening > worker.owned.opening()
+    return isVoid ? worker.owned.restart : Effect.void
   }
   // Together: each may take a while to let go of a broker that is away, and the next beat waits for all.
   yield* Effect.forEach(asked, one, { concurrency: "unbounded", discard: true })

@@ -34,6 +34,8 @@ export interface Leader {
   brokerAwaySince: bigint | undefined
   /** When an idle relay last looked at the stream, by the monotonic clock. */
   lookedAt: bigint
+  /** When it last let go of kept rows, by the monotonic clock. */
+  forgotAt: bigint
   dirty: string | undefined
 }
 

@@ -21,6 +21,8 @@ export interface OwnedPartition {
   readonly claim: Claim
   /** The cursor as the worker knows it. */
   readonly cursor: () => number
+  /** The opening it works under. */
+  readonly opening: () => number
   /** Since when it could not be opened for want of the broker, by the monotonic clock; undefined when it could. */
   readonly brokerAwaySince: () => bigint | undefined
   /** The store's cursor went back: forget what is in hand and read the truth again. */
@@ -64,11 +66,13 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   const stopping = yield* Latch.make(false)
   const restarts = yield* Queue.sliding<void>(1)
   let cursor = claim.cursor
+  let opening = claim.opening
   let generation = 0
   let isOpen = false
   let isStopping = false
   let brokerAwaySince: bigint | undefined
 
+  const moved = (to: number, openedAs = opening) => ([cursor, opening] = [to, openedAs])
   const opened = Effect.acquireRelease(
     Effect.sync(() => {
       isOpen = true
@@ -78,7 +82,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   )
   const once = Effect.suspend(() => {
     generation += 1
-    return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved: (to) => (cursor = to) })
+    return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved })
   })
   const noteAway = (failure: unknown) =>
     Effect.map(Clock.monotonicTimeNanos, (now) => {
@@ -104,6 +108,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   const owned: OwnedPartition = {
     claim,
     cursor: () => cursor,
+    opening: () => opening,
     brokerAwaySince: () => brokerAwaySince,
     restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
     stop
@@ -117,7 +122,7 @@ interface Opening {
   readonly restarts: Queue.Queue<void>
   /** Deliveries come, for as long as the scope lasts. */
   readonly opened: Effect.Effect<void, never, Scope.Scope>
-  readonly moved: (cursor: number) => void
+  readonly moved: (cursor: number, openedAs?: number) => void
 }
 
 const openOnce = Effect.fnUntraced(function* <E>(
@@ -131,7 +136,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const log = yield* EventLog
   const open = yield* ownership.open(claim)
   const { cursor } = open
-  opening.moved(cursor)
+  opening.moved(cursor, open.opening)
   yield* Queue.clear(opening.restarts)
   const { generation } = opening
   const { epoch, partition } = claim

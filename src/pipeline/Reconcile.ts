@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import { EventLog, type LogDeclaration, type LogInfo } from "./EventLog.ts"
 import { isKeeping, type Leader } from "./Leader.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { foreignStream, isStreamMissing } from "./RelayDecision.ts"
@@ -48,24 +48,32 @@ export const presentInfo = Effect.fnUntraced(function* (declaration: LogDeclarat
   )
 })
 
-/** Cursors go back before anything new takes the lost sequences. A second look first: an answer may be stale. */
-const rewindIfShorter = Effect.fnUntraced(function* (
-  leader: Leader,
-  first: { readonly lastSeq: number; readonly created: string }
-) {
-  const { position } = leader
-  if (!isShorter(position, first)) return position
+/**
+ * Cursors go back before anything new takes the lost sequences. A handler may be ahead of the position: it read what was
+ * published before the relay could record it. A second look first: an answer may be stale.
+ */
+const rewindIfShorter = Effect.fnUntraced(function* (leader: Leader, first: LogInfo) {
   const log = yield* EventLog
   const store = yield* RelayStore
+  const { position } = leader
   const stream = leader.declaration.name
+  const furthest = yield* store.furthestCursor(stream)
+  if (!isShorter(position, furthest, first)) return position
   const info = yield* log.info(stream)
-  if (!isShorter(position, info)) return position
+  if (!isShorter(position, furthest, info)) return position
   const anew = position.streamCreated !== "" && position.streamCreated !== info.created
-  const to = { lastSeq: anew ? 0 : info.lastSeq, streamCreated: info.created }
+  const to = { lastSeq: anew ? 0 : Math.min(position.lastSeq, info.lastSeq), streamCreated: info.created }
+  yield* signal({
+    _tag: "StreamShrank",
+    stream,
+    knownSeq: Math.max(position.lastSeq, furthest),
+    lastSeq: info.lastSeq
+  })
   const back = yield* store.rewind(leader.lease, position, to)
-  yield* signal({ _tag: "StreamShrank", stream, knownSeq: position.lastSeq, lastSeq: info.lastSeq, back })
+  if (back > 0) yield* signal({ _tag: "KeptRowsReturned", stream, rows: back })
   return to
 })
 
-const isShorter = (position: RelayPosition, info: { readonly lastSeq: number; readonly created: string }) =>
-  info.lastSeq < position.lastSeq || (position.streamCreated !== "" && position.streamCreated !== info.created)
+const isShorter = (position: RelayPosition, furthest: number, info: LogInfo) =>
+  info.lastSeq < Math.max(position.lastSeq, furthest) ||
+  (position.streamCreated !== "" && position.streamCreated !== info.created)

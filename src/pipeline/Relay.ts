@@ -32,6 +32,9 @@ const idleLookEvery = Duration.seconds(5)
 /** Between two looks for rows that were kept long enough. */
 const forgetEvery = Duration.seconds(1)
 
+/** The same when nothing is kept any more: there may be rows from when it was. */
+const forgetLeftoversEvery = Duration.minutes(1)
+
 /** The doorbell that tells a relay of new rows. */
 export const outboxDoorbell = (stream: string) => `${stream}.outbox`
 
@@ -88,20 +91,18 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     failuresInRow: 0,
     brokerAwaySince: undefined,
     lookedAt: 0n,
+    forgotAt: 0n,
     dirty: "start"
   }
   const renewing = store.renew(lease).pipe(
     Effect.catchTag("StoreUnavailable", () => Effect.void),
     Effect.repeat(Schedule.spaced(timing.renewEvery))
   )
-  const forgetting = Duration.isZero(timing.keepFor)
-    ? Effect.never
-    : Effect.ignore(store.forget(lease, timing.keepFor)).pipe(Effect.repeat(Schedule.spaced(forgetEvery)))
   const working = Effect.gen(function* () {
     const doorbell = yield* makeDoorbell(outboxDoorbell(declaration.name), timing.idlePollMax)
     return yield* Effect.forever(step(leader, doorbell).pipe(Effect.catch((failure) => recover(leader, failure))))
   }).pipe(Effect.scoped)
-  return yield* Effect.raceFirst(Effect.raceFirst(renewing, working), forgetting).pipe(
+  return yield* Effect.raceFirst(renewing, working).pipe(
     Effect.flip,
     Effect.onInterrupt(() => store.release(lease).pipe(Effect.ignore))
   )
@@ -135,7 +136,22 @@ const looksOther = Effect.fnUntraced(function* (leader: Leader) {
   if (now - leader.lookedAt < Duration.toNanosUnsafe(idleLookEvery)) return false
   leader.lookedAt = now
   const info = yield* presentInfo(leader.declaration)
-  return info.lastSeq !== leader.lastSeq || info.created !== leader.position.streamCreated
+  if (info.lastSeq !== leader.lastSeq || info.created !== leader.position.streamCreated) return true
+  yield* forgetOld(leader)
+  return false
+})
+
+/**
+ * Only when the broker has just been seen with all that it acknowledged: what it may have lost while nobody looked is not
+ * forgotten before that is found out.
+ */
+const forgetOld = Effect.fnUntraced(function* (leader: Leader) {
+  const store = yield* RelayStore
+  const now = yield* Clock.monotonicTimeNanos
+  const every = isKeeping(leader) ? forgetEvery : forgetLeftoversEvery
+  if (now - leader.forgotAt < Duration.toNanosUnsafe(every)) return
+  leader.forgotAt = now
+  yield* Effect.ignore(store.forget(leader.lease, leader.timing.keepFor))
 })
 
 const relay = Effect.fnUntraced(
@@ -151,6 +167,7 @@ const relay = Effect.fnUntraced(
     leader.position = to
     leader.lastSeq = ack.seq
     yield* recovered(leader)
+    yield* forgetOld(leader)
     leader.lastRows = rows.length
     leader.batchRows = Math.min(batchRowsMax, leader.batchRows * 2)
   },
@@ -168,6 +185,9 @@ const settleDuplicate = Effect.fnUntraced(function* (leader: Leader, rows: Reado
     yield* store.acknowledge(leader.lease, leader.position, leader.position, [refOf(row, seq)], isKeeping(leader))
     return
   }
+  // The broker knows the id and has lost the message; it forgets the id after its duplicate window.
+  if (stored === undefined)
+    return yield* new BrokerRefused({ operation: "publish", code: duplicateOfNothing, detail: row.eventId })
   yield* hold(leader, row, `its event id ${row.eventId} is in the stream at ${seq} for another event`)
 })
 
@@ -193,6 +213,9 @@ const isCutOff = Effect.fnUntraced(function* (leader: Leader, failure: RelayFail
   leader.brokerAwaySince = failure._tag === "BrokerUnavailable" ? (leader.brokerAwaySince ?? now) : undefined
   return leader.brokerAwaySince !== undefined && now - leader.brokerAwaySince > Duration.toNanosUnsafe(brokerAwayMax)
 })
+
+/** No code of the broker's: asks for a pause, and another try. */
+const duplicateOfNothing = 0
 
 const patienceFailures = 4
 

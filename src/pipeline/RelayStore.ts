@@ -66,7 +66,12 @@ export class RelayStore extends Context.Service<
       from: RelayPosition,
       to: RelayPosition
     ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
-    /** Lets go of rows that were kept for at least so long, some thousand at a time. Returns how many. */
+    /** The furthest cursor of all handlers: workers may be ahead of the position, which moves after them. 0: none. */
+    readonly furthestCursor: (stream: string) => Effect.Effect<number, StoreUnavailable>
+    /**
+     * Lets go of rows below the position that were kept for at least so long, some thousand at a time, and of none when
+     * the lease was lost. Returns how many.
+     */
     readonly forget: (lease: RelayLease, olderThan: Duration.Duration) => Effect.Effect<number, StoreUnavailable>
     /** Holds a key back in the outbox, from this row on; its earlier rows still go. An operator releases it. */
     readonly hold: (stream: string, row: OutboxRow, reason: string) => Effect.Effect<void, StoreUnavailable>

@@ -20,9 +20,8 @@ export type Signal =
       readonly stream: string
       readonly knownSeq: number
       readonly lastSeq: number
-      /** Kept rows that go out again. */
-      readonly back: number
     }
+  | { readonly _tag: "KeptRowsReturned"; readonly stream: string; readonly rows: number }
   | { readonly _tag: "KeyHeld"; readonly stream: string; readonly key: string; readonly reason: string }
   | { readonly _tag: "RelayFailed"; readonly stream: string; readonly what: string; readonly detail: string }
   | { readonly _tag: "RelayRecovered"; readonly stream: string }
@@ -87,6 +86,7 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   LeadershipLost: Effect.logWarning,
   Reconciled: Effect.logDebug,
   StreamShrank: Effect.logError,
+  KeptRowsReturned: Effect.logWarning,
   KeyHeld: Effect.logError,
   RelayFailed: Effect.logWarning,
   RelayRecovered: Effect.logInfo,
@@ -116,6 +116,8 @@ const sentenceOf = (event: Signal): string => {
       return "order violated: an earlier event of the key is missing"
     case "StreamShrank":
       return "the stream is shorter than what was acknowledged: the broker lost data; what the outbox has or keeps is published again"
+    case "KeptRowsReturned":
+      return "events that the broker lost were kept, and go out again"
     case "KeyHeld":
       return "key held back in the outbox"
     case "RelayFailed":

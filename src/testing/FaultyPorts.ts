@@ -44,19 +44,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
   const ownership = Context.get(ports, Ownership)
   const inbox = Context.get(ports, Inbox)
   const log = Context.get(ports, EventLog)
-  return Context.make(RelayStore, {
-    ...relayStore,
-    position: (stream) => store(relayStore.position(stream)),
-    leader: (stream) => store(relayStore.leader(stream)),
-    acquire: (stream, owner) => store(relayStore.acquire(stream, owner)),
-    renew: (lease) => store(relayStore.renew(lease)),
-    read: (stream, limit, underWay) => store(relayStore.read(stream, limit, underWay)),
-    acknowledge: (lease, from, to, rows, keep) => store(relayStore.acknowledge(lease, from, to, rows, keep)),
-    forget: (lease, olderThan) => store(relayStore.forget(lease, olderThan)),
-    rewind: (lease, from, to) => store(relayStore.rewind(lease, from, to)),
-    hold: (stream, row, reason) => store(relayStore.hold(stream, row, reason)),
-    release: (lease) => store(relayStore.release(lease))
-  }).pipe(
+  return Context.make(RelayStore, faultyRelayStore(relayStore, store)).pipe(
     Context.add(Ownership, {
       ...ownership,
       declare: (stream, handlers, partitions) => store(ownership.declare(stream, handlers, partitions)),
@@ -71,6 +59,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       ...inbox,
       progress: (stream, handler, keys) => store(inbox.progress(stream, handler, keys)),
       commit: (commits, effects) => store(inbox.commit(commits, effects)),
+      commitOne: (one) => store(inbox.commitOne(one)),
       commitGroup: (commits) => store(inbox.commitGroup(commits))
     }),
     Context.add(EventLog, {
@@ -83,6 +72,23 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
     })
   )
 }
+
+type Faulty = <A, E, R>(operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreUnavailable, R>
+
+const faultyRelayStore = (relayStore: RelayStore["Service"], store: Faulty): RelayStore["Service"] => ({
+  ...relayStore,
+  position: (stream) => store(relayStore.position(stream)),
+  leader: (stream) => store(relayStore.leader(stream)),
+  acquire: (stream, owner) => store(relayStore.acquire(stream, owner)),
+  renew: (lease) => store(relayStore.renew(lease)),
+  read: (stream, limit, underWay) => store(relayStore.read(stream, limit, underWay)),
+  acknowledge: (lease, from, to, rows, keep) => store(relayStore.acknowledge(lease, from, to, rows, keep)),
+  furthestCursor: (stream) => store(relayStore.furthestCursor(stream)),
+  forget: (lease, olderThan) => store(relayStore.forget(lease, olderThan)),
+  rewind: (lease, from, to) => store(relayStore.rewind(lease, from, to)),
+  hold: (stream, row, reason) => store(relayStore.hold(stream, row, reason)),
+  release: (lease) => store(relayStore.release(lease))
+})
 
 const storeUnavailable = () =>
   new StoreUnavailable({ operation: "simulation", detail: "made to fail", cause: new Error("made to fail") })

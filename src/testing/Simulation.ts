@@ -1,11 +1,11 @@
-import { Context, Duration, Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Latch, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
-import { MemoryBroker } from "../infra/memory/MemoryEventLog.ts"
-import { MemoryState, type MemoryTables, rowKey } from "../infra/memory/MemoryState.ts"
+import { MemoryBroker } from "../infra/memory/MemoryBroker.ts"
+import { MemoryState } from "../infra/memory/MemoryState.ts"
 import { type AuditReport, runAudit } from "../pipeline/Audit.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
-import { EventLog, type StoredRef } from "../pipeline/EventLog.ts"
+import { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import type { Handler } from "../pipeline/Handler.ts"
 import { Outbox } from "../pipeline/Outbox.ts"
@@ -14,12 +14,14 @@ import * as Pipeline from "../pipeline/Pipeline.ts"
 import { relayTimingDefault } from "../pipeline/Relay.ts"
 import { SignalSink } from "../pipeline/Signals.ts"
 import { Transactor } from "../pipeline/Transactor.ts"
-import { type Book, type Effects, makeBook, type Made, type Written } from "./Book.ts"
+import type { Counts, History } from "./History.ts"
+import { type Effects, makeBook } from "./Book.ts"
 import { type FaultPlan, faultPlanDefault } from "./FaultPlan.ts"
 import { type Fate, faultyPorts, type Ports } from "./FaultyPorts.ts"
+import { PromiseBroken } from "./PromiseBroken.ts"
 import { makeRandom, type Random } from "./Random.ts"
 import { runSeeded } from "./SeededScheduler.ts"
-import { faultsOf } from "./Verdict.ts"
+import { faultsOf, isSettled } from "./Verdict.ts"
 
 /** Everything a history is played on. */
 export type Services = Ports | AuditStore | MemoryBroker | Outbox | Transactor | MemoryState
@@ -44,45 +46,10 @@ export interface Scenario<Events extends EventSchemas, E> {
 
 /** How it is simulated. */
 export interface SimulationOptions {
-  readonly plan?: FaultPlan
+  /** What differs from `faultPlanDefault`. */
+  readonly plan?: Partial<FaultPlan>
   /** Other adapters than the memory ones as they are: to see that a wrong one is noticed. */
   readonly ports?: Layer.Layer<Services>
-}
-
-/** All that happened in one history, and what was wrong with it. */
-export interface History {
-  readonly seed: number
-  /** In words; empty when every promise held. */
-  readonly faults: ReadonlyArray<string>
-  readonly committed: ReadonlyArray<Written>
-  readonly rolledBack: ReadonlyArray<Written>
-  readonly made: ReadonlyMap<string, ReadonlyArray<Made>>
-  readonly tables: MemoryTables
-  readonly stream: ReadonlyArray<StoredRef>
-  /** What the pipeline itself says of it: once in the middle, once in the end. */
-  readonly audits: ReadonlyArray<AuditReport>
-  /** Whether everything committed was handled or parked in the end, and every instance could be stopped. */
-  readonly settled: boolean
-  readonly counts: Counts
-}
-
-/** How much happened: a history without faults proves little. */
-export interface Counts {
-  readonly attempts: number
-  left: number
-  crashed: number
-  frozen: number
-  tailsLost: number
-}
-
-/** A promise that did not hold, and the seed that shows it again. */
-export class PromiseBroken extends Schema.TaggedError<PromiseBroken>()("PromiseBroken", {
-  seed: Schema.Int,
-  faults: Schema.Array(Schema.String)
-}) {
-  override get message() {
-    return `seed ${this.seed} breaks a promise (play it again with this seed alone):\n${this.faults.join("\n")}`
-  }
 }
 
 /**
@@ -95,10 +62,13 @@ export const check = Effect.fnUntraced(function* <Events extends EventSchemas, E
   seeds: number | ReadonlyArray<number>,
   options: SimulationOptions = {}
 ) {
+  let committed = 0
   for (const seed of typeof seeds === "number" ? Array.from({ length: seeds }, (_, i) => i + 1) : seeds) {
-    const { faults } = yield* play(scenario, seed, options)
-    if (faults.length > 0) return yield* new PromiseBroken({ seed, faults })
+    const history = yield* play(scenario, seed, options)
+    if (history.faults.length > 0) return yield* new PromiseBroken({ seed, faults: history.faults })
+    committed += history.committed.length
   }
+  if (committed === 0) return yield* Effect.die(new Error("nothing was committed in any history, which proves nothing"))
 })
 
 /**
@@ -108,19 +78,16 @@ export const check = Effect.fnUntraced(function* <Events extends EventSchemas, E
 export const play = <Events extends EventSchemas, E>(
   scenario: Scenario<Events, E>,
   seed: number,
-  { plan = faultPlanDefault, ports = MemoryPipeline.layer }: SimulationOptions = {}
+  { plan, ports = MemoryPipeline.layer }: SimulationOptions = {}
 ): Effect.Effect<History> =>
   runSeeded(
     Layer.build(ports).pipe(
-      Effect.flatMap((services) => live(scenario, plan, seed, services)),
+      Effect.flatMap((services) => live(scenario, { ...faultPlanDefault, ...plan }, seed, services)),
       Effect.scoped,
       Effect.provideService(SignalSink, () => Effect.void)
     ),
     seed
   )
-
-/** How long the last instance has to bring everything to its end. */
-const settleMaxMs = 60_000
 
 interface World {
   readonly random: Random
@@ -142,6 +109,9 @@ interface Started {
   readonly scope: Scope.Closeable
   readonly fate: Fate
 }
+
+/** How long the last instance has to bring everything to its end. */
+const settleMaxMs = 60_000
 
 const noTrouble: Trouble = { failureShare: 0, delayShare: 0 }
 
@@ -184,7 +154,9 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   const { early, ended } = yield* unrest(world, cast.write, isAtRest, look, fates).pipe(Effect.provideContext(noted))
   const history = {
     seed,
-    ...pagesOf(book),
+    committed: book.committed,
+    rolledBack: book.rolledBack,
+    made: book.made,
     tables,
     stream: yield* Effect.orDie(Context.get(services, EventLog).refs(name, 0, Number.MAX_SAFE_INTEGER)),
     audits: [early, yield* look],
@@ -194,8 +166,6 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   const own = history.settled ? (cast.wrong?.() ?? []) : []
   return { ...history, faults: [...faultsOf(history, cast.handlers), ...own] } satisfies History
 })
-
-const pagesOf = ({ committed, made, rolledBack }: Book) => ({ committed, made, rolledBack })
 
 /** Writers write, instances come and go; then one instance, untroubled, brings everything to its end and is stopped. */
 const unrest = Effect.fnUntraced(function* (
@@ -210,7 +180,9 @@ const unrest = Effect.fnUntraced(function* (
   const veteran = random.chance(0.5) ? yield* start("veteran", noTrouble) : undefined
   if (veteran !== undefined) Object.assign(veteran.fate, world.trouble)
   const writing = yield* Effect.forkChild(writers(world, write))
-  const slots = Array.from({ length: random.between(2, plan.instancesMax) }, (_, slot) => comeAndGo(world, slot))
+  const slots = Array.from({ length: random.between(Math.min(2, plan.instancesMax), plan.instancesMax) }, (_, slot) =>
+    comeAndGo(world, slot)
+  )
   slots.push(tailsGetLost(world))
   const living = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
   yield* passUntil(
@@ -237,17 +209,6 @@ const passUntil = Effect.fnUntraced(function* (world: World, done: () => boolean
     yield* TestClock.adjust(stepMs)
   }
 })
-
-const isSettled = (
-  { heads, outbox, progress }: MemoryTables,
-  published: number,
-  handlers: ReadonlyArray<Handler<unknown, unknown>>
-) =>
-  outbox.size === 0 &&
-  [...heads.values()].reduce((sum, version) => sum + version, 0) === published &&
-  [...heads].every(([key, version]) =>
-    handlers.every(({ name }) => (progress.get(rowKey(name, key))?.version ?? 0) >= version)
-  )
 
 /** Some writers at once, each with one transaction after the other. */
 const writers = ({ plan, random }: World, write: Play<unknown>["write"]) => {

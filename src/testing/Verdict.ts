@@ -1,11 +1,24 @@
+import { type MemoryTables, rowKey } from "../infra/memory/MemoryState.ts"
 import type { AuditReport } from "../pipeline/Audit.ts"
 import type { Handler } from "../pipeline/Handler.ts"
 import { judge } from "../pipeline/Oracle.ts"
 import type { Made } from "./Book.ts"
-import type { History } from "./Simulation.ts"
+import type { History } from "./History.ts"
 
 /** A history before it is judged. */
 export type Unjudged = Omit<History, "faults">
+
+/** Everything committed is in the stream, and every handler has it behind it. */
+export const isSettled = (
+  { heads, outbox, progress }: MemoryTables,
+  published: number,
+  handlers: ReadonlyArray<Handler<unknown, unknown>>
+): boolean =>
+  outbox.size === 0 &&
+  [...heads.values()].reduce((sum, version) => sum + version, 0) === published &&
+  [...heads].every(([key, version]) =>
+    handlers.every(({ name }) => (progress.get(rowKey(name, key))?.version ?? 0) >= version)
+  )
 
 /** What is wrong with a history, in words. Empty: nothing. */
 export const faultsOf = (

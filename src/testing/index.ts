@@ -5,5 +5,7 @@
 export * as Simulation from "./Simulation.ts"
 export type { Effects, EffectOf, Made, Written } from "./Book.ts"
 export { type Ending, type FaultPlan, faultPlanDefault } from "./FaultPlan.ts"
+export type { Counts, History } from "./History.ts"
+export { PromiseBroken } from "./PromiseBroken.ts"
 export { makeRandom, type Random, type Some } from "./Random.ts"
 export { runSeeded } from "./SeededScheduler.ts"

@@ -276,10 +276,30 @@ const forgetsWhatIsOld: Law<StorePorts> = Effect.gen(function* () {
   yield* store.acknowledge(other.lease, start, at(1), refsOf(other.rows), true)
   yield* store.acknowledge(lease, start, at(2), refsOf(rows), true)
   assert.strictEqual(yield* store.forget(lease, Duration.hours(1)), 0)
+  assert.strictEqual(yield* store.forget({ ...lease, epoch: lease.epoch + 1 }, Duration.zero), 0)
   assert.strictEqual(yield* store.forget(lease, Duration.zero), 2)
   assert.strictEqual(yield* store.rewind(lease, at(2), at(0)), 0)
   assert.strictEqual(yield* placesIn(stream), "")
   assert.strictEqual(yield* store.rewind(other.lease, at(1), at(0)), 1)
+})
+
+const keepsWhatIsAbove: Law<StorePorts> = Effect.gen(function* () {
+  const { lease, rows, store, stream } = yield* leading("a", "b", "c")
+  const second = yield* present(rows[1])
+  yield* store.acknowledge(lease, start, at(3), refsOf(rows), true)
+  yield* store.rewind(lease, at(3), at(1))
+  yield* store.acknowledge(lease, at(1), at(2), [{ outboxId: second.id, eventId: second.eventId, seq: 3 }], true)
+  // The stream ends below it, so it may be wanted again.
+  assert.strictEqual(yield* store.forget(lease, Duration.zero), 1)
+  assert.strictEqual(yield* store.rewind(lease, at(2), at(0)), 1)
+  assert.strictEqual(yield* placesIn(stream), "b1 c1")
+})
+
+const knowsTheFurthest: Law<StorePorts> = Effect.gen(function* () {
+  const { store, stream } = yield* leading("a")
+  assert.strictEqual(yield* store.furthestCursor(stream), 0)
+  yield* handled(stream, [9, 3])
+  assert.strictEqual(yield* store.furthestCursor(stream), 9)
 })
 
 const voidsWhatIsInHand: Law<StorePorts> = Effect.gen(function* () {
@@ -325,6 +345,8 @@ export const relayStoreLaws = suiteOf<StorePorts>()({
   "rewind lowers the cursors of all handlers and the position, and raises nothing": rewinds,
   "rewind makes void what was opened before": voidsWhatIsInHand,
   "rewind puts back what was kept above its place, once, as it was": keepsWhatWasPublished,
+  "what is above the position is not forgotten": keepsWhatIsAbove,
+  "knows the furthest cursor of all handlers": knowsTheFurthest,
   "what was kept long enough is forgotten, in its own stream only": forgetsWhatIsOld,
   "a lease that is given back is free at once": isGivenBack
 })

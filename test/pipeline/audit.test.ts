@@ -14,6 +14,9 @@ const handler = (fields: Partial<HandlerFacts> = {}): HandlerFacts => ({
   ...fields
 })
 
+/** A stream that begins there, and ends at 5. */
+const ends = (firstSeq: number) => ({ firstSeq, lastSeq: 5 })
+
 const facts = (fields: Partial<AuditFacts> = {}): AuditFacts => ({
   partitions: 1,
   heads: [
@@ -22,6 +25,7 @@ const facts = (fields: Partial<AuditFacts> = {}): AuditFacts => ({
   ],
   waiting: [],
   kept: [],
+  remade: false,
   handlers: [handler()],
   ...fields
 })
@@ -36,11 +40,12 @@ const ref = (seq: number, key: string, version: number) => ({
 
 const whole = [ref(1, "ada", 1), ref(2, "bob", 1), ref(3, "ada", 2)]
 
-const kinds = (of: AuditFacts, refs = whole) => audit("t", of, refs, 1).faults.map(({ key, kind }) => `${kind}: ${key}`)
+const kinds = (of: AuditFacts, refs = whole) =>
+  audit("t", of, refs, ends(1)).faults.map(({ key, kind }) => `${kind}: ${key}`)
 
 describe("an audit", () => {
   it("adds up what is as it should be", () => {
-    const report = audit("t", facts(), whole, 1)
+    const report = audit("t", facts(), whole, ends(1))
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.committed, report.published, report.waiting, report.inStream], [3, 3, 0, 3])
     assert.deepStrictEqual(report.handlers, [
@@ -54,7 +59,7 @@ describe("an audit", () => {
   it("calls nothing a fault that is only on its way", () => {
     const waiting = [{ key: "ada", eventId: "ada-2" }]
     const behind = handler({ cursors: new Map([[0, 1]]), progress: new Map([["ada", 1]]) })
-    const report = audit("t", facts({ waiting, handlers: [behind] }), whole.slice(0, 2), 1)
+    const report = audit("t", facts({ waiting, handlers: [behind] }), whole.slice(0, 2), ends(1))
     assert.deepStrictEqual(report.faults, [])
     assert.deepStrictEqual([report.committed, report.published, report.waiting], [3, 2, 1])
     assert.strictEqual(report.handlers[0]?.inFlight, 1)
@@ -62,15 +67,34 @@ describe("an audit", () => {
 
   it("counts a row whose event is in the stream as published, and leaves out what is younger than its snapshot", () => {
     const waiting = [{ key: "ada", eventId: "ada-2" }]
-    const report = audit("t", facts({ waiting }), [...whole, ref(4, "ada", 3), ref(5, "eve", 1)], 1)
+    const report = audit("t", facts({ waiting }), [...whole, ref(4, "ada", 3), ref(5, "eve", 1)], ends(1))
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.published, report.waiting, report.inStream], [3, 0, 3])
   })
 
   it("knows parked from handled, and accepts that the oldest events have aged out", () => {
-    const report = audit("t", facts({ handlers: [handler({ parked: new Map([["bob", 1]]) })] }), whole.slice(2), 3)
+    const report = audit(
+      "t",
+      facts({ handlers: [handler({ parked: new Map([["bob", 1]]) })] }),
+      whole.slice(2),
+      ends(3)
+    )
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.handlers[0]?.handled, report.handlers[0]?.parked], [2, 1])
+  })
+
+  it("counts what the broker lost and is kept as published, above the stream's end only", () => {
+    const kept = [{ key: "ada", version: 2, seq: 6 }]
+    const report = audit("t", facts({ kept }), whole.slice(0, 2), ends(1))
+    assert.deepStrictEqual([report.ok, report.again, report.published], [true, 1, 3])
+    assert.isFalse(audit("t", facts({ kept: [{ key: "ada", version: 2, seq: 4 }] }), whole.slice(0, 2), ends(1)).ok)
+    const back = [{ key: "ada", version: 2, seq: undefined }]
+    assert.isTrue(audit("t", facts({ kept: back }), whole.slice(0, 2), ends(1)).ok)
+  })
+
+  it("does not ask a stream that was made anew for its beginning", () => {
+    assert.isFalse(audit("t", facts(), whole.slice(2), ends(1)).ok)
+    assert.isTrue(audit("t", facts({ remade: true }), whole.slice(2), ends(1)).ok)
   })
 
   it.each([
@@ -110,7 +134,7 @@ describe("an audit", () => {
     ],
     [
       "an event that the broker lost and another that is kept",
-      facts({ kept: [{ key: "bob", version: 1 }] }),
+      facts({ kept: [{ key: "bob", version: 1, seq: 9 }] }),
       whole.slice(0, 2),
       "missing in the stream: ada"
     ],

@@ -2,7 +2,7 @@
 // MILLRACE_SEED=210 one again.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { History } from "../../src/testing/Simulation.ts"
+import type { History } from "../../src/testing/History.ts"
 import { runHistory } from "../support/World.ts"
 
 const historiesDefault = 1_000

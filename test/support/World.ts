@@ -1,6 +1,7 @@
 import type { Effect, Layer } from "effect"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
-import { type History, play, type Services } from "../../src/testing/Simulation.ts"
+import type { History } from "../../src/testing/History.ts"
+import { play, type Services } from "../../src/testing/Simulation.ts"
 import { noteHandlers, noteStream, type Place } from "./Ledger.ts"
 import { writeNotes } from "./Writers.ts"
 

@@ -24,9 +24,13 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
     waiting: [...tables.outbox.values()]
       .filter(({ again }) => again !== true)
       .map(({ eventId, key }) => ({ eventId, key })),
-    kept: [...tables.published.values(), ...[...tables.outbox.values()].filter(({ again }) => again === true)].map(
-      ({ key, version }) => ({ key, version })
-    ),
+    kept: [
+      ...[...tables.published.values()].map(({ key, seq, version }) => ({ key, version, seq })),
+      ...[...tables.outbox.values()].flatMap(({ again, key, version }) =>
+        again === true ? [{ key, version, seq: undefined }] : []
+      )
+    ],
+    remade: tables.relay.remade,
     handlers: names.map((name) => ({
       name,
       cursors: new Map(leases.filter((one) => one.name === name).map((one) => [one.partition, one.cursor])),

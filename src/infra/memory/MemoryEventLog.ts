@@ -1,5 +1,6 @@
 import { Cause, Context, Effect, Layer, PubSub, Queue, Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
+import { MemoryBroker } from "./MemoryBroker.ts"
 import { EventLog, type LogDeclaration, type ReadFrom } from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
 import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "../../pipeline/PipelineError.ts"
@@ -29,16 +30,6 @@ const headersBytes = 500
 
 const wrongLastSequence = 10071
 const duplicateInBatch = 10201
-
-/** What tests see of the broker, and do to it. */
-export class MemoryBroker extends Context.Service<
-  MemoryBroker,
-  {
-    /** Forgets the newest messages, as a broker that acknowledged before it synced does in a crash. Readers are cut off. */
-    readonly loseTail: (name: string, messages: number) => Effect.Effect<void>
-    readonly messagesIn: (name: string) => number
-  }
->()("millrace/infra/memory/MemoryEventLog/MemoryBroker") {}
 
 /** The log in memory, with the broker's own rules: the fence, message ids, and its refusals by their codes. */
 export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
@@ -83,14 +74,6 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
       return { events: Stream.fromQueue(queue), acknowledge: () => Effect.void }
     })
 
-    const loseTail = (name: string, messages: number) =>
-      Effect.sync(() => {
-        const log = logOf(name)
-        const lost = log.messages.splice(Math.max(0, log.messages.length - messages))
-        for (const { eventId } of lost) log.eventIds.delete(eventId)
-        for (const subscriber of log.subscribers) cutOff(log, subscriber, "the broker was restarted")
-      })
-
     const eventLog = EventLog.of({
       declare: (declaration) => Effect.suspend(() => declare(logOf(declaration.name), declaration)),
       info: (name) =>
@@ -105,11 +88,20 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
           Stream.map(() => undefined)
         )
     })
-    return Context.make(EventLog, eventLog).pipe(
-      Context.add(MemoryBroker, { loseTail, messagesIn: (name) => logOf(name).messages.length })
-    )
+    return Context.make(EventLog, eventLog).pipe(Context.add(MemoryBroker, brokerOf(logOf)))
   })
 )
+
+const brokerOf = (logOf: (name: string) => Log): MemoryBroker["Service"] => ({
+  messagesIn: (name) => logOf(name).messages.length,
+  loseTail: (name, messages) =>
+    Effect.sync(() => {
+      const log = logOf(name)
+      const lost = log.messages.splice(Math.max(0, log.messages.length - messages))
+      for (const { eventId } of lost) log.eventIds.delete(eventId)
+      for (const subscriber of log.subscribers) cutOff(log, subscriber, "the broker was restarted")
+    })
+})
 
 const refuse = (code: number, detail: string) => Effect.fail(new BrokerRefused({ operation: "publish", code, detail }))
 

@@ -12,11 +12,7 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     const fenced = makeFence(state)
 
     return RelayStore.of({
-      position: (stream) =>
-        Effect.sync(() => ({
-          lastSeq: state.of(stream).relay.lastSeq,
-          streamCreated: state.of(stream).relay.streamCreated
-        })),
+      position: (stream) => Effect.sync(() => positionOf(state.of(stream).relay)),
       leader: (stream) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const { relay } = state.of(stream)
@@ -32,7 +28,7 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
       renew: (lease) =>
         fenced(lease, ({ relay }, nowMs) => {
           relay.expiresAtMs = nowMs + leaseTtlMs
-          return { lastSeq: relay.lastSeq, streamCreated: relay.streamCreated }
+          return positionOf(relay)
         }),
       read: (stream, limit, underWay) =>
         Effect.sync(() => {
@@ -48,19 +44,13 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           if (!move(tables.relay, from, to, nowMs)) return undefined
           return rows.filter((ref) => remove(tables, ref, keep ? nowMs : undefined)).length
         }),
-      rewind: (lease, from, to) =>
-        fenced(lease, (tables, nowMs) => {
-          if (!move(tables.relay, from, to, nowMs)) return undefined
-          for (const row of tables.leases.values())
-            Object.assign(row, { cursor: Math.min(row.cursor, to.lastSeq), opening: row.opening + 1 })
-          return putBack(tables, to.lastSeq)
-        }),
+      rewind: (lease, from, to) => fenced(lease, (tables, nowMs) => rewind(tables, from, to, nowMs)),
+      furthestCursor: (stream) =>
+        Effect.sync(() => Math.max(0, ...[...state.of(stream).leases.values()].map(({ cursor }) => cursor))),
       forget: (lease, olderThan) =>
-        Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          const { published } = state.of(lease.stream)
-          const old = [...published.values()].filter((row) => row.publishedAtMs <= nowMs - Duration.toMillis(olderThan))
-          return old.filter((row) => published.delete(row.id)).length
-        }),
+        Effect.map(Clock.currentTimeMillis, (nowMs) =>
+          forget(state.of(lease.stream), lease.epoch, nowMs - Duration.toMillis(olderThan))
+        ),
       hold: (stream, row, reason) =>
         Effect.sync(() => {
           const { held } = state.of(stream)
@@ -74,6 +64,8 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const positionOf = ({ lastSeq, streamCreated }: MemoryRelay): RelayPosition => ({ lastSeq, streamCreated })
 
 const makeFence =
   (state: MemoryState["Service"]) =>
@@ -97,6 +89,22 @@ const remove = ({ outbox, published }: MemoryTables, ref: RowRef, keptAtMs: numb
   if (row?.eventId !== ref.eventId) return false
   if (keptAtMs !== undefined) published.set(row.id, { ...row, seq: ref.seq, publishedAtMs: keptAtMs })
   return outbox.delete(ref.outboxId)
+}
+
+const rewind = (tables: MemoryTables, from: RelayPosition, to: RelayPosition, nowMs: number) => {
+  if (!move(tables.relay, from, to, nowMs)) return undefined
+  if (from.streamCreated !== "" && from.streamCreated !== to.streamCreated) tables.relay.remade = true
+  for (const row of tables.leases.values())
+    Object.assign(row, { cursor: Math.min(row.cursor, to.lastSeq), opening: row.opening + 1 })
+  return putBack(tables, to.lastSeq)
+}
+
+const forget = ({ published, relay }: MemoryTables, epoch: number, publishedBeforeMs: number) => {
+  if (relay.epoch !== epoch) return 0
+  const old = [...published.values()].filter(
+    (row) => row.seq <= relay.lastSeq && row.publishedAtMs <= publishedBeforeMs
+  )
+  return old.filter((row) => published.delete(row.id)).length
 }
 
 const putBack = ({ outbox, published }: MemoryTables, lastSeq: number) => {

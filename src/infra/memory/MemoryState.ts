@@ -18,6 +18,8 @@ export interface MemoryRelay {
   expiresAtMs: number
   lastSeq: number
   streamCreated: string
+  /** Whether the stream was ever made anew. */
+  remade: boolean
   /** Of the stream; undefined before anybody declared it. */
   partitions: number | undefined
 }
@@ -79,7 +81,15 @@ const emptyTables = (): MemoryTables => ({
   outbox: new Map(),
   published: new Map(),
   held: new Map(),
-  relay: { owner: undefined, epoch: 0, expiresAtMs: 0, lastSeq: 0, streamCreated: "", partitions: undefined },
+  relay: {
+    owner: undefined,
+    epoch: 0,
+    expiresAtMs: 0,
+    lastSeq: 0,
+    streamCreated: "",
+    remade: false,
+    partitions: undefined
+  },
   leases: new Map(),
   instances: new Map(),
   progress: new Map(),

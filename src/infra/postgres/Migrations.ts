@@ -91,9 +91,11 @@ const keepPublished = Effect.gen(function* () {
     slot int NOT NULL, type text NOT NULL, traceparent text NOT NULL, payload text NOT NULL,
     appended_at timestamptz NOT NULL, seq bigint NOT NULL, published_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (stream, id)
-  )`
+  ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0)`
   yield* sql`ALTER TABLE millrace.outbox ADD COLUMN again boolean NOT NULL DEFAULT false`
-  yield* sql`CREATE INDEX ON millrace.published (stream, published_at)`
+  yield* sql`CREATE INDEX ON millrace.published (stream, seq)`
+  // whether the stream was ever made anew: then it does not begin with the first event
+  yield* sql`ALTER TABLE millrace.relay ADD COLUMN remade boolean NOT NULL DEFAULT false`
 })
 
 /** The library's own tables, in the schema `millrace`. */

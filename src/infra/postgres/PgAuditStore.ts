@@ -11,15 +11,15 @@ interface KeyRow {
 
 const look = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (stream: string) {
-    const [stored] = yield* sql<{ readonly partitions: number | null }>`
-      SELECT partitions FROM millrace.relay WHERE stream = ${stream}`
+    const [stored] = yield* sql<{ readonly partitions: number | null; readonly remade: boolean }>`
+      SELECT partitions, remade FROM millrace.relay WHERE stream = ${stream}`
     const heads = yield* sql<{ readonly key: string; readonly version: bigint }>`
       SELECT key, version FROM millrace.head WHERE stream = ${stream}`
     const waiting = yield* sql<{ readonly key: string; readonly eventId: string }>`
       SELECT key, event_id AS "eventId" FROM millrace.outbox WHERE stream = ${stream} AND NOT again ORDER BY id`
-    const kept = yield* sql<{ readonly key: string; readonly version: bigint }>`
-      SELECT key, version FROM millrace.outbox WHERE stream = ${stream} AND again
-      UNION ALL SELECT key, version FROM millrace.published WHERE stream = ${stream}`
+    const kept = yield* sql<{ readonly key: string; readonly version: bigint; readonly seq: bigint | null }>`
+      SELECT key, version, NULL::bigint AS seq FROM millrace.outbox WHERE stream = ${stream} AND again
+      UNION ALL SELECT key, version, seq FROM millrace.published WHERE stream = ${stream}`
     const leases = yield* sql<{ readonly handler: string; readonly partition: number; readonly cursor: bigint }>`
       SELECT handler, partition, cursor FROM millrace.lease WHERE stream = ${stream} ORDER BY handler, partition`
     const progress = yield* sql<KeyRow>`
@@ -33,7 +33,12 @@ const look = (sql: SqlClient.SqlClient) =>
       partitions: stored?.partitions ?? 0,
       heads: heads.map(({ key, version }) => ({ key, version: Number(version) })),
       waiting,
-      kept: kept.map(({ key, version }) => ({ key, version: Number(version) })),
+      kept: kept.map(({ key, seq, version }) => ({
+        key,
+        version: Number(version),
+        seq: seq === null ? undefined : Number(seq)
+      })),
+      remade: stored?.remade ?? false,
       handlers: names.map((name): HandlerFacts => ({
         name,
         cursors: new Map(

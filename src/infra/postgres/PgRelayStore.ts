@@ -98,40 +98,80 @@ const acknowledge = (sql: PgControl["Service"]) =>
     return Number(row.gone)
   }, asStoreUnavailable("RelayStore.acknowledge"))
 
-// Every handler's cursor goes back before the relay may publish under the lost sequences again; one transaction. What
-// workers have in hand may be of the lost sequences, so none of it may be committed any more. A row that comes back keeps its id, and with it its place among its key's rows.
-const rewind = (sql: PgControl["Service"]) =>
-  Effect.fnUntraced(
-    function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
-      const { epoch, stream } = lease
-      const rows = yield* sql`
-    UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
+/** Kept rows that one statement moves, at most: far from the statement's time limit. */
+const keptRowsMax = 5_000
+
+/** Puts the newest kept rows above a sequence back, some at a time. A row keeps its id, and with it its place in its key. */
+const putBack = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
+    const { epoch, stream } = lease
+    const [row] = yield* sql<{ readonly mine: bigint; readonly back: bigint }>`
+    WITH mine AS (
+      UPDATE millrace.relay SET expires_at = ${leaseExpiry(sql)}
+      WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1
+    ), newest AS (
+      SELECT id FROM millrace.published WHERE stream = ${stream} AND seq > ${to.lastSeq} ORDER BY seq DESC LIMIT ${keptRowsMax}
+    ), back AS (
+      DELETE FROM millrace.published p USING newest
+      WHERE p.stream = ${stream} AND p.id = newest.id AND EXISTS (SELECT 1 FROM mine) RETURNING p.*
+    ), put AS (
+      INSERT INTO millrace.outbox (stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, again)
+      OVERRIDING SYSTEM VALUE
+      SELECT stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, true FROM back
+      ON CONFLICT DO NOTHING
+    )
+    SELECT (SELECT count(*) FROM mine) AS mine, (SELECT count(*) FROM back) AS back`
+    if (row === undefined || row.mine === 0n) return yield* lost(lease)
+    return Number(row.back)
+  })
+
+// Every handler's cursor goes back before the relay may publish under the lost sequences again; one transaction, its
+// leases locked in the sequence in which commits and beats lock them. What workers have in hand may be of the lost
+// sequences, so none of it may be committed any more.
+const turnBack = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
+    const { epoch, stream } = lease
+    const anew = from.streamCreated !== "" && from.streamCreated !== to.streamCreated
+    const rows = yield* sql`
+    UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, remade = remade OR ${anew}::boolean,
+      expires_at = ${leaseExpiry(sql)}
     WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1`
-      if (rows.length === 0) return yield* lost(lease)
-      yield* sql`
-        UPDATE millrace.lease SET cursor = least(cursor, ${to.lastSeq}), opening = opening + 1 WHERE stream = ${stream}`
-      const back = yield* sql`
-        WITH back AS (DELETE FROM millrace.published WHERE stream = ${stream} AND seq > ${to.lastSeq} RETURNING *)
-        INSERT INTO millrace.outbox (stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, again)
-        OVERRIDING SYSTEM VALUE
-        SELECT stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, true FROM back
-        RETURNING 1`
-      return back.length
-    },
-    sql.withTransaction,
-    asStoreUnavailable("RelayStore.rewind")
+    if (rows.length === 0) return yield* lost(lease)
+    yield* sql`
+      WITH locked AS (
+        SELECT handler, partition FROM millrace.lease WHERE stream = ${stream} ORDER BY handler, partition FOR UPDATE
+      )
+      UPDATE millrace.lease l SET cursor = least(l.cursor, ${to.lastSeq}), opening = l.opening + 1 FROM locked
+      WHERE l.stream = ${stream} AND l.handler = locked.handler AND l.partition = locked.partition`
+  }, sql.withTransaction)
+
+// Rows first: until the cursors and the position follow, every leader finds the stream too short, and goes on with it.
+const rewind = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (lease: RelayLease, from: RelayPosition, to: RelayPosition) {
+    let back = 0
+    for (let moved = keptRowsMax; moved === keptRowsMax; back += moved) moved = yield* putBack(sql)(lease, from, to)
+    yield* turnBack(sql)(lease, from, to)
+    return back
+  }, asStoreUnavailable("RelayStore.rewind"))
+
+const furthestCursor = (sql: PgControl["Service"]) => (stream: string) =>
+  sql<{ readonly furthest: bigint }>`
+    SELECT coalesce(max(cursor), 0) AS furthest FROM millrace.lease WHERE stream = ${stream}`.pipe(
+    Effect.map(([row]) => Number(row?.furthest ?? 0)),
+    asStoreUnavailable("RelayStore.furthestCursor")
   )
 
-/** Kept rows that one `forget` deletes, at most. */
-const forgottenRowsMax = 5_000
+/** Rows that one `forget` deletes, at most: once a second, more than a relay publishes in one. */
+const forgottenRowsMax = 25_000
 
 const forget = (sql: PgControl["Service"]) => (lease: RelayLease, olderThan: Duration.Duration) =>
   sql`
-    DELETE FROM millrace.published WHERE stream = ${lease.stream} AND id IN (
-      SELECT id FROM millrace.published
-      WHERE stream = ${lease.stream} AND published_at <= clock_timestamp() - make_interval(secs => ${Duration.toSeconds(olderThan)})
-      ORDER BY published_at LIMIT ${forgottenRowsMax}
-    ) RETURNING 1`.pipe(
+    DELETE FROM millrace.published p USING (
+      SELECT k.id FROM millrace.published k JOIN millrace.relay r ON r.stream = k.stream
+      WHERE k.stream = ${lease.stream} AND r.epoch = ${lease.epoch} AND k.seq <= r.last_seq
+        AND k.published_at <= clock_timestamp() - make_interval(secs => ${Duration.toSeconds(olderThan)})
+      ORDER BY k.seq LIMIT ${forgottenRowsMax}
+    ) old WHERE p.stream = ${lease.stream} AND p.id = old.id RETURNING 1`.pipe(
     Effect.map((rows) => rows.length),
     asStoreUnavailable("RelayStore.forget")
   )
@@ -166,6 +206,7 @@ export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
       read: read(sql),
       acknowledge: acknowledge(sql),
       rewind: rewind(sql),
+      furthestCursor: furthestCursor(sql),
       forget: forget(sql),
       hold: hold(sql),
       release: release(sql)

@@ -18,6 +18,6 @@ export const checkSessionLimits = Effect.gen(function* () {
   const remedies = Object.entries(sessionParameters).map(
     ([name, value]) => `ALTER ROLE "${row?.name ?? ""}" SET ${name} = '${value}ms';`
   )
-  const detail = `idle_in_transaction_session_timeout is ${limitMs} ms in the sessions of this pooler, and has to be at most ${sessionParameters.idle_in_transaction_session_timeout}; run once, and reconnect the pooler: ${remedies.join(" ")}`
+  const detail = `idle_in_transaction_session_timeout is ${limitMs} ms in our sessions, and has to be at most ${sessionParameters.idle_in_transaction_session_timeout}; run once, and let the pooler open its sessions anew: ${remedies.join(" ")}`
   return yield* new StoreUnavailable({ operation: "session limits", detail, cause: new Error(detail) })
 })

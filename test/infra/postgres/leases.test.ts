@@ -117,6 +117,23 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
     })
   )
 
+  it.effect("rewind puts any number of kept rows back, in portions", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream
+      const store = yield* RelayStore
+      const sql = yield* SqlClient.SqlClient
+      const lease = yield* leader(stream, "ada")
+      const to = { ...start, lastSeq: 12_001 }
+      yield* store.acknowledge(lease, start, to, [], true)
+      yield* sql`
+        INSERT INTO millrace.published (stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, seq)
+        SELECT ${stream}, i, gen_random_uuid(), 'k', i, 0, 'done', '', '{}', now(), i FROM generate_series(1, 12001) AS i`
+      assert.strictEqual(yield* store.rewind(lease, to, { ...start, lastSeq: 1 }), 12_000)
+      const [first] = yield* store.read(stream, 1, [])
+      assert.strictEqual(first?.version, 2)
+    })
+  )
+
   it.effect("a held key stays in the outbox from its row on; its earlier rows and other keys go", () =>
     Effect.gen(function* () {
       const stream = yield* freshStream
