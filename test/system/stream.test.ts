@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { withNats } from "../infra/embedded/Clients.ts"
 import { startPipeline } from "../support/servers/AppProcess.ts"
 import { auditOf, settledAudit } from "../support/servers/Audit.ts"
@@ -10,8 +10,11 @@ import { startServers } from "../support/servers/TestServers.ts"
 
 const load = { orders: 200, rate: 25 }
 
+/** Waits for it, when it is still missing from the last time: an idle relay looks every 5 s. */
 const deleteStream = (url: string) =>
-  withNats(url, async (connection) => (await jetstreamManager(connection)).streams.delete("ORDERS"))
+  withNats(url, async (connection) => (await jetstreamManager(connection)).streams.delete("ORDERS")).pipe(
+    Effect.retry({ schedule: Schedule.spaced("200 millis"), times: 60 })
+  )
 
 describe("a stream that somebody deletes under load", () => {
   it.live(

@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 3,
+          pipeline: 4,
           app: Object.keys(orderMigrations).length
         }
       ])
