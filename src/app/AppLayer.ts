@@ -12,6 +12,7 @@ import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
 import { natsChecks } from "../infra/nats/natsChecks.ts"
 import { migrate } from "../infra/postgres/Migrations.ts"
 import { postgresChecks } from "../infra/postgres/pgChecks.ts"
+import type { SessionsUnbounded } from "../infra/postgres/SessionLimits.ts"
 import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
 import { type Check, check, ok } from "../pipeline/Check.ts"
 import { consumerOptionsDefault } from "../pipeline/Consumers.ts"
@@ -212,6 +213,7 @@ export type InfraFailure =
   | BrokerRefused
   | BrokerUnavailable
   | StoreUnavailable
+  | SessionsUnbounded
   | SqlError.SqlError
   | Migrator.MigrationError
 

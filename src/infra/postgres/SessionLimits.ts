@@ -1,8 +1,18 @@
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { StoreUnavailable } from "../../pipeline/PipelineError.ts"
 import { sessionParameters } from "./PgControl.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
+
+/** The sessions we are given may idle in a transaction for longer than a lease lasts. */
+export class SessionsUnbounded extends Schema.TaggedError<SessionsUnbounded>()("SessionsUnbounded", {
+  limitMs: Schema.Finite,
+  limitMaxMs: Schema.Finite,
+  remedies: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    return `idle_in_transaction_session_timeout is ${this.limitMs} ms in our sessions (0: none), and has to be at most ${this.limitMaxMs}, or a frozen instance could block the next one; run once, and let the pooler open its sessions anew: ${this.remedies.join(" ")}`
+  }
+}
 
 /**
  * Fails unless the sessions we are given end what is idle in a transaction before a lease can run out: without that a
@@ -14,10 +24,10 @@ export const checkSessionLimits = Effect.gen(function* () {
     SELECT current_user AS name, setting AS limit FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'
   `.pipe(asStoreUnavailable("session limits"))
   const limitMs = Number(row?.limit ?? 0)
-  if (limitMs > 0 && limitMs <= Number(sessionParameters.idle_in_transaction_session_timeout)) return
+  const limitMaxMs = Number(sessionParameters.idle_in_transaction_session_timeout)
+  if (limitMs > 0 && limitMs <= limitMaxMs) return
   const remedies = Object.entries(sessionParameters).map(
     ([name, value]) => `ALTER ROLE "${row?.name ?? ""}" SET ${name} = '${value}ms';`
   )
-  const detail = `idle_in_transaction_session_timeout is ${limitMs} ms in our sessions, and has to be at most ${sessionParameters.idle_in_transaction_session_timeout}; run once, and let the pooler open its sessions anew: ${remedies.join(" ")}`
-  return yield* new StoreUnavailable({ operation: "session limits", detail, cause: new Error(detail) })
+  return yield* new SessionsUnbounded({ limitMs, limitMaxMs, remedies })
 })
