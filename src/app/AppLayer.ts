@@ -21,6 +21,8 @@ import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
 import type { Instance, Ownership } from "../pipeline/Ownership.ts"
+import type { ParkingDesk } from "../pipeline/ParkingDesk.ts"
+import type { ParkingLot } from "../pipeline/ParkingLot.ts"
 import { relayTimingDefault } from "../pipeline/Relay.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "../pipeline/PipelineError.ts"
@@ -191,6 +193,8 @@ type Infra =
   | OrderViews
   | Outbox
   | Ownership
+  | ParkingDesk
+  | ParkingLot
   | Points.Points
   | RelayStore
   | ServerAddresses

@@ -1,69 +1,112 @@
-import { Cause, Clock, Duration, Effect, Option, Predicate, Pull, Result, Schedule } from "effect"
-import type { Handler } from "./Handler.ts"
-import type { ParkReason } from "./Inbox.ts"
-import type { Lane } from "./Lanes.ts"
+import { Cause, Clock, type Duration, Effect, Option, Predicate, Pull, Result, Schedule } from "effect"
+import { attemptsKeptMax, type FailedAttempt, type ParkReason } from "./Parked.ts"
 import { TransactionIdle } from "./PipelineError.ts"
-import type { RetryPolicy } from "./RetryPolicy.ts"
+import type { FailureClass, RetryPolicy } from "./RetryPolicy.ts"
 
-/** What follows a failed attempt. */
-export type Next =
-  | { readonly _tag: "Wait"; readonly delay: Duration.Duration }
-  | { readonly _tag: "GiveUp"; readonly reason: ParkReason }
-
-/** Steps through a retry schedule, once per failure: the delay until the next attempt, or none when it has ended. */
-export type RetryStep = (failure: unknown) => Effect.Effect<Option.Option<Duration.Duration>>
-
-/** A fresh run of the policy's schedule. It only says how long to wait; `toStepWithMetadata` would also do the waiting. */
-export const retryStep = (policy: RetryPolicy): Effect.Effect<RetryStep> =>
-  Effect.map(
-    Schedule.toStep(policy.schedule),
-    (step) => (failure) =>
-      Clock.currentTimeMillis.pipe(
-        Effect.flatMap((nowMs) => step(nowMs, failure)),
-        Effect.map(([, delay]) => Option.some(delay)),
-        Pull.catchDone(() => Effect.succeedNone)
-      )
-  )
-
-/**
- * Decides after a failed attempt. Pure but for the schedule's own clock and jitter; counts the failure on the lane.
- * Defects are poison: the same input would hit the same bug again.
- */
-export const afterFailure = Effect.fnUntraced(function* (
-  handler: Handler,
-  lane: Lane,
-  step: RetryStep,
-  cause: Cause.Cause<unknown>
-): Effect.fn.Return<Next> {
-  lane.failures += 1
-  const error = Cause.findErrorOption(cause)
-  const poison = Option.match(error, { onNone: () => true, onSome: (e) => isPoison(handler, e) })
-  const delay = poison ? Option.none() : yield* step(Option.getOrUndefined(error))
-  return Option.match(delay, {
-    onSome: (duration): Next => ({ _tag: "Wait", delay: duration }),
-    onNone: (): Next => ({ _tag: "GiveUp", reason: reasonOf(cause, lane.failures) })
-  })
-})
-
-// Timeouts are the engine's, so the policy does not know them; a policy that throws has a bug, and so has what it judged.
-const isPoison = (handler: Handler, error: unknown) =>
-  !Cause.isTimeoutError(error) &&
-  !(error instanceof TransactionIdle) &&
-  Result.getOrElse(
-    Result.try(() => handler.retry.classify(error)),
-    () => "poison"
-  ) === "poison"
+/** A failed attempt, with what may be needed to understand it. */
+export interface Failure {
+  readonly class: FailureClass
+  readonly failed: FailedAttempt
+  readonly stack: string
+  readonly error: unknown
+}
 
 /** Longest failure message that is kept. */
 export const reasonMaxChars = 2_000
 
-const reasonOf = (cause: Cause.Cause<unknown>, attempts: number): ParkReason => {
-  const failure = Cause.squash(cause)
-  const tag = Predicate.hasProperty(failure, "_tag")
-    ? String(failure._tag)
-    : failure instanceof Error
-      ? failure.name
-      : "Defect"
-  const message = failure instanceof Error ? failure.message : String(failure)
-  return { tag, message: message.slice(0, reasonMaxChars), attempts }
+/** Longest stack trace that is kept. */
+export const stackMaxChars = 4_000
+
+/** Describes and classifies a failed attempt. Defects are poison: the same input would hit the same bug again. */
+export const failureOf = (
+  policy: RetryPolicy,
+  cause: Cause.Cause<unknown>,
+  attempt: number,
+  instance: string
+): Effect.Effect<Failure> =>
+  Effect.map(Clock.currentTimeMillis, (atMs) => {
+    const failure = Cause.squash(cause)
+    const tag = tagOf(failure)
+    const said = failure instanceof Error ? failure.message : String(failure)
+    const stack = failure instanceof Error ? (failure.stack ?? "") : ""
+    return {
+      class: classOf(policy, Cause.findErrorOption(cause), tag),
+      failed: { attempt, atMs, tag, message: said.slice(0, reasonMaxChars), instance },
+      stack: stack.slice(0, stackMaxChars),
+      error: failure
+    }
+  })
+
+const tagOf = (failure: unknown): string => {
+  if (Predicate.hasProperty(failure, "_tag")) return String(failure._tag)
+  return failure instanceof Error ? failure.name : "Defect"
 }
+
+// Timeouts are the engine's, so the policy does not know them; a policy that throws has a bug, and so has what it judged.
+const classOf = (policy: RetryPolicy, error: Option.Option<unknown>, tag: string): FailureClass => {
+  if (Option.isNone(error)) return "poison"
+  const own = policy.byTag[tag]?.class
+  if (own !== undefined) return own
+  if (Cause.isTimeoutError(error.value) || error.value instanceof TransactionIdle) return "retryable"
+  return Result.getOrElse(
+    Result.try(() => policy.classify(error.value)),
+    () => "poison"
+  )
+}
+
+/** When a policy tries again. */
+export type RetrySchedules = Pick<RetryPolicy, "schedule" | "byTag">
+
+/** Steps through a policy's schedules, once per failure: the delay until the next attempt, or none when it has ended. */
+export type RetrySteps = (tag: string, error: unknown, nowMs: number) => Effect.Effect<Option.Option<Duration.Duration>>
+
+/** A fresh run of the policy's schedules. They only say how long to wait; `toStepWithMetadata` would also do the waiting. */
+export const retrySteps = (policy: RetrySchedules): RetrySteps => {
+  const running = new Map<Schedule.Schedule<unknown, unknown>, Step>()
+  return Effect.fnUntraced(function* (tag, error, nowMs) {
+    const schedule = policy.byTag[tag]?.schedule ?? policy.schedule
+    const step = running.get(schedule) ?? (yield* Schedule.toStep(schedule))
+    running.set(schedule, step)
+    return yield* step(nowMs, error).pipe(
+      Effect.map(([, delay]) => Option.some(delay)),
+      Pull.catchDone(() => Effect.succeedNone)
+    )
+  })
+}
+
+type Step = Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, never>>>
+
+/**
+ * The same after attempts that were made before, perhaps by another process: the schedules are led through them again, by
+ * their own times. What they failed with is not kept, so a schedule that looks at its input sees undefined.
+ */
+export const retryStepsAfter = Effect.fnUntraced(function* (
+  policy: RetrySchedules,
+  attempts: number,
+  history: ReadonlyArray<FailedAttempt>
+) {
+  const steps = retrySteps(policy)
+  const [oldest] = history
+  const unknown = Math.max(0, attempts - history.length)
+  for (let i = 0; i < unknown; i++) yield* steps("", undefined, oldest?.atMs ?? (yield* Clock.currentTimeMillis))
+  for (const { atMs, tag } of history) yield* steps(tag, undefined, atMs)
+  return steps
+})
+
+/** The newest attempts, oldest first. */
+export const remembered = (history: ReadonlyArray<FailedAttempt>, failed: FailedAttempt) =>
+  [...history, failed].slice(-attemptsKeptMax)
+
+/** Why an event is put aside, and for how long. */
+export const reasonFor = (
+  { failed, stack }: Failure,
+  history: ReadonlyArray<FailedAttempt>,
+  retryInMs: number | undefined
+): ParkReason => ({
+  tag: failed.tag,
+  message: failed.message,
+  stack,
+  attempts: failed.attempt,
+  history,
+  retryInMs
+})

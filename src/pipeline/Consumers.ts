@@ -1,4 +1,5 @@
 import { Clock, Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, Semaphore, Stream } from "effect"
+import { watchAside } from "./AsideWatch.ts"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
@@ -34,6 +35,9 @@ export const consumerOptionsDefault: ConsumerOptions = {
   transactionsMax: 1,
   drainMax: Duration.seconds(20)
 }
+
+/** Keys put aside that one instance tries at the same time, for each handler. */
+export const asideKeysAtOnceMax = 8
 
 /** Between two beats at least, however slow the store. */
 const minPause = Duration.millis(50)
@@ -71,6 +75,7 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   yield* Effect.addFinalizer(() => leave(share))
   yield* log.ring(rebalanceDoorbell(stream))
   yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
+  yield* watchAside(share)
   yield* keepGoing("watchdog", Effect.andThen(Effect.sleep(proofLookEvery), endUnproven(share))).pipe(Effect.forkScoped)
   return { ownedPartitions: () => share.working.size }
 })
@@ -85,7 +90,7 @@ const makeShare = Effect.fnUntraced(function* <E>(
   const share: Share<E> = {
     stream: declaration.name,
     instance,
-    workerOptions: { declaration, groupCommit: yield* makeGroupCommit() },
+    workerOptions: { declaration, instance: instance.id, groupCommit: yield* makeGroupCommit() },
     units: new Map(units.map((unit) => [unit.handler.name, unit])),
     fibers: yield* FiberMap.make<string, void, unknown>(),
     working: new Map(),
@@ -101,7 +106,9 @@ const makeShare = Effect.fnUntraced(function* <E>(
 
 const makeUnit = Effect.fnUntraced(function* <E>(handler: Handler<E>, transactionsMax: number) {
   const batchCommit = yield* makeBatchCommit(handler, transactionsMax)
-  return { handler, batchCommit, slots: yield* Semaphore.make(handler.keysAtOnceMax) } satisfies HandlerUnit<E>
+  const slots = yield* Semaphore.make(handler.keysAtOnceMax)
+  const asideSlots = yield* Semaphore.make(Math.min(handler.keysAtOnceMax, asideKeysAtOnceMax))
+  return { handler, batchCommit, slots, asideSlots } satisfies HandlerUnit<E>
 })
 
 const start = Effect.fnUntraced(function* <E>(share: Share<E>, claim: Claim) {

@@ -1,11 +1,10 @@
-import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope, Semaphore } from "effect"
+import { Cause, Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
-import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { makeRetryLane } from "./RetryLane.ts"
+import { runDelivery } from "./runDelivery.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
-import { spanOfTraceparent } from "./Trace.ts"
 
 /**
  * Runs an external handler: several keys at a time, each key's events one after the other; progress is committed in
@@ -70,22 +69,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 const runEntry = <E>(handler: RunnerContext<E>["handler"], entry: Entry) => {
   const action = currentAction(entry)
   if (action._tag !== "run") return Effect.void
-  const delivery = { ...action.delivery, attempt: entry.lane.failures + 1 }
-  const parent = spanOfTraceparent(delivery.traceparent)
-  return handler.run([delivery]).pipe(
-    ownInterruptIsDefect,
-    Effect.timeout(handler.retry.attemptTimeout),
-    Effect.withSpan(
-      `Handler.${handler.name}`,
-      {
-        kind: "consumer",
-        ...(Option.isSome(parent) ? { parent: parent.value } : {}),
-        attributes: { key: delivery.key, version: delivery.version, attempt: delivery.attempt }
-      },
-      // It is captured whether anybody traces or not, and would only ever name this line.
-      { captureStackTrace: false }
-    )
-  )
+  return runDelivery(handler, { ...action.delivery, attempt: entry.lane.failures + 1 })
 }
 
 const takeBuffered = (queue: Queue.Queue<Entry>): ReadonlyArray<Entry> => {

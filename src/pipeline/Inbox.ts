@@ -1,6 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { Claim } from "./Ownership.ts"
+import type { ParkedEvent } from "./Parked.ts"
 import type { LeaseLost, StoreUnavailable, TransactionIdle } from "./PipelineError.ts"
 
 /** How far a handler got with a key. */
@@ -18,19 +19,6 @@ export interface ProgressMove {
   readonly to: number
   /** From now on the key is parked for this handler. */
   readonly parked: boolean
-}
-
-/** Why an event was given up. */
-export interface ParkReason {
-  readonly tag: string
-  readonly message: string
-  readonly attempts: number
-}
-
-/** An event put aside. Only the first of a key has a reason; the others wait behind it. */
-export interface ParkedEvent {
-  readonly event: StoredEvent
-  readonly reason: ParkReason | undefined
 }
 
 /** An event that contradicts its key's history: it must never happen, stops the key, and is kept as evidence. */

@@ -1,7 +1,8 @@
 import { Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { Delivery, Handler } from "./Handler.ts"
-import type { InboxCommit, KeyProgress, OrderViolation, ParkedEvent, ParkReason, ProgressMove } from "./Inbox.ts"
+import type { InboxCommit, KeyProgress, OrderViolation, ProgressMove } from "./Inbox.ts"
+import type { ParkedEvent, ParkReason } from "./Parked.ts"
 import { verdict } from "./Sequence.ts"
 
 /** What is to be done with a received event. `skip`: handled before. `pass`: not one of the handler's types. */
@@ -82,6 +83,29 @@ export class Lanes {
     })
   }
 
+  /** Whether the key's progress was read. */
+  isOpen(key: string) {
+    return this.#lanes.has(key)
+  }
+
+  /**
+   * Takes a lane of which nothing is in hand: what arrives waits in its queue until it is released. Undefined while
+   * something is, also when that is done and not yet committed, or when it was never opened.
+   */
+  hold(key: string): Lane | undefined {
+    const lane = this.#lanes.get(key)
+    if (lane === undefined || lane.busy || lane.committed !== lane.received) return undefined
+    lane.busy = true
+    return lane
+  }
+
+  /** Gives a held lane back, with what has arrived meanwhile. `returned`: its key is no longer put aside. */
+  release(lane: Lane, returned: boolean) {
+    if (returned) lane.parkedFrom = Number.POSITIVE_INFINITY
+    if (lane.queue.length > 0) this.#onReady(lane)
+    else lane.busy = false
+  }
+
   /** Takes an event in, behind the earlier ones of its key. False when its lane was never opened; then nothing happened. */
   accept(stored: StoredEvent): boolean {
     const lane = this.#lanes.get(stored.key)
@@ -151,27 +175,42 @@ const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent): Action => 
   if (place === "duplicate") return { _tag: "skip" }
   if (place === "gap") {
     const message = `version ${stored.version} arrived after ${lane.received}`
-    return { _tag: "park", reason: { tag: "OrderViolation", message, attempts: 0 }, gapAfter: lane.received }
+    return { _tag: "park", reason: reasonWithoutAttempt("OrderViolation", message), gapAfter: lane.received }
   }
   if (!handler.types.has(stored.type)) return { _tag: "pass" }
   return Result.match(handler.decode(stored), {
     onFailure: (error) => ({
       _tag: "park",
-      reason: { tag: error._tag, message: error.message, attempts: 0 },
+      reason: reasonWithoutAttempt(error._tag, error.message),
       gapAfter: undefined
     }),
-    onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event) })
+    onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event, 0) })
   })
 }
 
-const deliveryOf = (handler: Handler, stored: StoredEvent, event: unknown): Delivery<unknown> => ({
+const reasonWithoutAttempt = (tag: string, message: string): ParkReason => ({
+  tag,
+  message,
+  stack: "",
+  attempts: 0,
+  history: [],
+  retryInMs: undefined
+})
+
+/** An event as its handler gets it. A generation is raised by every replay. */
+export const deliveryOf = (
+  handler: Handler,
+  stored: StoredEvent,
+  event: unknown,
+  generation: number
+): Delivery<unknown> => ({
   event,
   eventId: stored.eventId,
   type: stored.type,
   key: stored.key,
   version: stored.version,
   attempt: 1,
-  idempotencyKey: `${handler.name}:${stored.eventId}:0`,
+  idempotencyKey: `${handler.name}:${stored.eventId}:${generation}`,
   traceparent: stored.traceparent
 })
 

@@ -1,4 +1,5 @@
-import { Cause, Clock, Effect, Latch, Queue, Schedule, type Scope, type Semaphore, Stream } from "effect"
+import { Cause, Clock, Effect, Latch, Queue, Schedule, type Scope, Semaphore, Stream } from "effect"
+import { type AsideRunner, makeAsideRunner } from "./AsideRunner.ts"
 import type { BatchCommit } from "./BatchCommit.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
@@ -27,6 +28,8 @@ export interface OwnedPartition {
   readonly brokerAwaySince: () => bigint | undefined
   /** The store's cursor went back: forget what is in hand and read the truth again. */
   readonly restart: Effect.Effect<void>
+  /** The next attempt at a key that was put aside is due. */
+  readonly wake: (key: string) => void
   /** Finish what is in hand, commit, and end. */
   readonly stop: Effect.Effect<void>
 }
@@ -34,6 +37,8 @@ export interface OwnedPartition {
 /** The shared parts of all partitions of an instance. */
 export interface WorkerOptions {
   readonly declaration: LogDeclaration
+  /** The id of the instance. */
+  readonly instance: string
   /** Commits of external handlers, shared by all partitions of the instance. */
   readonly groupCommit: GroupCommit
 }
@@ -44,6 +49,8 @@ export interface HandlerUnit<E> {
   readonly batchCommit: BatchCommit<E>
   /** Permits for what an external handler does at the same time. */
   readonly slots: Semaphore.Semaphore
+  /** Permits for keys that were put aside and are tried at the same time. */
+  readonly asideSlots: Semaphore.Semaphore
 }
 
 /** Pauses between two openings of a partition that breaks off. */
@@ -71,15 +78,17 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   let isOpen = false
   let isStopping = false
   let brokerAwaySince: bigint | undefined
+  // Between two openings nobody is woken: what is due is found again.
+  let wake: ((key: string) => void) | undefined
 
   const moved = (to: number, openedAs = opening) => ([cursor, opening] = [to, openedAs])
-  const opened = Effect.acquireRelease(
-    Effect.sync(() => {
-      isOpen = true
-      brokerAwaySince = undefined
-    }),
-    () => Effect.sync(() => (isOpen = false))
-  )
+  const opened = (aside: AsideRunner) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        ;[isOpen, wake, brokerAwaySince] = [true, aside.wake, undefined]
+      }),
+      () => Effect.sync(() => ([isOpen, wake] = [false, undefined]))
+    )
   const once = Effect.suspend(() => {
     generation += 1
     return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved })
@@ -111,6 +120,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
     opening: () => opening,
     brokerAwaySince: () => brokerAwaySince,
     restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
+    wake: (key) => wake?.(key),
     stop
   }
   return { owned, run }
@@ -121,7 +131,7 @@ interface Opening {
   readonly stopping: Latch.Latch
   readonly restarts: Queue.Queue<void>
   /** Deliveries come, for as long as the scope lasts. */
-  readonly opened: Effect.Effect<void, never, Scope.Scope>
+  readonly opened: (aside: AsideRunner) => Effect.Effect<unknown, never, Scope.Scope>
   readonly moved: (cursor: number, openedAs?: number) => void
 }
 
@@ -142,25 +152,32 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const { epoch, partition } = claim
   const from = { handler: handler.name, partition, epoch, generation, afterSeq: cursor }
   const subscription = yield* log.open(options.declaration, from)
-  yield* opening.opened
   const ready = yield* Queue.unbounded<Lane>()
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
   const room = yield* Latch.make(true)
   const committed = makeCommitted(lanes, room, subscription.acknowledge, opening.moved)
-  const context: RunnerContext<E> = { claim: open, handler, lanes, ready, committed }
+  const context: RunnerContext<E> = { claim: open, instance: options.instance, handler, lanes, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
+  const intake = yield* Semaphore.make(1)
+  const aside = yield* makeAsideRunner(context, { intake, slots: unit.asideSlots })
+  yield* opening.opened(aside)
   // Only the store can say that a claim is lost: a refused commit may also mean that an earlier one landed after all.
   const refused = (error: LeaseLost) =>
     Effect.fail(new DeliveryInterrupted({ partition, reason: `a commit was refused: ${error.message}` }))
-  const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, events)))
+  const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, intake, events)))
   const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
   yield* Effect.raceAllFirst([
     receive.pipe(Effect.andThen(Effect.fail(ended))),
     runner.work.pipe(Effect.catchTag("LeaseLost", refused)),
+    aside.work.pipe(Effect.catchTag("LeaseLost", refused)),
     Queue.take(opening.restarts).pipe(
       Effect.andThen(Effect.fail(new DeliveryInterrupted({ partition, reason: "the cursor was lowered" })))
     ),
-    opening.stopping.await.pipe(Effect.andThen(runner.drain), Effect.catchTag("LeaseLost", refused))
+    opening.stopping.await.pipe(
+      Effect.andThen(runner.drain),
+      Effect.andThen(aside.drain),
+      Effect.catchTag("LeaseLost", refused)
+    )
   ])
 })
 
@@ -192,11 +209,18 @@ const makeCommitted = (
 const accept = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
   room: Latch.Latch,
+  intake: Semaphore.Semaphore,
   events: ReadonlyArray<StoredEvent>
 ) {
+  yield* room.await
+  yield* intake.withPermit(takeIn(context, events))
+  // Looked at and closed in one step: a commit in between could have been the last one to open it.
+  if (context.lanes.size >= windowEventsMax) room.closeUnsafe()
+})
+
+const takeIn = Effect.fnUntraced(function* <E>(context: RunnerContext<E>, events: ReadonlyArray<StoredEvent>) {
   const { claim, handler, lanes } = context
   const inbox = yield* Inbox
-  yield* room.await
   const keys = lanes.unknownKeys(events)
   const progress = keys.length === 0 ? [] : yield* inbox.progress(claim.stream, handler.name, keys)
   progress.forEach((known, i) => lanes.open(keys[i] ?? "", known))
@@ -208,14 +232,12 @@ const accept = Effect.fnUntraced(function* <E>(
       reason: `no progress was read for key ${JSON.stringify(stray.key)}`
     })
   }
-  // Looked at and closed in one step: a commit in between could have been the last one to open it.
-  if (lanes.size >= windowEventsMax) room.closeUnsafe()
 })
 
 const signalsOf = (plan: InboxCommit) => {
   const handler = plan.claim.handler
   const parked = plan.parked.flatMap(({ event, reason }) =>
-    reason === undefined
+    reason === undefined || reason.retryInMs !== undefined
       ? []
       : [{ _tag: "KeyParked" as const, handler, key: event.key, version: event.version, reason }]
   )

@@ -5,6 +5,7 @@ import type { EventSchemas, EventStream } from "./EventStream.ts"
 import type { Handler } from "./Handler.ts"
 import type { Inbox } from "./Inbox.ts"
 import { type Instance, Ownership } from "./Ownership.ts"
+import type { ParkingLot } from "./ParkingLot.ts"
 import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
 import type { RelayTiming } from "./Leader.ts"
 import { relayTimingDefault, runRelay } from "./Relay.ts"
@@ -51,7 +52,7 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
 ): Layer.Layer<
   Pipeline,
   StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
-  EventLog | RelayStore | Ownership | Inbox | HandlerServices<H>
+  EventLog | RelayStore | Ownership | Inbox | ParkingLot | HandlerServices<H>
 > =>
   Layer.effect(
     Pipeline,

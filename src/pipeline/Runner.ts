@@ -8,6 +8,8 @@ import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 /** What a runner works with: one partition of one handler, from one opening of its subscription to the next. */
 export interface RunnerContext<E> {
   readonly claim: Claim
+  /** The process that runs it, as it is named in the history of failed attempts. */
+  readonly instance: string
   readonly handler: Handler<E>
   readonly lanes: Lanes
   /** Lanes with work that nobody works on. Bounded by the window. */

@@ -1,5 +1,5 @@
 import { Context, Effect } from "effect"
-import type { ParkReason } from "./Inbox.ts"
+import type { ParkReason } from "./Parked.ts"
 
 /**
  * Everything the engine has to say, as values. Logs (and, later, metrics and the live feed) are folds of it; nothing
@@ -49,6 +49,7 @@ export type Signal =
       readonly version: number
       readonly reason: ParkReason
     }
+  | { readonly _tag: "KeyReturned"; readonly handler: string; readonly key: string }
   | {
       readonly _tag: "OrderViolated"
       readonly handler: string
@@ -96,6 +97,7 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   PartitionInterrupted: Effect.logDebug,
   AttemptFailed: Effect.logDebug,
   KeyParked: Effect.logError,
+  KeyReturned: Effect.logInfo,
   OrderViolated: Effect.logError,
   OwnershipUnproven: Effect.logWarning,
   BrokerOutOfReach: Effect.logWarning,
@@ -112,6 +114,8 @@ const sentenceOf = (event: Signal): string => {
   switch (event._tag) {
     case "KeyParked":
       return `key parked for ${event.handler}: its later events wait behind it`
+    case "KeyReturned":
+      return `key handled by ${event.handler} as ever again: all that was put aside is done`
     case "OrderViolated":
       return "order violated: an earlier event of the key is missing"
     case "StreamShrank":

@@ -1,7 +1,8 @@
-import { Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
+import { type Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
 import { type BatchCommit, batchEventsMax } from "./BatchCommit.ts"
+import { handlerFailure } from "./handlerFailure.ts"
 import { currentAction, type Entry, type Lane } from "./Lanes.ts"
-import { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 
@@ -100,16 +101,6 @@ const deliveriesOf = (entries: ReadonlyArray<Entry>) =>
     const action = currentAction(entry)
     return action._tag === "run" ? [{ ...action.delivery, attempt: entry.lane.failures + 1 }] : []
   })
-
-/** Keeps what the handler did; lets a lost store, a lost lease and an interruption through. */
-const handlerFailure = (
-  cause: Cause.Cause<unknown>
-): Effect.Effect<Cause.Cause<unknown>, LeaseLost | StoreUnavailable> => {
-  const error = cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error)
-  const infrastructure = error.find((e) => e instanceof LeaseLost || e instanceof StoreUnavailable)
-  if (infrastructure !== undefined) return Effect.fail(infrastructure)
-  return Cause.hasInterrupts(cause) ? Effect.interrupt : Effect.succeed(cause)
-}
 
 const split = (lanes: ReadonlyArray<Lane>): readonly [ReadonlyArray<Lane>, ReadonlyArray<Lane>] => [
   lanes.filter((lane) => lane.failures === 0),

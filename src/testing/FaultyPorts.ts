@@ -2,6 +2,7 @@ import { Context, Effect, Latch } from "effect"
 import { EventLog } from "../pipeline/EventLog.ts"
 import { Inbox } from "../pipeline/Inbox.ts"
 import { Ownership } from "../pipeline/Ownership.ts"
+import { ParkingLot } from "../pipeline/ParkingLot.ts"
 import { BrokerUnavailable, StoreUnavailable } from "../pipeline/PipelineError.ts"
 import { RelayStore } from "../pipeline/RelayStore.ts"
 import type { Random } from "./Random.ts"
@@ -20,7 +21,7 @@ export interface Fate {
 }
 
 /** Everything an instance asks of the outside. */
-export type Ports = EventLog | Inbox | Ownership | RelayStore
+export type Ports = EventLog | Inbox | Ownership | ParkingLot | RelayStore
 
 /** The ports as one instance sees them: an operation waits while it is frozen, and fails or loses its answer at random. */
 export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: Random): Context.Context<Ports> => {
@@ -43,6 +44,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
   const relayStore = Context.get(ports, RelayStore)
   const ownership = Context.get(ports, Ownership)
   const inbox = Context.get(ports, Inbox)
+  const lot = Context.get(ports, ParkingLot)
   const log = Context.get(ports, EventLog)
   return Context.make(RelayStore, faultyRelayStore(relayStore, store)).pipe(
     Context.add(Ownership, {
@@ -61,6 +63,15 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       commit: (commits, effects) => store(inbox.commit(commits, effects)),
       commitOne: (one) => store(inbox.commitOne(one)),
       commitGroup: (commits) => store(inbox.commitGroup(commits))
+    }),
+    Context.add(ParkingLot, {
+      ...lot,
+      due: (stream, places, keysMax) => store(lot.due(stream, places, keysMax)),
+      next: (claim, key, eventsMax) => store(lot.next(claim, key, eventsMax)),
+      begin: (claim, key) => store(lot.begin(claim, key)),
+      withdraw: (claim, key) => store(lot.withdraw(claim, key)),
+      settle: (claim, done, effects) => store(lot.settle(claim, done, effects)),
+      failed: (claim, key, failure) => store(lot.failed(claim, key, failure))
     }),
     Context.add(EventLog, {
       ...log,

@@ -27,4 +27,6 @@ export interface Counts {
   crashed: number
   frozen: number
   tailsLost: number
+  /** Keys that somebody replayed. */
+  replayed: number
 }

@@ -5,10 +5,12 @@ import { MemoryBroker } from "../infra/memory/MemoryBroker.ts"
 import { MemoryState } from "../infra/memory/MemoryState.ts"
 import { type AuditReport, runAudit } from "../pipeline/Audit.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
+import { asideDoorbell } from "../pipeline/AsideWatch.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import type { Handler } from "../pipeline/Handler.ts"
 import { Outbox } from "../pipeline/Outbox.ts"
+import { keysPerActMax, ParkingDesk } from "../pipeline/ParkingDesk.ts"
 import type { RelayTiming } from "../pipeline/Leader.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import { relayTimingDefault } from "../pipeline/Relay.ts"
@@ -24,7 +26,7 @@ import { runSeeded } from "./SeededScheduler.ts"
 import { faultsOf, isSettled } from "./Verdict.ts"
 
 /** Everything a history is played on. */
-export type Services = Ports | AuditStore | MemoryBroker | Outbox | Transactor | MemoryState
+export type Services = Ports | AuditStore | ParkingDesk | MemoryBroker | Outbox | Transactor | MemoryState
 
 /** What handlers and writers of a scenario may use besides their own. */
 export type PlayerServices = Outbox | Transactor
@@ -34,6 +36,11 @@ export interface Play<E> {
   readonly handlers: ReadonlyArray<Handler<E, PlayerServices>>
   /** One business transaction, opened by itself (`Transactor.run`). It may fail: what it appended is then rolled back. */
   readonly write: (random: Random) => Effect.Effect<void, unknown, PlayerServices>
+  /**
+   * What makes handlers fail is mended: called once, when everything has come to rest. All parked keys are replayed
+   * then, and nothing may be left of them. Without it, what is parked stays parked.
+   */
+  readonly mend?: () => void
   /** What of your own state is wrong in the end, in words; asked when everything has come to rest. */
   readonly wrong?: () => ReadonlyArray<string>
 }
@@ -131,7 +138,7 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   )
   const cast = scenario.play(book.effects, seed)
   const fates: Array<Fate> = []
-  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0, tailsLost: 0 }
+  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0, tailsLost: 0, replayed: 0 }
   const relay = { ...relayTimingDefault, keepFor: random.chance(0.5) ? Duration.minutes(10) : Duration.zero }
   const world: World = {
     random,
@@ -151,7 +158,9 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   const { messagesIn } = Context.get(services, MemoryBroker)
   const isAtRest = () => isSettled(tables, messagesIn(name), cast.handlers)
   const look = Effect.orDie(runAudit(name)).pipe(Effect.provideContext(services))
-  const { early, ended } = yield* unrest(world, cast.write, isAtRest, look, fates).pipe(Effect.provideContext(noted))
+  const replay = replayAll(name, counts, random).pipe(Effect.provideContext(services))
+  const mended = { write: cast.write, mend: cast.mend, replay, isMended: () => tables.parkedKeys.size === 0 }
+  const { early, ended } = yield* unrest(world, mended, isAtRest, look, fates).pipe(Effect.provideContext(noted))
   const history = {
     seed,
     committed: book.committed,
@@ -160,17 +169,44 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
     tables,
     stream: yield* Effect.orDie(Context.get(services, EventLog).refs(name, 0, Number.MAX_SAFE_INTEGER)),
     audits: [early, yield* look],
-    settled: ended && isAtRest(),
+    settled: ended && isAtRest() && (cast.mend === undefined || mended.isMended()),
     counts: { ...counts, attempts: book.attempts() }
   }
   const own = history.settled ? (cast.wrong?.() ?? []) : []
   return { ...history, faults: [...faultsOf(history, cast.handlers), ...own] } satisfies History
 })
 
+/** What is done meanwhile, and in the end. */
+interface Work {
+  readonly write: Play<unknown>["write"]
+  readonly mend: Play<unknown>["mend"]
+  readonly replay: Effect.Effect<void>
+  readonly isMended: () => boolean
+}
+
+/** Somebody replays all that is parked, whether it will go well or not. */
+const replayAll = Effect.fnUntraced(function* (stream: string, counts: Counts, random: Random) {
+  const desk = yield* ParkingDesk
+  const log = yield* EventLog
+  const by = { actor: "simulation", why: "to see whether it goes well now" }
+  const parked = yield* Effect.orDie(desk.list(stream, { status: "parked" }, keysPerActMax))
+  yield* Effect.orDie(desk.replay(stream, parked, random.pick([0, 0, 100]), by))
+  counts.replayed += parked.length
+  yield* log.ring(asideDoorbell(stream))
+})
+
+/** Now and then somebody tries, in half of the histories. */
+const replays = Effect.fnUntraced(function* ({ plan, random }: World, replay: Effect.Effect<void>) {
+  for (let left = random.between(0, 1) * plan.replaysMax; left > 0; left--) {
+    yield* Effect.sleep(random.between(0, plan.unrestMs))
+    yield* replay
+  }
+})
+
 /** Writers write, instances come and go; then one instance, untroubled, brings everything to its end and is stopped. */
 const unrest = Effect.fnUntraced(function* (
   world: World,
-  write: Play<unknown>["write"],
+  { isMended, mend, replay, write }: Work,
   isAtRest: () => boolean,
   look: Effect.Effect<AuditReport>,
   fates: ReadonlyArray<Fate>
@@ -183,7 +219,7 @@ const unrest = Effect.fnUntraced(function* (
   const slots = Array.from({ length: random.between(Math.min(2, plan.instancesMax), plan.instancesMax) }, (_, slot) =>
     comeAndGo(world, slot)
   )
-  slots.push(tailsGetLost(world))
+  slots.push(tailsGetLost(world), replays(world, replay))
   const living = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
   yield* passUntil(
     world,
@@ -195,6 +231,11 @@ const unrest = Effect.fnUntraced(function* (
   const last = veteran ?? (yield* start("last", noTrouble))
   for (const fate of fates) Object.assign(fate, noTrouble)
   yield* passUntil(world, isAtRest, settleMaxMs)
+  if (mend !== undefined) {
+    mend()
+    yield* replay
+    yield* passUntil(world, () => isAtRest() && isMended(), settleMaxMs)
+  }
   const closing = yield* Effect.forkDetach(Scope.close(last.scope, Exit.void))
   yield* passUntil(world, () => closing.pollUnsafe() !== undefined, settleMaxMs)
   return { early, ended: living.pollUnsafe() !== undefined && closing.pollUnsafe() !== undefined }

@@ -8,13 +8,14 @@ import type { History } from "./History.ts"
 /** A history before it is judged. */
 export type Unjudged = Omit<History, "faults">
 
-/** Everything committed is in the stream, and every handler has it behind it. */
+/** Everything committed is in the stream, every handler has it behind it, and no key waits for another attempt. */
 export const isSettled = (
-  { heads, outbox, progress }: MemoryTables,
+  { heads, outbox, parkedKeys, progress }: MemoryTables,
   published: number,
   handlers: ReadonlyArray<Handler<unknown, unknown>>
 ): boolean =>
   outbox.size === 0 &&
+  [...parkedKeys.values()].every(({ status }) => status === "parked") &&
   [...heads.values()].reduce((sum, version) => sum + version, 0) === published &&
   [...heads].every(([key, version]) =>
     handlers.every(({ name }) => (progress.get(rowKey(name, key))?.version ?? 0) >= version)
@@ -124,11 +125,13 @@ const parkingFaults = (
       : [`${handler}: ${key} parked ${versions.join()}, not ${expected.join()}`]
   })
 
-/** One event, one idempotency key, and the other way round. */
+/** An idempotency key names one event of one handler; only a replay gives the event another one. */
 const keyFaults = (handler: string, made: ReadonlyArray<Made>): ReadonlyArray<string> => {
-  const events = new Set(made.map(({ eventId }) => eventId))
-  const keys = new Set(made.map(({ idempotencyKey }) => idempotencyKey))
-  const pairs = new Set(made.map(({ eventId, idempotencyKey }) => `${eventId} ${idempotencyKey}`))
-  const alike = events.size === keys.size && keys.size === pairs.size
-  return alike ? [] : [`${handler}: an event has several idempotency keys`]
+  const isOwn = ({ eventId, idempotencyKey }: Made) => {
+    const generation = idempotencyKey.slice(`${handler}:${eventId}:`.length)
+    return idempotencyKey === `${handler}:${eventId}:${Number.parseInt(generation, 10)}`
+  }
+  return made
+    .filter((one) => !isOwn(one))
+    .map((one) => `${handler}: ${one.key} ${one.version} had the key ${one.idempotencyKey}`)
 }

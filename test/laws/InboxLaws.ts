@@ -3,7 +3,7 @@ import { Effect, Exit } from "effect"
 import { Inbox, type InboxCommit } from "../../src/pipeline/Inbox.ts"
 import { type Claim, Ownership } from "../../src/pipeline/Ownership.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
-import { commitOf, entryOf, freshStream, storedOf } from "../infra/postgres/PgWorld.ts"
+import { commitOf, entryOf, freshStream, reasonOf, storedOf } from "../infra/postgres/PgWorld.ts"
 import {
   byPartition,
   claimed,
@@ -40,7 +40,7 @@ const opened = Effect.gen(function* () {
 const parking = (claim: Claim, key: string): InboxCommit => ({
   ...commitOf(claim, [], claim.cursor + 1),
   moves: [{ key, from: 0, to: 1, parked: true }],
-  parked: [{ event: storedOf(key, 1, claim.cursor + 1), reason: { tag: "Boom", message: "no", attempts: 3 } }],
+  parked: [{ event: storedOf(key, 1, claim.cursor + 1), reason: reasonOf("Boom", 3) }],
   violations: [{ event: storedOf(key, 9, claim.cursor + 1), handledVersion: 1 }]
 })
 

@@ -6,6 +6,7 @@ import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
 import { ownershipLaws } from "./OwnershipLaws.ts"
+import { parkingLaws } from "./ParkingLaws.ts"
 import { relayStoreLaws } from "./RelayStoreLaws.ts"
 
 /** A clock that goes on by itself, as the laws' timeouts need it, and can be put forward. */
@@ -37,3 +38,4 @@ ownershipLaws("ownership in memory", world)
 inboxLaws("the inbox in memory", world)
 relayStoreLaws("the relay's store in memory", world)
 eventLogLaws("the event log in memory", MemoryPipeline.layer)
+parkingLaws("the parking lot in memory", world)

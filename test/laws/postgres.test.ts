@@ -5,6 +5,7 @@ import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
 import { ownershipLaws } from "./OwnershipLaws.ts"
+import { parkingLaws } from "./ParkingLaws.ts"
 import { relayStoreLaws } from "./RelayStoreLaws.ts"
 
 /** By a connection of its own: some laws let a lease run out in the middle of a transaction. */
@@ -32,3 +33,4 @@ outboxLaws("the outbox in Postgres", world)
 ownershipLaws("ownership in Postgres", world)
 inboxLaws("the inbox in Postgres", world)
 relayStoreLaws("the relay's store in Postgres", world)
+parkingLaws("the parking lot in Postgres", world)

@@ -33,7 +33,8 @@ const happened = (histories: ReadonlyArray<Sum>) => {
     departures: sum((of) => of.left),
     crashes: sum((of) => of.crashed),
     freezes: sum((of) => of.frozen),
-    "lost tails": sum((of) => of.tailsLost)
+    "lost tails": sum((of) => of.tailsLost),
+    "replayed keys": sum((of) => of.replayed)
   }
 }
 
@@ -51,7 +52,8 @@ const sumOf = ({ committed, counts, made, rolledBack, tables }: History) => {
     left: counts.left,
     crashed: counts.crashed,
     frozen: counts.frozen,
-    tailsLost: counts.tailsLost
+    tailsLost: counts.tailsLost,
+    replayed: counts.replayed
   }
 }
 

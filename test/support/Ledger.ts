@@ -15,24 +15,40 @@ export const noteStream = EventStream.make("t", { subject: "t", events: { noted:
 export class Refused extends Data.TaggedError("Refused")<{ readonly attempt: number }> {}
 
 /** How an event goes down with a handler. */
-type Mood = "well" | "refused twice" | "refused always" | "defect" | "hangs" | "done, then refused"
+type Mood = "well" | "refused twice" | "refused long" | "refused always" | "defect" | "hangs" | "done, then refused"
 
 /** Where an event belongs, for variants that deliver it under another name. */
 export type Place = (delivery: Delivery<typeof Noted.Type>) => { readonly key: string; readonly version: number }
 
 const retry = retryPolicy({
-  attemptsMax: 3,
-  delayMax: Duration.millis(600),
+  attemptsMax: 6,
+  delayMax: Duration.seconds(3),
   attemptTimeout: Duration.seconds(2)
 })
 
-/** Two handlers, one of each kind, whose moods and latencies depend on the seed and the event only. */
-export const noteHandlers = (effects: Effects, seed: number, placeOf: Place): ReadonlyArray<Handler<Refused>> => {
+/** Whether what makes handlers fail was mended. */
+export interface Mending {
+  done: boolean
+}
+
+/** Two handlers, one of each kind, whose moods and latencies depend on the seed and the event only, until they are mended. */
+export const noteHandlers = (
+  effects: Effects,
+  seed: number,
+  placeOf: Place,
+  mending: Mending = { done: false }
+): ReadonlyArray<Handler<Refused>> => {
   const react = (mood: Mood, delivery: Delivery<typeof Noted.Type>, effect: Effect.Effect<void>) => {
     const { attempt } = delivery
+    if (mending.done) return effect
     if (mood === "hangs") return Effect.never
     if (mood === "defect") return Effect.die(new TypeError("a bug in the handler"))
-    if (mood === "refused always" || (mood === "refused twice" && attempt <= 2)) return new Refused({ attempt })
+    if (
+      mood === "refused always" ||
+      (mood === "refused twice" && attempt <= 2) ||
+      (mood === "refused long" && attempt <= 4)
+    )
+      return new Refused({ attempt })
     return mood === "done, then refused" && attempt === 1 ? Effect.andThen(effect, new Refused({ attempt })) : effect
   }
 
@@ -54,6 +70,7 @@ export const noteHandlers = (effects: Effects, seed: number, placeOf: Place): Re
 const moodInside = (luck: number): Mood => {
   if (luck < 2) return "defect"
   if (luck < 4) return "refused always"
+  if (luck < 6) return "refused long"
   return luck < 14 ? "refused twice" : "well"
 }
 

@@ -19,7 +19,13 @@ export const runHistory = (seed: number, { layer, placeOf }: Variant = faithful)
   play(
     {
       stream: noteStream,
-      play: (effects, seeded) => ({ handlers: noteHandlers(effects, seeded, placeOf), write: writeNotes })
+      play: (effects, seeded) => {
+        const mending = { done: false }
+        const handlers = noteHandlers(effects, seeded, placeOf, mending)
+        // Every second history ends with what is parked, the others with replaying it.
+        const mend = seeded % 2 === 0 ? { mend: () => void (mending.done = true) } : {}
+        return { handlers, write: writeNotes, ...mend }
+      }
     },
     seed,
     { ports: layer }

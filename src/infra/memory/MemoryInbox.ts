@@ -1,8 +1,9 @@
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { Inbox, type InboxCommit, type KeyProgress } from "../../pipeline/Inbox.ts"
+import type { ParkedEvent } from "../../pipeline/Parked.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
-import { MemoryState, rowKey } from "./MemoryState.ts"
+import { MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 const untouched: KeyProgress = { version: 0, parked: false }
 
@@ -23,7 +24,7 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
       return lease?.epoch === epoch && lease.opening === opening && lease.cursor === commit.cursorFrom && !overtaken
     }
 
-    const record = (commit: InboxCommit) => {
+    const record = (commit: InboxCommit, nowMs: number) => {
       const { claim, cursorTo, moves, parked, violations } = commit
       const { handler, partition, stream } = claim
       const tables = state.of(stream)
@@ -31,21 +32,21 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
       for (const { key, parked: parks, to } of moves) {
         tables.progress.set(rowKey(handler, key), { version: to, parked: parks || before(commit, key).parked })
       }
-      tables.parked.push(...parked.map((one) => ({ ...one, handler })))
+      for (const one of parked) park(tables, commit, one, nowMs)
       tables.violations.push(...violations.map((one) => ({ ...one, handler })))
     }
 
-    const recordIfHeld = (commit: InboxCommit) => {
+    const recordIfHeld = (commit: InboxCommit, nowMs: number) => {
       const held = holds(commit)
-      if (held) record(commit)
+      if (held) record(commit, nowMs)
       return held
     }
 
     const recordAll = (commits: ReadonlyArray<InboxCommit>) =>
-      Effect.suspend(() => {
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
         const fenced = commits.find((commit) => !holds(commit))
         if (fenced !== undefined) return lost(fenced)
-        commits.forEach(record)
+        for (const commit of commits) record(commit, nowMs)
         return Effect.void
       })
 
@@ -56,12 +57,35 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
     return Inbox.of({
       progress: (stream, handler, keys) =>
         Effect.sync(() => keys.map((key) => state.of(stream).progress.get(rowKey(handler, key)) ?? untouched)),
-      commitGroup: (commits) => Effect.sync(() => commits.map(recordIfHeld)),
+      commitGroup: (commits) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => commits.map((commit) => recordIfHeld(commit, nowMs))),
       commit,
       commitOne: (one) => Effect.suspend(() => recordAll([one]))
     })
   })
 )
+
+/** The first event of a key with a reason makes the key a parked one; those behind it join it. */
+const park = (tables: MemoryTables, { claim }: InboxCommit, one: ParkedEvent, nowMs: number) => {
+  const { handler, partition } = claim
+  const { event, reason } = one
+  const at = rowKey(handler, event.key)
+  tables.parked.push({ ...one, handler })
+  if (reason === undefined || tables.parkedKeys.has(at)) return
+  const { attempts, history, message, retryInMs, stack, tag } = reason
+  tables.parkedKeys.set(at, {
+    handler,
+    key: event.key,
+    partition,
+    parkedAtMs: nowMs,
+    status: retryInMs === undefined ? "parked" : "retrying",
+    generation: 0,
+    attempts,
+    dueAtMs: retryInMs === undefined ? undefined : nowMs + retryInMs,
+    reason: { tag, message, stack },
+    history
+  })
+}
 
 const lost = ({ claim }: InboxCommit) =>
   Effect.fail(new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch }))

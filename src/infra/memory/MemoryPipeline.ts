@@ -4,6 +4,8 @@ import * as MemoryEventLog from "./MemoryEventLog.ts"
 import * as MemoryInbox from "./MemoryInbox.ts"
 import * as MemoryOutbox from "./MemoryOutbox.ts"
 import * as MemoryOwnership from "./MemoryOwnership.ts"
+import * as MemoryParkingDesk from "./MemoryParkingDesk.ts"
+import * as MemoryParkingLot from "./MemoryParkingLot.ts"
 import * as MemoryRelayStore from "./MemoryRelayStore.ts"
 import { MemoryState } from "./MemoryState.ts"
 import * as MemoryTransactor from "./MemoryTransactor.ts"
@@ -14,5 +16,7 @@ export const layer = Layer.mergeAll(
   MemoryInbox.layer,
   MemoryRelayStore.layer,
   MemoryOwnership.layer,
-  MemoryAuditStore.layer
+  MemoryAuditStore.layer,
+  MemoryParkingLot.layer,
+  MemoryParkingDesk.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

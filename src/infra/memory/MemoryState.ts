@@ -1,6 +1,7 @@
 import { Context, Layer } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
-import type { KeyProgress, OrderViolation, ParkedEvent } from "../../pipeline/Inbox.ts"
+import type { KeyProgress, OrderViolation } from "../../pipeline/Inbox.ts"
+import type { FailedAttempt, ParkedEvent, ParkedStatus, ParkingAct } from "../../pipeline/Parked.ts"
 
 /** A lease and what it protects. Times are milliseconds of the Effect clock. */
 export interface MemoryLease {
@@ -30,6 +31,27 @@ export interface MemoryInstance {
   readonly expiresAtMs: number
 }
 
+/** A key that was put aside. */
+export interface MemoryParkedKey {
+  readonly handler: string
+  readonly key: string
+  readonly partition: number
+  readonly parkedAtMs: number
+  status: ParkedStatus
+  generation: number
+  attempts: number
+  dueAtMs: number | undefined
+  reason: { readonly tag: string; readonly message: string; readonly stack: string }
+  history: ReadonlyArray<FailedAttempt>
+}
+
+/** An event that was put aside, of a handler. */
+export interface MemoryParkedEvent extends ParkedEvent {
+  readonly handler: string
+  /** What it said before it was edited. */
+  readonly original?: string
+}
+
 /** Everything that Postgres would keep, by stream. Tests may look into it. */
 export interface MemoryTables {
   readonly heads: Map<string, number>
@@ -42,7 +64,12 @@ export interface MemoryTables {
   readonly leases: Map<string, MemoryLease>
   readonly instances: Map<string, MemoryInstance>
   readonly progress: Map<string, KeyProgress>
-  readonly parked: Array<ParkedEvent & { readonly handler: string }>
+  /** In the order they were put aside. */
+  readonly parked: Array<MemoryParkedEvent>
+  readonly parkedKeys: Map<string, MemoryParkedKey>
+  /** Events that somebody took out. */
+  readonly discarded: Array<MemoryParkedEvent>
+  readonly acts: Array<ParkingAct>
   readonly violations: Array<OrderViolation & { readonly handler: string }>
   nextId: number
 }
@@ -94,6 +121,9 @@ const emptyTables = (): MemoryTables => ({
   instances: new Map(),
   progress: new Map(),
   parked: [],
+  parkedKeys: new Map(),
+  discarded: [],
+  acts: [],
   violations: [],
   nextId: 1
 })

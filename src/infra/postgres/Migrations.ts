@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
+import { partitionOf, slotOf } from "../../pipeline/Partition.ts"
 
 /** A set of migrations by name, `0001_what_it_does`, applied in order, each once. */
 export type MigrationSet = Parameters<typeof Migrator.fromRecord>[0]
@@ -98,12 +99,69 @@ const keepPublished = Effect.gen(function* () {
   yield* sql`ALTER TABLE millrace.relay ADD COLUMN remade boolean NOT NULL DEFAULT false`
 })
 
+// a key that was put aside has a row of its own: what is next for it, why, and what was tried
+const parkKeys = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const statements = [
+    `CREATE TABLE millrace.parked_key (
+       stream text NOT NULL, handler text NOT NULL, key text NOT NULL, partition int NOT NULL,
+       status text NOT NULL CHECK (status IN ('parked', 'retrying')), generation int NOT NULL DEFAULT 0,
+       attempts int NOT NULL, due_at timestamptz, reason_tag text NOT NULL, reason_message text NOT NULL,
+       reason_stack text NOT NULL, history jsonb NOT NULL, parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+       PRIMARY KEY (stream, handler, key), CHECK ((status = 'retrying') = (due_at IS NOT NULL))
+     ) WITH (fillfactor = 70)`,
+    `CREATE INDEX ON millrace.parked_key (stream, due_at) WHERE status = 'retrying'`,
+    `CREATE INDEX ON millrace.parked_key (stream, parked_at)`,
+    `CREATE INDEX ON millrace.parked_key (stream, key)`,
+    `ALTER TABLE millrace.parked_event ADD COLUMN original text`,
+    `CREATE TABLE millrace.discarded_event (
+       LIKE millrace.parked_event, discarded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+       PRIMARY KEY (stream, handler, key, version)
+     )`,
+    `CREATE TABLE millrace.parking_act (
+       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL, handler text NOT NULL, key text NOT NULL,
+       version bigint, act text NOT NULL, actor text NOT NULL, why text NOT NULL, before text, after text,
+       at timestamptz NOT NULL DEFAULT clock_timestamp()
+     )`,
+    `CREATE INDEX ON millrace.parking_act (stream, handler, key, id)`
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+  yield* carryOverParked
+  yield* sql`ALTER TABLE millrace.parked_event DROP COLUMN reason_tag, DROP COLUMN reason_message, DROP COLUMN attempts`
+  yield* sql`ALTER TABLE millrace.discarded_event DROP COLUMN reason_tag, DROP COLUMN reason_message, DROP COLUMN attempts`
+})
+
+// the partition is the key's hash, which only the code knows
+const carryOverParked = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{
+    readonly stream: string
+    readonly handler: string
+    readonly key: string
+    readonly partitions: number
+  }>`SELECT p.stream, p.handler, p.key, r.partitions FROM millrace.progress p JOIN millrace.relay r ON r.stream = p.stream
+    WHERE p.parked`
+  if (rows.length === 0) return
+  yield* sql`
+    INSERT INTO millrace.parked_key (stream, handler, key, partition, status, attempts, reason_tag, reason_message,
+      reason_stack, history, parked_at)
+    SELECT x.stream, x.handler, x.key, x.partition, 'parked', coalesce(e.attempts, 0), coalesce(e.reason_tag, ''),
+      coalesce(e.reason_message, ''), '', '[]', coalesce(e.parked_at, clock_timestamp())
+    FROM unnest(${rows.map((row) => row.stream)}::text[], ${rows.map((row) => row.handler)}::text[], ${rows.map((row) => row.key)}::text[],
+      ${rows.map((row) => partitionOf(slotOf(row.key), row.partitions))}::int[]) AS x(stream, handler, key, partition)
+    LEFT JOIN LATERAL (
+      SELECT * FROM millrace.parked_event e WHERE e.stream = x.stream AND e.handler = x.handler AND e.key = x.key
+      ORDER BY (e.reason_tag IS NULL), version LIMIT 1
+    ) e ON true`
+})
+
 /** The library's own tables, in the schema `millrace`. */
 export const pipelineMigrations: MigrationSet = {
   "0001_create_tables": createTables,
   "0002_describe_instances": describeInstances,
   "0003_fix_partitions": fixPartitions,
-  "0004_keep_published": keepPublished
+  "0004_keep_published": keepPublished,
+  "0005_park_keys": parkKeys
 }
 
 /** Brings the library's own tables to the newest version. */

@@ -1,10 +1,11 @@
 import { Effect, Layer } from "effect"
-import { SqlClient, SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import { Inbox, type InboxCommit, type KeyProgress } from "../../pipeline/Inbox.ts"
-import { LeaseLost, StoreUnavailable, TransactionIdle } from "../../pipeline/PipelineError.ts"
-import { bigints, nullables } from "./parameters.ts"
+import { LeaseLost, TransactionIdle } from "../../pipeline/PipelineError.ts"
+import { bigints } from "./parameters.ts"
+import { parkEvents } from "./parkEvents.ts"
 import { inTransaction } from "./PgTransactor.ts"
-import { asStoreUnavailable, isIdleTimeout } from "./sqlFailure.ts"
+import { asStoreUnavailable, isIdleEnd } from "./sqlFailure.ts"
 
 const progress = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (stream: string, handler: string, keys: ReadonlyArray<string>) {
@@ -14,26 +15,6 @@ const progress = (sql: SqlClient.SqlClient) =>
     const known = new Map(rows.map((row) => [row.key, { version: Number(row.version), parked: row.parked }]))
     return keys.map((key): KeyProgress => known.get(key) ?? { version: 0, parked: false })
   }, asStoreUnavailable("Inbox.progress"))
-
-const park = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* ({ claim, parked }: InboxCommit) {
-    if (parked.length === 0) return
-    const events = parked.map((one) => ({
-      ...one.event,
-      payload: storable(one.event.payload),
-      type: storable(one.event.type)
-    }))
-    const reasons = parked.map((one) => one.reason)
-    yield* sql`
-    INSERT INTO millrace.parked_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
-      outbox_id, reason_tag, reason_message, attempts)
-    SELECT ${claim.stream}, ${claim.handler}, x.* FROM unnest(
-      ${events.map((e) => e.key)}::text[], ${bigints(events.map((e) => e.version))}::bigint[], ${events.map((e) => e.eventId)}::uuid[],
-      ${events.map((e) => e.type)}::text[], ${events.map((e) => e.traceparent)}::text[], ${events.map((e) => e.payload)}::text[],
-      ${bigints(events.map((e) => e.seq))}::bigint[], ${bigints(events.map((e) => e.outboxId))}::bigint[],
-      ${nullables(reasons.map((r) => r?.tag ?? null))}::text[], ${nullables(reasons.map((r) => (r === undefined ? null : storable(r.message))))}::text[],
-      ${nullables(reasons.map((r) => r?.attempts ?? null))}::int[]) AS x`
-  })
 
 const recordViolations =
   (sql: SqlClient.SqlClient) =>
@@ -96,7 +77,7 @@ const moveAll = (sql: SqlClient.SqlClient) =>
 const record = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
     for (const commit of commits) {
-      yield* park(sql)(commit)
+      yield* parkEvents(sql)(commit)
       yield* recordViolations(sql)(commit)
     }
     const { landed, moved, wanted } = yield* moveAll(sql)(commits)
@@ -134,22 +115,13 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
         ),
       // A session that was ended for its idleness had not begun to commit, so nothing is in doubt.
       commit: (commits, effects) =>
-        Effect.catchIf(commitAll(commits, effects), isEndedWhenIdle, () =>
+        Effect.catchIf(commitAll(commits, effects), isIdleEnd, () =>
           Effect.fail(new TransactionIdle({ handler: commits[0]?.claim.handler ?? "" }))
         ),
       commitOne: (commit) => commitAll([commit], Effect.void)
     })
   })
 )
-
-/** Seen by the handler's next statement, or by ours behind it. */
-const isEndedWhenIdle = (failure: unknown): boolean => {
-  const error = failure instanceof StoreUnavailable ? failure.cause : failure
-  return SqlError.isSqlError(error) && isIdleTimeout(error)
-}
-
-/** Evidence must be storable whatever it holds: Postgres text has no NUL. Ours never has one; a foreign message may. */
-const storable = (text: string) => text.replaceAll("\0", "\uFFFD")
 
 const lost = ({ epoch, handler, partition }: InboxCommit["claim"]) =>
   Effect.fail(new LeaseLost({ lease: `${handler}/${partition}`, epoch }))

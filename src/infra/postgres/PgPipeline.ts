@@ -4,6 +4,8 @@ import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
 import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
 import * as PgOwnership from "./PgOwnership.ts"
+import * as PgParkingDesk from "./PgParkingDesk.ts"
+import * as PgParkingLot from "./PgParkingLot.ts"
 import * as PgRelayStore from "./PgRelayStore.ts"
 import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
@@ -23,6 +25,8 @@ export const layer = (options: PgOptions) => {
     PgTransactor.layer,
     PgRelayStore.layer,
     PgOwnership.layer,
-    PgAuditStore.layer
+    PgAuditStore.layer,
+    PgParkingLot.layer,
+    PgParkingDesk.layer
   ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
 }

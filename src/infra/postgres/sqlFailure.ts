@@ -22,6 +22,12 @@ const connectionStates = /^(08\d{3}|57P0[1-5]|53\d{3}|25006)$/
 /** The session was ended because its transaction stood still for longer than `idle_in_transaction_session_timeout`. */
 export const isIdleTimeout = (error: SqlError.SqlError): boolean => sqlState(error) === "25P03"
 
+/** The same as seen by a handler's next statement, or by one of ours behind it. */
+export const isIdleEnd = (failure: unknown): boolean => {
+  const error = failure instanceof StoreUnavailable ? failure.cause : failure
+  return SqlError.isSqlError(error) && isIdleTimeout(error)
+}
+
 /** A statement of the engine failed, for whatever reason. */
 export const storeUnavailable = (operation: string, error: SqlError.SqlError): StoreUnavailable => {
   const { cause } = error.reason

@@ -6,6 +6,7 @@ import * as MemoryEventLog from "../../../src/infra/memory/MemoryEventLog.ts"
 import * as PgPipeline from "../../../src/infra/postgres/PgPipeline.ts"
 import type { StoredEvent } from "../../../src/pipeline/Envelope.ts"
 import type { InboxCommit } from "../../../src/pipeline/Inbox.ts"
+import type { ParkReason } from "../../../src/pipeline/Parked.ts"
 import type { NewEntry } from "../../../src/pipeline/Outbox.ts"
 import type { Claim } from "../../../src/pipeline/Ownership.ts"
 import { slotOf } from "../../../src/pipeline/Partition.ts"
@@ -77,4 +78,14 @@ export const commitOf = (
   moves: keys.map((key) => ({ key, from: 0, to: 1, parked: false })),
   parked: [],
   violations: []
+})
+
+/** Why an event was given up after so many attempts; or set aside, when it is to be tried again. */
+export const reasonOf = (tag: string, attempts: number, retryInMs?: number): ParkReason => ({
+  tag,
+  message: `${tag} it was`,
+  stack: `${tag} at line 1`,
+  attempts,
+  history: [{ attempt: attempts, atMs: 7, tag, message: `${tag} it was`, instance: "ada" }],
+  retryInMs
 })

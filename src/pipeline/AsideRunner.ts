@@ -1,0 +1,123 @@
+import { Duration, Effect, FiberSet, Option, Queue, type Scope, type Semaphore } from "effect"
+import { makeAsideAttempt, settleWithout } from "./AsideAttempt.ts"
+import { Inbox } from "./Inbox.ts"
+import type { Lane } from "./Lanes.ts"
+import { type Aside, ParkingLot } from "./ParkingLot.ts"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { RunnerContext } from "./Runner.ts"
+import { signal } from "./Signals.ts"
+
+/** Events of a put-aside key that are read at a time; with fewer left, its lane is held until they are done. */
+export const asideEventsMax = 50
+
+/** Until a lane that is busy is looked at again: it puts aside what arrives, which takes one commit. */
+const busyPause = Duration.millis(20)
+
+/** Works off keys that were put aside, beside the live flow of one opening of a partition. */
+export interface AsideRunner {
+  /** The next attempt at this key is due. */
+  readonly wake: (key: string) => void
+  readonly work: Effect.Effect<never, LeaseLost | StoreUnavailable>
+  /** Finishes the attempts that are under way, and begins no other. */
+  readonly drain: Effect.Effect<void>
+}
+
+/** What it shares with others. */
+export interface AsideParts {
+  /** Held by whoever opens lanes: two that do it at once could each undo the other's. */
+  readonly intake: Semaphore.Semaphore
+  /** Of the handler, over all partitions of the instance. */
+  readonly slots: Semaphore.Semaphore
+}
+
+/**
+ * One per opening of a partition.
+ *
+ * Guarantees: a key's events are tried in order, each after the one before was committed; those that arrive meanwhile
+ * are put behind them. The key goes back to the live flow in the transaction of its last event, with its lane held: no
+ * event is between the two.
+ */
+export const makeAsideRunner = Effect.fnUntraced(function* <E>(
+  context: RunnerContext<E>,
+  { intake, slots }: AsideParts
+): Effect.fn.Return<AsideRunner, never, Inbox | ParkingLot | Scope.Scope> {
+  const inbox = yield* Inbox
+  const lot = yield* ParkingLot
+  const attempt = yield* makeAsideAttempt(context)
+  const { claim, handler, lanes } = context
+  const woken = yield* Queue.unbounded<string>()
+  const inHand = new Set<string>()
+  const state = { draining: false }
+  const serving = yield* FiberSet.make<void, LeaseLost | StoreUnavailable>()
+
+  // A lane that nobody has opened yet is opened here, so that it can be held.
+  const hold = Effect.fnUntraced(function* (key: string) {
+    if (lanes.isOpen(key)) return lanes.hold(key)
+    const [progress] = yield* inbox.progress(claim.stream, handler.name, [key])
+    if (progress !== undefined) lanes.open(key, progress)
+    return lanes.hold(key)
+  }, intake.withPermit)
+
+  /** True: all of these were done. */
+  const runAll = Effect.fnUntraced(function* (key: string, aside: Aside, isLast: boolean) {
+    const { events, generation } = aside
+    if (events.length === 0) yield* settleWithout(lot, claim, { key, version: undefined, last: isLast })
+    for (const [i, stored] of events.entries()) {
+      if (state.draining) return false
+      const before = i === 0 ? aside : { attempts: 0, history: [] }
+      const last = isLast && i === events.length - 1
+      if (!(yield* attempt({ stored, generation, last, ...before }))) return false
+    }
+    return true
+  })
+
+  const finish = (key: string, lane: Lane) => {
+    let returned = false
+    const run = Effect.gen(function* () {
+      // Looked at again: until the lane was held, more may have arrived.
+      const aside = yield* lot.next(claim, key, asideEventsMax)
+      if (Option.isNone(aside)) return false
+      const isLast = aside.value.events.length < asideEventsMax
+      const done = yield* runAll(key, aside.value, isLast)
+      returned = done && isLast
+      if (returned) yield* signal({ _tag: "KeyReturned", handler: handler.name, key })
+      return done && !isLast
+    })
+    return Effect.ensuring(
+      run,
+      Effect.sync(() => lanes.release(lane, returned))
+    )
+  }
+
+  /** True: there is more. */
+  const serveSome = Effect.fnUntraced(function* (key: string) {
+    const aside = yield* lot.next(claim, key, asideEventsMax)
+    if (Option.isNone(aside) || state.draining) return false
+    if (aside.value.events.length === asideEventsMax) return yield* runAll(key, aside.value, false)
+    const lane = yield* hold(key)
+    if (lane !== undefined) return yield* finish(key, lane)
+    yield* Effect.sleep(busyPause)
+    return true
+  })
+
+  const serve = (key: string) =>
+    Effect.repeat(serveSome(key), { while: (more) => more }).pipe(
+      slots.withPermit,
+      Effect.asVoid,
+      Effect.ensuring(Effect.sync(() => inHand.delete(key)))
+    )
+
+  const dispatch = Effect.flatMap(Queue.take(woken), (key) => FiberSet.run(serving, serve(key)))
+  return {
+    wake: (key) => {
+      if (inHand.has(key)) return
+      inHand.add(key)
+      Queue.offerUnsafe(woken, key)
+    },
+    work: Effect.raceFirst(Effect.forever(dispatch), Effect.andThen(FiberSet.join(serving), Effect.never)),
+    drain: Effect.suspend(() => {
+      state.draining = true
+      return FiberSet.awaitEmpty(serving)
+    })
+  }
+})

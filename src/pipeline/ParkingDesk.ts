@@ -1,0 +1,92 @@
+import { Context, type Effect, type Option } from "effect"
+import type { ParkedEventDetail, ParkedKey, ParkedStatus, ParkingAct } from "./Parked.ts"
+import type { StoreUnavailable } from "./PipelineError.ts"
+
+/** Which parked keys are meant. What is left out does not narrow. */
+export interface ParkedFilter {
+  readonly handler?: string | undefined
+  readonly key?: string | undefined
+  readonly tag?: string | undefined
+  readonly status?: ParkedStatus | undefined
+  /** Parked for at least so long. */
+  readonly olderThanMs?: number | undefined
+}
+
+/** A parked key by its name. */
+export interface ParkedName {
+  readonly handler: string
+  readonly key: string
+}
+
+/** Who does it, and why. */
+export interface Actor {
+  readonly actor: string
+  readonly why: string
+}
+
+/** A parked key with its oldest events, and what was done to it so far, newest first. */
+export interface ParkedDetail {
+  readonly parked: ParkedKey
+  readonly events: ReadonlyArray<ParkedEventDetail>
+  readonly acts: ReadonlyArray<ParkingAct>
+}
+
+/** Keys one act may be done to in one transaction. */
+export const keysPerActMax = 500
+
+/** Acts shown of a key. */
+export const actsShownMax = 50
+
+/**
+ * What people do with parked keys.
+ *
+ * Guarantees: an act and its record are one transaction. None of them runs a handler or lets a key go on by itself: the
+ * owner of its partition does, in order, when it sees the act. Each answers for the keys in the order they were given:
+ * false means that there was nothing (left) to do it to.
+ */
+export class ParkingDesk extends Context.Service<
+  ParkingDesk,
+  {
+    /** The oldest first; `after` is the last key of the page before. */
+    readonly list: (
+      stream: string,
+      filter: ParkedFilter,
+      keysMax: number,
+      after?: ParkedName
+    ) => Effect.Effect<ReadonlyArray<ParkedKey>, StoreUnavailable>
+    /** How many keys the filter means. */
+    readonly count: (stream: string, filter: ParkedFilter) => Effect.Effect<number, StoreUnavailable>
+    readonly show: (
+      stream: string,
+      name: ParkedName,
+      eventsMax: number
+    ) => Effect.Effect<Option.Option<ParkedDetail>, StoreUnavailable>
+    /** All events of the key are tried again, in order, under a new generation; `everyMs` apart from key to key. */
+    readonly replay: (
+      stream: string,
+      names: ReadonlyArray<ParkedName>,
+      everyMs: number,
+      by: Actor
+    ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
+    /** Takes the failing event out, and replays what is behind it. */
+    readonly skip: (
+      stream: string,
+      names: ReadonlyArray<ParkedName>,
+      by: Actor
+    ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
+    /** Takes all events of the key out that are there now. What comes later is handled as ever. */
+    readonly discard: (
+      stream: string,
+      names: ReadonlyArray<ParkedName>,
+      by: Actor
+    ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
+    /** Replaces the payload of one event. The first edit keeps the original; checking the payload is the caller's. */
+    readonly edit: (
+      stream: string,
+      name: ParkedName,
+      version: number,
+      payload: string,
+      by: Actor
+    ) => Effect.Effect<boolean, StoreUnavailable>
+  }
+>()("millrace/pipeline/ParkingDesk") {}
