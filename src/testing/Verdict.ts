@@ -31,9 +31,20 @@ export const faultsOf = (
     ({ event, handledVersion, handler }) => `${handler}: ${event.key} ${event.version} came after ${handledVersion}`
   ),
   ...[...history.tables.held].map(([key, { reason }]) => `${key} is held: ${reason}`),
+  ...strayFaults(history.tables),
   ...streamFaults(history),
   ...history.audits.flatMap(auditFaults),
   ...handlers.flatMap((handler) => handlerFaults(history, handler))
+]
+
+/** A parked event belongs to a parked key, and a parked key is marked as one in its handler's progress. */
+const strayFaults = ({ parked, parkedKeys, progress }: MemoryTables): ReadonlyArray<string> => [
+  ...parked
+    .filter(({ event, handler }) => !parkedKeys.has(rowKey(handler, event.key)))
+    .map(({ event, handler }) => `${handler}: ${event.key} ${event.version} is parked, and its key is not`),
+  ...[...parkedKeys.keys()]
+    .filter((at) => progress.get(at)?.parked !== true)
+    .map((at) => `${at} is parked, and its progress says it is not`)
 ]
 
 /** The audit finds nothing, and its sums are what they should be. */

@@ -12,6 +12,8 @@ import {
   retriesEachMessage
 } from "./mutants/logs.ts"
 
+import { replaysBackwards, returnsTooEarly, takesAwayFirst } from "./mutants/parkingLots.ts"
+
 /** Histories a mutant gets to show itself. */
 const seedsMax = 60
 
@@ -34,6 +36,9 @@ const mutants: ReadonlyArray<readonly [name: string, variant: Variant, sign: Reg
   ["a broker that loses deliveries", deliversWithHoles, /came after|never came to rest/],
   ["a window of messages, each sent again by itself", retriesEachMessage, /^stream: .* out of order/],
   ["groups by key that end when they are idle", groupsWithIdleTimeout, /^mail: .* out of order/],
+  ["replays that begin with the newest event", replaysBackwards, /out of order/],
+  ["a replayed key that goes back to the live flow too early", returnsTooEarly, /parked|lost/],
+  ["an event that is taken from the parking lot before its effects", takesAwayFirst, /lost/],
   ["publishing without a fence and message ids", noFenceAtTheBroker, /^stream: .* duplicated/]
 ]
 

@@ -1,0 +1,59 @@
+/** A running pipeline of one partition in memory, whose clock only the test moves. */
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
+import { MemoryState } from "../../src/infra/memory/MemoryState.ts"
+import { asideDoorbell } from "../../src/pipeline/AsideWatch.ts"
+import { EventLog } from "../../src/pipeline/EventLog.ts"
+import type { Handler } from "../../src/pipeline/Handler.ts"
+import { ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
+import * as Pipeline from "../../src/pipeline/Pipeline.ts"
+import { type Signal, SignalSink } from "../../src/pipeline/Signals.ts"
+import { Transactor } from "../../src/pipeline/Transactor.ts"
+import { noteStream } from "./Ledger.ts"
+
+/** So much time passes. */
+export const pass = Effect.fnUntraced(function* (ms: number, stepMs = 20) {
+  for (let passed = 0; passed < ms; passed += stepMs) yield* TestClock.adjust(stepMs)
+})
+
+/** Starts it. `stop` and `start` are of the instance, the store stays; an instance that is not stopped is left alone. */
+export const running = Effect.fnUntraced(function* <E>(
+  handlers: ReadonlyArray<Handler<E>>,
+  ports: typeof MemoryPipeline.layer = MemoryPipeline.layer
+) {
+  const services = yield* Layer.build(ports)
+  const signals: Array<Signal> = []
+  const start = Effect.fnUntraced(function* (id: string) {
+    const scope = yield* Scope.make()
+    const instance = { id, host: "test", version: "test", roles: [] }
+    const pipeline = Pipeline.layer(noteStream, handlers, { partitions: 1, instance })
+    yield* Layer.buildWithScope(pipeline.pipe(Layer.provide(Layer.succeedContext(services))), scope).pipe(
+      Effect.provideService(SignalSink, (signal) => Effect.sync(() => void signals.push(signal)))
+    )
+    const stop = Effect.gen(function* () {
+      const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
+      while (closing.pollUnsafe() === undefined) yield* pass(20)
+    })
+    return { stop }
+  })
+  const { run } = Context.get(services, Transactor)
+  const desk = Context.get(services, ParkingDesk)
+  const by = { actor: "test", why: "to see" }
+  const ring = Context.get(services, EventLog).ring(asideDoorbell(noteStream.name))
+  return {
+    start,
+    signals,
+    desk,
+    tables: Context.get(services, MemoryState).of(noteStream.name),
+    append: (...keys: ReadonlyArray<string>) =>
+      run(noteStream.append(keys.map((key) => ({ _tag: "Noted" as const, key, text: "" })))).pipe(
+        Effect.provideContext(services)
+      ),
+    replay: (handler: string, key: string) =>
+      Effect.andThen(desk.replay(noteStream.name, [{ handler, key }], 0, by), ring),
+    skip: (handler: string, key: string) => Effect.andThen(desk.skip(noteStream.name, [{ handler, key }], by), ring),
+    discard: (handler: string, key: string) =>
+      Effect.andThen(desk.discard(noteStream.name, [{ handler, key }], by), ring)
+  }
+})
