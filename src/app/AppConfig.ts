@@ -53,6 +53,12 @@ const setting = <S extends Schema.Codec<unknown, unknown>>(
 export const settings = {
   host: setting("HOST", text, "127.0.0.1", "Address the API listens on."),
   port: setting("PORT", whole(0, 65_535), "8080", "Port the API listens on; 0 takes a free one."),
+  opsToken: setting(
+    "OPS_TOKEN",
+    Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text.check(Schema.isMinLength(16)))),
+    undefined,
+    "Whoever sends it (Authorization: Bearer …) may operate; without one, only callers on this machine may."
+  ),
   role: setting(
     "ROLE",
     roles,
@@ -242,7 +248,7 @@ const problemOf = (name: string, message: string, value: string): string => {
   const known: Setting<Schema.Codec<unknown, unknown>> | undefined = Object.entries(settings).find(
     ([key]) => key === name
   )?.[1]
-  const shown = known?.env.endsWith("_URL") === true ? "(hidden)" : JSON.stringify(value)
+  const shown = /_(URL|TOKEN)$/.test(known?.env ?? "") ? "(hidden)" : JSON.stringify(value)
   const said = message.charAt(0).toLowerCase() + message.slice(1)
   return `${known?.env ?? name} (--${flagOf(name)}) is ${shown}: ${said}. ${known?.doc ?? ""}`.trimEnd()
 }

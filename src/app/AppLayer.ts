@@ -114,9 +114,9 @@ export const drillServers = Effect.gen(function* () {
 })
 
 const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
-  const { bodyMaxBytes, host, port, role } = config
+  const { bodyMaxBytes, host, opsToken, port, role } = config
   const drainMax = Duration.seconds(config.drainMaxSeconds)
-  const options = { host, port, bodyMaxBytes, drainMax, draining }
+  const options = { host, port, bodyMaxBytes, drainMax, draining, opsToken }
   if (!role.includes("api")) return role.includes("ops") ? HttpServer.layerOperations(options) : Layer.empty
   const commands = OrderCommands.layer({
     waitingMax: config.commandsWaitingMax,

@@ -10,13 +10,22 @@ import { Interruption } from "./cli/interruption.ts"
 import { logger } from "./cli/logger.ts"
 import { ordersCommand } from "./cli/ordersCommand.ts"
 import { say } from "./cli/Output.ts"
+import { parkedCommand } from "./cli/parkedCommand.ts"
 import { pipelineCommand } from "./cli/pipelineCommand.ts"
 import { simulateCommand } from "./cli/simulateCommand.ts"
 import { appVersion } from "./version.ts"
 
 const millrace = Command.make("millrace").pipe(
   Command.withDescription("Ordered event pipelines on NATS JetStream and Postgres: an order's events, in order, once."),
-  Command.withSubcommands([pipelineCommand, ordersCommand, simulateCommand, auditCommand, drillCommand, doctorCommand])
+  Command.withSubcommands([
+    pipelineCommand,
+    ordersCommand,
+    simulateCommand,
+    auditCommand,
+    parkedCommand,
+    drillCommand,
+    doctorCommand
+  ])
 )
 
 const interruption: { code: number } = { code: exitCode.interrupted }

@@ -39,74 +39,19 @@ export interface AsideParts {
  */
 export const makeAsideRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
-  { intake, slots }: AsideParts
+  parts: AsideParts
 ): Effect.fn.Return<AsideRunner, never, Inbox | ParkingLot | Scope.Scope> {
-  const inbox = yield* Inbox
-  const lot = yield* ParkingLot
-  const attempt = yield* makeAsideAttempt(context)
-  const { claim, handler, lanes } = context
+  const state = { draining: false }
+  const serveSome = yield* makeServeSome(context, parts, state)
   const woken = yield* Queue.unbounded<string>()
   const inHand = new Set<string>()
-  const state = { draining: false }
   const serving = yield* FiberSet.make<void, LeaseLost | StoreUnavailable>()
-
-  // A lane that nobody has opened yet is opened here, so that it can be held.
-  const hold = Effect.fnUntraced(function* (key: string) {
-    if (lanes.isOpen(key)) return lanes.hold(key)
-    const [progress] = yield* inbox.progress(claim.stream, handler.name, [key])
-    if (progress !== undefined) lanes.open(key, progress)
-    return lanes.hold(key)
-  }, intake.withPermit)
-
-  /** True: all of these were done. */
-  const runAll = Effect.fnUntraced(function* (key: string, aside: Aside, isLast: boolean) {
-    const { events, generation } = aside
-    if (events.length === 0) yield* settleWithout(lot, claim, { key, version: undefined, last: isLast })
-    for (const [i, stored] of events.entries()) {
-      if (state.draining) return false
-      const before = i === 0 ? aside : { attempts: 0, history: [] }
-      const last = isLast && i === events.length - 1
-      if (!(yield* attempt({ stored, generation, last, ...before }))) return false
-    }
-    return true
-  })
-
-  const finish = (key: string, lane: Lane) => {
-    let returned = false
-    const run = Effect.gen(function* () {
-      // Looked at again: until the lane was held, more may have arrived.
-      const aside = yield* lot.next(claim, key, asideEventsMax)
-      if (Option.isNone(aside)) return false
-      const isLast = aside.value.events.length < asideEventsMax
-      const done = yield* runAll(key, aside.value, isLast)
-      returned = done && isLast
-      if (returned) yield* signal({ _tag: "KeyReturned", handler: handler.name, key })
-      return done && !isLast
-    })
-    return Effect.ensuring(
-      run,
-      Effect.sync(() => lanes.release(lane, returned))
-    )
-  }
-
-  /** True: there is more. */
-  const serveSome = Effect.fnUntraced(function* (key: string) {
-    const aside = yield* lot.next(claim, key, asideEventsMax)
-    if (Option.isNone(aside) || state.draining) return false
-    if (aside.value.events.length === asideEventsMax) return yield* runAll(key, aside.value, false)
-    const lane = yield* hold(key)
-    if (lane !== undefined) return yield* finish(key, lane)
-    yield* Effect.sleep(busyPause)
-    return true
-  })
-
   const serve = (key: string) =>
     Effect.repeat(serveSome(key), { while: (more) => more }).pipe(
-      slots.withPermit,
+      parts.slots.withPermit,
       Effect.asVoid,
       Effect.ensuring(Effect.sync(() => inHand.delete(key)))
     )
-
   const dispatch = Effect.flatMap(Queue.take(woken), (key) => FiberSet.run(serving, serve(key)))
   return {
     wake: (key) => {
@@ -120,4 +65,74 @@ export const makeAsideRunner = Effect.fnUntraced(function* <E>(
       return FiberSet.awaitEmpty(serving)
     })
   }
+})
+
+/** Tries the next events of a key. True: there is more. */
+const makeServeSome = Effect.fnUntraced(function* <E>(
+  context: RunnerContext<E>,
+  { intake }: AsideParts,
+  state: { readonly draining: boolean }
+) {
+  const lot = yield* ParkingLot
+  const openAndHold = yield* makeOpenAndHold(context)
+  const runAll = yield* makeRunAll(context, state)
+  const { claim, handler, lanes } = context
+
+  // Looked at again: until the lane was held, more may have arrived.
+  const finish = Effect.fnUntraced(function* (key: string, returns: () => void) {
+    const aside = yield* lot.next(claim, key, asideEventsMax)
+    if (Option.isNone(aside)) return false
+    const isLast = aside.value.events.length < asideEventsMax
+    const done = yield* runAll(key, aside.value, isLast)
+    if (!done || !isLast) return done
+    returns()
+    yield* signal({ _tag: "KeyReturned", handler: handler.name, key })
+    return false
+  })
+
+  const finishAndRelease = (key: string, lane: Lane) => {
+    let returned = false
+    return Effect.ensuring(
+      finish(key, () => (returned = true)),
+      Effect.sync(() => lanes.release(lane, returned))
+    )
+  }
+
+  return Effect.fnUntraced(function* (key: string) {
+    const aside = yield* lot.next(claim, key, asideEventsMax)
+    if (Option.isNone(aside) || state.draining) return false
+    if (aside.value.events.length === asideEventsMax) return yield* runAll(key, aside.value, false)
+    const lane = yield* intake.withPermit(openAndHold(key))
+    if (lane !== undefined) return yield* finishAndRelease(key, lane)
+    yield* Effect.sleep(busyPause)
+    return true
+  })
+})
+
+/** A lane that nobody has opened yet is opened, so that it can be held. */
+const makeOpenAndHold = Effect.fnUntraced(function* <E>({ claim, handler, lanes }: RunnerContext<E>) {
+  const inbox = yield* Inbox
+  return Effect.fnUntraced(function* (key: string) {
+    if (lanes.isOpen(key)) return lanes.hold(key)
+    const [progress] = yield* inbox.progress(claim.stream, handler.name, [key])
+    if (progress !== undefined) lanes.open(key, progress)
+    return lanes.hold(key)
+  })
+})
+
+/** One event after the other. True: all of these were done. */
+const makeRunAll = Effect.fnUntraced(function* <E>(context: RunnerContext<E>, state: { readonly draining: boolean }) {
+  const lot = yield* ParkingLot
+  const attempt = yield* makeAsideAttempt(context)
+  return Effect.fnUntraced(function* (key: string, aside: Aside, isLast: boolean) {
+    const { events, generation } = aside
+    if (events.length === 0) yield* settleWithout(lot, context.claim, { key, version: undefined, last: isLast })
+    for (const [i, stored] of events.entries()) {
+      if (state.draining) return false
+      const before = i === 0 ? aside : { attempts: 0, history: [] }
+      const last = isLast && i === events.length - 1
+      if (!(yield* attempt({ stored, generation, last, ...before }))) return false
+    }
+    return true
+  })
 })

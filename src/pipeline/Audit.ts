@@ -21,11 +21,13 @@ export interface AuditFault {
   readonly version: number
 }
 
-/** One handler's balance: published = handled + parked + inFlight. */
+/** One handler's balance: published = handled + parked + discarded + inFlight. */
 export interface HandlerAudit {
   readonly name: string
   readonly handled: number
   readonly parked: number
+  /** Taken out of the parking lot by somebody, on record. */
+  readonly discarded: number
   readonly inFlight: number
   readonly orderViolations: number
 }
@@ -37,6 +39,7 @@ export interface PartitionAudit {
   readonly published: number
   readonly handled: number
   readonly parked: number
+  readonly discarded: number
   readonly inFlight: number
 }
 
@@ -205,13 +208,15 @@ const balanceOf = (
   keys: ReadonlyMap<string, KeyFacts>,
   belongs: (of: KeyFacts) => boolean = () => true
 ): HandlerAudit => {
-  const balance = { handled: 0, parked: 0, inFlight: 0 }
+  const balance = { handled: 0, parked: 0, discarded: 0, inFlight: 0 }
   for (const [key, of] of keys) {
     if (!belongs(of)) continue
     const reached = Math.min(of.published, handler.progress.get(key) ?? 0)
     const parked = handler.parked.get(key) ?? 0
+    const discarded = handler.discarded.get(key) ?? 0
     balance.parked += parked
-    balance.handled += reached - parked
+    balance.discarded += discarded
+    balance.handled += reached - parked - discarded
     balance.inFlight += of.published - reached
   }
   return { name: handler.name, ...balance, orderViolations: handler.violations.length }
@@ -231,6 +236,7 @@ const partitionOfAudit = (
     published: mine.reduce((sum, of) => sum + of.published, 0),
     handled: total((of) => of.handled),
     parked: total((of) => of.parked),
+    discarded: total((of) => of.discarded),
     inFlight: total((of) => of.inFlight)
   }
 }

@@ -10,6 +10,8 @@ export interface HandlerFacts {
   readonly progress: ReadonlyMap<string, number>
   /** By key: how many events are parked. */
   readonly parked: ReadonlyMap<string, number>
+  /** By key: how many somebody took out of the parking lot. */
+  readonly discarded: ReadonlyMap<string, number>
   /** Order violations that were seen and recorded. */
   readonly violations: ReadonlyArray<{ readonly key: string; readonly version: number }>
 }

@@ -52,6 +52,8 @@ export interface EventStream<Events extends EventSchemas> {
     type: Type,
     payload: string
   ) => Result.Result<EventOf<Events, Type>, DecodeFailed>
+  /** Whether a payload can be read as an event of this type and belongs to this key. */
+  readonly check: (type: string, payload: string, key: string) => Result.Result<void, DecodeFailed>
 }
 
 /** A stream of these events, ordered by this key. Names become subject tokens: letters, digits, `-` and `_`. */
@@ -84,7 +86,14 @@ export const make = <const Events extends EventSchemas>(
     return yield* outbox.append(name, entries, appendOptions ?? {})
   })
 
-  return { name, subject: options.subject, types, append, decode: decoder(options.events) }
+  const decode = decoder(options.events)
+  const check = (type: string, payload: string, key: string) =>
+    Result.flatMap(decode(type, payload), (event) => {
+      const own = options.key(event)
+      const detail = `its key would be ${JSON.stringify(own)} and no longer ${JSON.stringify(key)}`
+      return own === key ? Result.void : Result.fail(new DecodeFailed({ type, detail }))
+    })
+  return { name, subject: options.subject, types, append, decode, check }
 }
 
 const encoder = <Events extends EventSchemas>(events: Events, typeOf: ReadonlyMap<string | undefined, string>) => {

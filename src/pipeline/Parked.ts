@@ -33,7 +33,7 @@ export interface ParkedEvent {
   readonly reason: ParkReason | undefined
 }
 
-/** `parked`: given up, waits for somebody. `retrying`: its next attempt comes by itself, or somebody asked for a replay. */
+/** What becomes of a key. `parked`: given up, waits for somebody. `retrying`: its next attempt comes by itself, or somebody asked for a replay. */
 export type ParkedStatus = "parked" | "retrying"
 
 /** A key that one handler has put aside: the failing event, and behind it all that arrived since. */

@@ -24,6 +24,15 @@ export interface Actor {
   readonly why: string
 }
 
+/** When replays begin: the first after so long, the others one after the other. */
+export interface Pace {
+  readonly afterMs: number
+  readonly everyMs: number
+}
+
+/** All of them now. */
+export const atOnce: Pace = { afterMs: 0, everyMs: 0 }
+
 /** A parked key with its oldest events, and what was done to it so far, newest first. */
 export interface ParkedDetail {
   readonly parked: ParkedKey
@@ -61,11 +70,16 @@ export class ParkingDesk extends Context.Service<
       name: ParkedName,
       eventsMax: number
     ) => Effect.Effect<Option.Option<ParkedDetail>, StoreUnavailable>
-    /** All events of the key are tried again, in order, under a new generation; `everyMs` apart from key to key. */
+    readonly event: (
+      stream: string,
+      name: ParkedName,
+      version: number
+    ) => Effect.Effect<Option.Option<ParkedEventDetail>, StoreUnavailable>
+    /** All events of the key are tried again, in order, under a new generation. */
     readonly replay: (
       stream: string,
       names: ReadonlyArray<ParkedName>,
-      everyMs: number,
+      pace: Pace,
       by: Actor
     ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
     /** Takes the failing event out, and replays what is behind it. */

@@ -5,12 +5,11 @@ import { MemoryBroker } from "../infra/memory/MemoryBroker.ts"
 import { MemoryState } from "../infra/memory/MemoryState.ts"
 import { type AuditReport, runAudit } from "../pipeline/Audit.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
-import { asideDoorbell } from "../pipeline/AsideWatch.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import type { Handler } from "../pipeline/Handler.ts"
 import { Outbox } from "../pipeline/Outbox.ts"
-import { keysPerActMax, ParkingDesk } from "../pipeline/ParkingDesk.ts"
+import type { ParkingDesk } from "../pipeline/ParkingDesk.ts"
 import type { RelayTiming } from "../pipeline/Leader.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import { relayTimingDefault } from "../pipeline/Relay.ts"
@@ -20,6 +19,7 @@ import type { Counts, History } from "./History.ts"
 import { type Effects, makeBook } from "./Book.ts"
 import { type FaultPlan, faultPlanDefault } from "./FaultPlan.ts"
 import { type Fate, faultyPorts, type Ports } from "./FaultyPorts.ts"
+import { replayAll, replays, tailsGetLost } from "./Operator.ts"
 import { PromiseBroken } from "./PromiseBroken.ts"
 import { makeRandom, type Random } from "./Random.ts"
 import { runSeeded } from "./SeededScheduler.ts"
@@ -184,25 +184,6 @@ interface Work {
   readonly isMended: () => boolean
 }
 
-/** Somebody replays all that is parked, whether it will go well or not. */
-const replayAll = Effect.fnUntraced(function* (stream: string, counts: Counts, random: Random) {
-  const desk = yield* ParkingDesk
-  const log = yield* EventLog
-  const by = { actor: "simulation", why: "to see whether it goes well now" }
-  const parked = yield* Effect.orDie(desk.list(stream, { status: "parked" }, keysPerActMax))
-  yield* Effect.orDie(desk.replay(stream, parked, random.pick([0, 0, 100]), by))
-  counts.replayed += parked.length
-  yield* log.ring(asideDoorbell(stream))
-})
-
-/** Now and then somebody tries, in half of the histories. */
-const replays = Effect.fnUntraced(function* ({ plan, random }: World, replay: Effect.Effect<void>) {
-  for (let left = random.between(0, 1) * plan.replaysMax; left > 0; left--) {
-    yield* Effect.sleep(random.between(0, plan.unrestMs))
-    yield* replay
-  }
-})
-
 /** Writers write, instances come and go; then one instance, untroubled, brings everything to its end and is stopped. */
 const unrest = Effect.fnUntraced(function* (
   world: World,
@@ -219,7 +200,7 @@ const unrest = Effect.fnUntraced(function* (
   const slots = Array.from({ length: random.between(Math.min(2, plan.instancesMax), plan.instancesMax) }, (_, slot) =>
     comeAndGo(world, slot)
   )
-  slots.push(tailsGetLost(world), replays(world, replay))
+  slots.push(tailsGetLost(world.loseTail, random, plan), replays(replay, random, plan))
   const living = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
   yield* passUntil(
     world,
@@ -291,14 +272,6 @@ const makeStart = <Events extends EventSchemas, E>(
     return { scope, fate }
   })
 }
-
-/** Now and then the broker comes back with less than it acknowledged. */
-const tailsGetLost = Effect.fnUntraced(function* ({ loseTail, plan, random }: World) {
-  for (let left = random.between(0, plan.tailLossesMax); left > 0; left--) {
-    yield* Effect.sleep(random.between(0, plan.unrestMs / 2))
-    yield* loseTail
-  }
-})
 
 /** One process after another: each starts, lives a while, and leaves, crashes or freezes and comes back. */
 const comeAndGo = Effect.fnUntraced(function* (world: World, slot: number) {

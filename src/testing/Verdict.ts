@@ -52,7 +52,7 @@ const auditFaults = (report: AuditReport): ReadonlyArray<string> => [
   ...report.faults.map(({ handler, key, kind, version }) => `audit: ${handler} ${key} ${version} ${kind}`),
   ...(report.committed === report.published + report.waiting ? [] : ["audit: committed is not published + waiting"]),
   ...report.handlers
-    .filter(({ handled, inFlight, parked }) => handled + parked + inFlight !== report.published)
+    .filter(({ discarded, handled, inFlight, parked }) => handled + parked + discarded + inFlight !== report.published)
     .map(({ name }) => `audit: ${name} does not add up`)
 ]
 

@@ -3,7 +3,7 @@ import { Effect, Exit, Option } from "effect"
 import { Inbox, type InboxCommit } from "../../src/pipeline/Inbox.ts"
 import { type Claim, Ownership } from "../../src/pipeline/Ownership.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
-import { ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
+import { atOnce, ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
 import { ParkingLot } from "../../src/pipeline/ParkingLot.ts"
 import { commitOf, entryOf, freshStream, reasonOf, storedOf } from "../infra/postgres/PgWorld.ts"
 import { byPartition, claimed, type Law, present, rowsIn, type StorePorts, suiteOf, tagOf } from "./LawSuite.ts"
@@ -176,7 +176,7 @@ const isReplayed: Law<ParkingPorts> = Effect.gen(function* () {
   yield* park(right, "b", 1)
   yield* park(left, "c", 1)
   const names = [of("b"), of("nobody"), of("a")]
-  assert.deepStrictEqual(yield* desk.replay(stream, names, 0, by), [true, false, true])
+  assert.deepStrictEqual(yield* desk.replay(stream, names, atOnce, by), [true, false, true])
   assert.sameMembers([...(yield* due)], ["a", "b"])
   assert.deepStrictEqual(yield* versions(left, "a"), [1, 2])
   const aside = yield* present(Option.getOrUndefined(yield* lot.next(left, "a", 10)))
@@ -186,8 +186,10 @@ const isReplayed: Law<ParkingPorts> = Effect.gen(function* () {
   const [act, ...more] = acts
   assert.deepStrictEqual([act?.act, act?.actor, act?.why, more], ["replay", "eve", "mended", []])
   // One after the other, if so wanted.
-  yield* desk.replay(stream, [of("c"), of("a")], 60_000, by)
+  yield* desk.replay(stream, [of("c"), of("a")], { afterMs: 0, everyMs: 60_000 }, by)
   assert.sameMembers([...(yield* due)], ["b", "c"])
+  yield* desk.replay(stream, [of("c")], { afterMs: 60_000, everyMs: 0 }, by)
+  assert.sameMembers([...(yield* due)], ["b"])
 })
 
 const isSkipped: Law<ParkingPorts> = Effect.gen(function* () {
@@ -243,6 +245,9 @@ const isEdited: Law<ParkingPorts> = Effect.gen(function* () {
     ]
   )
   assert.strictEqual(parked.status, "parked")
+  const second = Option.getOrUndefined(yield* desk.event(stream, of("a"), 2))
+  assert.deepStrictEqual([second?.event.payload, second?.original], [`"newer"`, `"a 2"`])
+  assert.isTrue(Option.isNone(yield* desk.event(stream, of("a"), 3)))
 })
 
 const isListed: Law<ParkingPorts> = Effect.gen(function* () {

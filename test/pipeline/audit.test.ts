@@ -10,6 +10,7 @@ const handler = (fields: Partial<HandlerFacts> = {}): HandlerFacts => ({
     ["bob", 1]
   ]),
   parked: new Map(),
+  discarded: new Map(),
   violations: [],
   ...fields
 })
@@ -49,10 +50,10 @@ describe("an audit", () => {
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.committed, report.published, report.waiting, report.inStream], [3, 3, 0, 3])
     assert.deepStrictEqual(report.handlers, [
-      { name: "points", handled: 3, parked: 0, inFlight: 0, orderViolations: 0 }
+      { name: "points", handled: 3, parked: 0, discarded: 0, inFlight: 0, orderViolations: 0 }
     ])
     assert.deepStrictEqual(report.partitions, [
-      { partition: 0, committed: 3, published: 3, handled: 3, parked: 0, inFlight: 0 }
+      { partition: 0, committed: 3, published: 3, handled: 3, parked: 0, discarded: 0, inFlight: 0 }
     ])
   })
 

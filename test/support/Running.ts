@@ -6,7 +6,7 @@ import { MemoryState } from "../../src/infra/memory/MemoryState.ts"
 import { asideDoorbell } from "../../src/pipeline/AsideWatch.ts"
 import { EventLog } from "../../src/pipeline/EventLog.ts"
 import type { Handler } from "../../src/pipeline/Handler.ts"
-import { ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
+import { atOnce, ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
 import * as Pipeline from "../../src/pipeline/Pipeline.ts"
 import { type Signal, SignalSink } from "../../src/pipeline/Signals.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
@@ -51,7 +51,7 @@ export const running = Effect.fnUntraced(function* <E>(
         Effect.provideContext(services)
       ),
     replay: (handler: string, key: string) =>
-      Effect.andThen(desk.replay(noteStream.name, [{ handler, key }], 0, by), ring),
+      Effect.andThen(desk.replay(noteStream.name, [{ handler, key }], atOnce, by), ring),
     skip: (handler: string, key: string) => Effect.andThen(desk.skip(noteStream.name, [{ handler, key }], by), ring),
     discard: (handler: string, key: string) =>
       Effect.andThen(desk.discard(noteStream.name, [{ handler, key }], by), ring)

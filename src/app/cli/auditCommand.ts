@@ -1,7 +1,7 @@
 import { NodeHttpClient } from "@effect/platform-node"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, type Redacted, Schema } from "effect"
 import { Command } from "effect/cli"
-import { HttpClient, HttpClientError, HttpClientResponse } from "effect/http"
+import { HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { auditPath } from "../../ops/OpsHttp.ts"
 import { type AuditReport, runAudit } from "../../pipeline/Audit.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
@@ -9,11 +9,12 @@ import { pipelineInfra } from "../AppLayer.ts"
 import { Orders } from "../orders/Orders.ts"
 import { urlFlag } from "./ApiClient.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
+import { tokenFlag, withToken } from "./OpsClient.ts"
 import { outputFlag, print, say, table } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
 import { reasonOf } from "./reasonOf.ts"
 
-const Balance = { handled: Schema.Int, parked: Schema.Int, inFlight: Schema.Int }
+const Balance = { handled: Schema.Int, parked: Schema.Int, discarded: Schema.Int, inFlight: Schema.Int }
 
 /** An audit as it travels. */
 export const AuditBody = Schema.Struct({
@@ -35,19 +36,21 @@ export const AuditBody = Schema.Struct({
 })
 type AuditBody = typeof AuditBody.Type
 
+type Token = Option.Option<Redacted.Redacted>
+
 /** `pnpm start audit`. */
 export const auditCommand = Command.make(
   "audit",
-  { url: urlFlag, output: outputFlag, settings: settingFlags },
-  Effect.fnUntraced(function* ({ output, settings, url }) {
+  { url: urlFlag, token: tokenFlag, output: outputFlag, settings: settingFlags },
+  Effect.fnUntraced(function* ({ output, settings, token, url }) {
     const config = yield* configFrom(settings)
-    const report = yield* reportFor(config, url)
+    const report = yield* reportFor(config, url, token)
     yield* print(output, report, textOf(report))
     if (!report.ok) return yield* new ExitWith({ code: exitCode.orderViolated })
   })
 ).pipe(
   Command.withDescription(
-    "Counts everything: committed = published + waiting, published = handled + parked + in flight for each handler, and compares it with every event in the stream. Asks the pipeline that runs at --url; without one, the servers themselves. Exits 11 when it does not add up."
+    "Counts everything: committed = published + waiting, published = handled + parked + discarded + in flight for each handler, and compares it with every event in the stream. Asks the pipeline that runs at --url; without one, the servers themselves. Exits 11 when it does not add up."
   ),
   Command.withExamples([
     { command: "pnpm start audit", description: "While the pipeline runs, or after" },
@@ -56,15 +59,15 @@ export const auditCommand = Command.make(
 )
 
 /** Named servers are asked themselves; else the running pipeline, whose embedded servers nobody else may use; else those. */
-const reportFor = Effect.fnUntraced(function* (config: AppConfigValues, url: string) {
+const reportFor = Effect.fnUntraced(function* (config: AppConfigValues, url: string, token: Token) {
   if (Option.isSome(config.databaseUrl) && Option.isSome(config.natsUrl)) return yield* audited(config)
-  const running = yield* askRunning(url)
+  const running = yield* askRunning(url, token)
   return Option.isSome(running) ? running.value : yield* audited(config)
 })
 
 /** What the running pipeline says; nothing when none runs there. */
-const askRunning = (url: string) =>
-  HttpClient.get(`${url.replace(/\/$/, "")}${auditPath}`).pipe(
+const askRunning = (url: string, token: Token) =>
+  HttpClient.execute(withToken(token)(HttpClientRequest.get(`${url.replace(/\/$/, "")}${auditPath}`))).pipe(
     Effect.flatMap(HttpClientResponse.filterStatusOk),
     Effect.flatMap(HttpClientResponse.schemaBodyJson(AuditBody)),
     Effect.asSome,
@@ -96,8 +99,8 @@ export const textOf = (report: AuditReport | AuditBody): string => {
     ...(again === 0 ? [] : [`${again} of them the broker lost; they are kept, and are published again`]),
     "",
     table([
-      ["handler", "handled", "parked", "in flight", "order violations"],
-      ...handlers.map((one) => [one.name, one.handled, one.parked, one.inFlight, one.orderViolations])
+      ["handler", "handled", "parked", "discarded", "in flight", "order violations"],
+      ...handlers.map((one) => [one.name, one.handled, one.parked, one.discarded, one.inFlight, one.orderViolations])
     ]),
     ...faults.map(
       ({ handler, key, kind, version }) =>

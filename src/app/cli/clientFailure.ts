@@ -18,10 +18,17 @@ export const commandFailed =
     return new CommandFailed({ message, code: exitCode.failure })
   }
 
-const unreachable = (url: string, error: HttpClientError.HttpClientError) =>
-  error.reason._tag === "TransportError"
-    ? `no pipeline answers at ${url}; start one with \`pnpm start pipeline\`, or name its address with --url or MILLRACE_URL`
-    : `the pipeline at ${url} gave an answer that does not fit: ${error.message}`
+const unreachable = (url: string, error: HttpClientError.HttpClientError) => {
+  if (error.reason._tag === "TransportError")
+    return `no pipeline answers at ${url}; start one with \`pnpm start pipeline\`, or name its address with --url or MILLRACE_URL`
+  const status = Predicate.hasProperty(error.reason, "response") ? statusOf(error.reason.response) : undefined
+  if (status === 401) return `the pipeline at ${url} wants its OPS_TOKEN; give it with --token or OPS_TOKEN`
+  if (status === 403)
+    return `the pipeline at ${url} is operated from its own machine only; start it with OPS_TOKEN to let others in`
+  return `the pipeline at ${url} gave an answer that does not fit: ${error.message}`
+}
+
+const statusOf = (response: unknown) => (Predicate.hasProperty(response, "status") ? response.status : undefined)
 
 const fieldsOf = (error: unknown): ReadonlyArray<string> =>
   Predicate.hasProperty(error, "errors") && Array.isArray(error.errors)

@@ -58,7 +58,11 @@ const textOf = (order: OrderBody): string => {
   const history = order.history?.map(
     (entry) => `  ${entry.version}  ${entry.type}  applied ${JSON.stringify(entry.appliedAt)}`
   )
-  return [head, ...(history ?? [])].join("\n")
+  const parked = order.parked?.map(
+    ({ events, handler, reason, status }) =>
+      `  ${status} for ${handler} (${reason}): ${events} events of this user wait; see \`pnpm start parked show ${handler} …\``
+  )
+  return [head, ...(history ?? []), ...(parked ?? [])].join("\n")
 }
 
 const create = Command.make(

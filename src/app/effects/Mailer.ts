@@ -1,5 +1,5 @@
 import { createTransport } from "nodemailer"
-import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Layer, Predicate, Redacted, Schema } from "effect"
 import { OutgoingLog } from "./OutgoingLog.ts"
 
 /** A mail ready to be sent. The message id is the idempotency key in the form mail servers compare. */
@@ -17,10 +17,26 @@ export class MailFailed extends Schema.TaggedError<MailFailed>()("MailFailed", {
   }
 }
 
+/** The mail server will not take this mail, now or later (a reply of 5xx). */
+export class MailRejected extends Schema.TaggedError<MailRejected>()("MailRejected", { detail: Schema.String }) {
+  override get message() {
+    return `the mail was rejected: ${this.detail}`
+  }
+}
+
+/** The mail server does not know us: no mail can be sent until user and password in SMTP_URL are right. */
+export class MailUnauthorized extends Schema.TaggedError<MailUnauthorized>()("MailUnauthorized", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return `the mail server refuses user and password of SMTP_URL: ${this.detail}`
+  }
+}
+
 /** Sends mail. Delivery semantics: at least once per call that succeeds; the Message-ID makes repetitions recognisable. */
 export class Mailer extends Context.Service<
   Mailer,
-  { readonly send: (mail: Mail) => Effect.Effect<void, MailFailed> }
+  { readonly send: (mail: Mail) => Effect.Effect<void, MailFailed | MailRejected | MailUnauthorized> }
 >()("millrace/app/effects/Mailer") {}
 
 /** Connections to the mail server at the same time, and mails under way: none waits inside the client. */
@@ -51,7 +67,7 @@ export const layerSmtp = (url: Redacted.Redacted, from: string): Layer.Layer<Mai
         send: ({ idempotencyKey, subject, text, to }) =>
           Effect.tryPromise({
             try: () => transport.sendMail({ from, to, subject, text, messageId: messageIdOf(idempotencyKey) }),
-            catch: (cause) => new MailFailed({ detail: cause instanceof Error ? cause.message : String(cause) })
+            catch: failureOf
           }).pipe(
             Effect.asVoid,
             // A mail cannot be called back: giving up on it and sending it again would send it twice. Silence ends it.
@@ -60,6 +76,13 @@ export const layerSmtp = (url: Redacted.Redacted, from: string): Layer.Layer<Mai
       })
     })
   )
+
+const failureOf = (cause: unknown) => {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  if (Predicate.hasProperty(cause, "code") && cause.code === "EAUTH") return new MailUnauthorized({ detail })
+  const reply = Predicate.hasProperty(cause, "responseCode") ? Number(cause.responseCode) : 0
+  return reply >= 500 ? new MailRejected({ detail }) : new MailFailed({ detail })
+}
 
 /** Logs what would be sent. */
 export const layerLog: Layer.Layer<Mailer, never, OutgoingLog> = Layer.effect(

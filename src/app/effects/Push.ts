@@ -1,5 +1,5 @@
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { HttpClient, HttpClientError, HttpClientRequest } from "effect/http"
 import { OutgoingLog } from "./OutgoingLog.ts"
 
 /** The body of a push, as its receiver sees it. `version` is the user's: 1, 2, 3 … without gaps. */
@@ -28,10 +28,20 @@ export class PushFailed extends Schema.TaggedError<PushFailed>()("PushFailed", {
   }
 }
 
+/** The receiver does not want this push, and would not want it later either. */
+export class PushRejected extends Schema.TaggedError<PushRejected>()("PushRejected", { status: Schema.Int }) {
+  override get message() {
+    return `the receiver answered ${this.status}: it will not take this push`
+  }
+}
+
+/** Answers that ask for another try, though they are of the kind that does not. */
+const triedAgain: ReadonlySet<number> = new Set([408, 425, 429])
+
 /** Sends pushes. Delivery semantics: at least once per call that succeeds, under one idempotency key. */
 export class Push extends Context.Service<
   Push,
-  { readonly send: (notice: PushNotice) => Effect.Effect<void, PushFailed> }
+  { readonly send: (notice: PushNotice) => Effect.Effect<void, PushFailed | PushRejected> }
 >()("millrace/app/effects/Push") {}
 
 /** How long a receiver may take to answer. */
@@ -65,11 +75,21 @@ export const layerWebhook = (url: Redacted.Redacted): Layer.Layer<Push, never, H
             // The header carries the trace of the transaction that caused the event, not of this request.
             Effect.provideService(HttpClient.TracerPropagationEnabled, false),
             Effect.timeout(answerMax),
-            Effect.mapError((error) => new PushFailed({ detail: error.message }))
+            Effect.mapError(failureOf)
           )
       })
     })
   )
+
+const failureOf = (error: HttpClientError.HttpClientError | { readonly message: string }) => {
+  const status =
+    error instanceof HttpClientError.HttpClientError && error.reason._tag === "StatusCodeError"
+      ? error.reason.response.status
+      : 0
+  return status >= 400 && status < 500 && !triedAgain.has(status)
+    ? new PushRejected({ status })
+    : new PushFailed({ detail: error.message })
+}
 
 /** Logs what would be sent. */
 export const layerLog: Layer.Layer<Push, never, OutgoingLog> = Layer.effect(

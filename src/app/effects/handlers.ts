@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 import type { OrderEvent } from "../../domain/OrderEvent.ts"
 import * as Handler from "../../pipeline/Handler.ts"
-import type { RetryPolicy } from "../../pipeline/RetryPolicy.ts"
+import { type RetryPolicy, withTags } from "../../pipeline/RetryPolicy.ts"
 import { Orders } from "../orders/Orders.ts"
 import { OrderViews } from "../orders/OrderViews.ts"
 import { Points, pointsPerPaidOrder } from "../orders/Points.ts"
-import { Mailer, smtpConnectionsMax } from "./Mailer.ts"
+import { Mailer, type MailFailed, type MailRejected, type MailUnauthorized, smtpConnectionsMax } from "./Mailer.ts"
 import { mailOf, sentenceOf } from "./messages.ts"
-import { Push, type PushNotice } from "./Push.ts"
+import { Push, type PushFailed, type PushNotice, type PushRejected } from "./Push.ts"
 
 /** Keeps the read model. Exactly once. */
 export const readModel = (retry: RetryPolicy) =>
@@ -26,19 +26,26 @@ export const points = (retry: RetryPolicy) =>
     )
   )
 
+const mailRetry = withTags<MailFailed | MailRejected | MailUnauthorized>({
+  MailRejected: { class: "poison" },
+  MailUnauthorized: { class: "fatal" }
+})
+
+const pushRetry = withTags<PushFailed | PushRejected>({ PushRejected: { class: "poison" } })
+
 /** Confirms orders and announces shipping by mail. At least once, under one Message-ID. */
 export const mail = (retry: RetryPolicy) =>
   Handler.external(
     Orders,
     "mail",
-    { on: ["created", "shipped"], retry, keysAtOnceMax: smtpConnectionsMax },
+    { on: ["created", "shipped"], retry: mailRetry(retry), keysAtOnceMax: smtpConnectionsMax },
     ({ event, idempotencyKey }) =>
       Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
   )
 
 /** Tells the user's devices of everything that happens. At least once, under one idempotency key. */
 export const push = (retry: RetryPolicy) =>
-  Handler.external(Orders, "push", { retry }, (delivery) =>
+  Handler.external(Orders, "push", { retry: pushRetry(retry) }, (delivery) =>
     Effect.flatMap(Push, (sender) => sender.send(noticeOf(delivery)))
   )
 

@@ -16,8 +16,24 @@ const HistoryEntry = Schema.Struct({
   appliedAt: Schema.DateTimeUtcFromString
 })
 
-/** An order as the read model shows it; `history` is what was applied, in the order it was applied. */
-export const OrderBody = Schema.Struct({ ...Order.fields, history: Schema.optionalKey(Schema.Array(HistoryEntry)) })
+/** A handler that has put the events of the order's user aside, and why. */
+const ParkedFor = Schema.Struct({
+  handler: Schema.String,
+  status: Schema.Literals(["parked", "retrying"]),
+  reason: Schema.String,
+  since: Schema.DateTimeUtcFromString,
+  events: Schema.Int
+})
+
+/**
+ * An order as the read model shows it; `history` is what was applied, in the order it was applied. `parked`: handlers
+ * that wait with the events of this order's user; left out when there are none.
+ */
+export const OrderBody = Schema.Struct({
+  ...Order.fields,
+  history: Schema.optionalKey(Schema.Array(HistoryEntry)),
+  parked: Schema.optionalKey(Schema.Array(ParkedFor))
+})
 export type OrderBody = typeof OrderBody.Type
 
 const CreateBody = Schema.Struct({

@@ -1,11 +1,14 @@
-import { Effect, Layer, Option } from "effect"
+import { DateTime, Effect, Layer, Option } from "effect"
 import { SecureRandom } from "effect/crypto"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
-import { OrderId } from "../../domain/Ids.ts"
+import { OrderId, type UserId } from "../../domain/Ids.ts"
 import type { OrderCommand } from "../../domain/OrderCommand.ts"
+import { ParkingDesk } from "../../pipeline/ParkingDesk.ts"
+import type { ParkedKey } from "../../pipeline/Parked.ts"
 import { currentTraceparent, isTraceparent } from "../../pipeline/Trace.ts"
 import type { Idempotency } from "../orders/CommandRequest.ts"
 import { OrderCommands } from "../orders/OrderCommands.ts"
+import { Orders } from "../orders/Orders.ts"
 import { OrderStore, ordersListedMax } from "../orders/OrderStore.ts"
 import { type OrderView, OrderViews } from "../orders/OrderViews.ts"
 import { Points } from "../orders/Points.ts"
@@ -76,6 +79,7 @@ const ordersGroup = HttpApiBuilder.group(
   Effect.fn(function* (handlers) {
     const store = yield* OrderStore
     const views = yield* OrderViews
+    const desk = yield* ParkingDesk
     return handlers.handleAll({
       create: ({ headers, payload }) =>
         Effect.gen(function* () {
@@ -104,7 +108,8 @@ const ordersGroup = HttpApiBuilder.group(
         ).pipe(
           Effect.mapError(unavailable),
           Effect.flatMap(Effect.fromOption),
-          Effect.catchTag("NoSuchElementError", () => notFound(params.orderId, query.consistent === "true"))
+          Effect.catchTag("NoSuchElementError", () => notFound(params.orderId, query.consistent === "true")),
+          Effect.flatMap((order) => withParked(desk, order))
         )
     })
   })
@@ -119,6 +124,23 @@ const notFound = (orderId: OrderId, consistent: boolean) =>
         : "the read model has no order of this id; one just created appears within milliseconds, or at once with ?consistent=true"
     })
   )
+
+/** Handlers an order app has, with room for more. */
+const handlersShownMax = 20
+
+const withParked = <Body extends { readonly userId: UserId }>(desk: ParkingDesk["Service"], order: Body) =>
+  desk.list(Orders.name, { key: order.userId }, handlersShownMax).pipe(
+    Effect.mapError(unavailable),
+    Effect.map((parked) => (parked.length === 0 ? order : { ...order, parked: parked.map(parkedFor) }))
+  )
+
+const parkedFor = ({ events, handler, parkedAtMs, reason, status }: ParkedKey) => ({
+  handler,
+  status,
+  reason: reason.tag,
+  since: DateTime.makeUnsafe(parkedAtMs),
+  events
+})
 
 const bodyOf = ({ history, order }: OrderView) => ({ ...order, history })
 

@@ -1,10 +1,12 @@
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, type Duration, Effect, Layer } from "effect"
+import { ByteSize, type Duration, Effect, Layer, type Option, type Redacted } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { createServer } from "node:http"
 import { idMaxChars } from "../../domain/Ids.ts"
+import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
+import * as ParkedHttp from "../../ops/ParkedHttp.ts"
 import { Orders } from "../orders/Orders.ts"
 import { OrdersApi } from "./OrdersApi.ts"
 import * as OrdersHttp from "./OrdersHttp.ts"
@@ -18,17 +20,19 @@ export interface ServerOptions {
   readonly drainMax: Duration.Duration
   /** Set once a stop has begun: connections end with their next answer, or a stop would last as long as there is traffic. */
   readonly draining: { readonly now: boolean }
+  /** Who has it may operate; without one, only callers on this machine. */
+  readonly opsToken: Option.Option<Redacted.Redacted>
 }
 
 /** The longest id, when each of its characters takes the nine that percent-encoding may need. */
 const pathParameterMaxChars = 9 * idMaxChars
 
-const operations = OpsHttp.layer(Orders.name)
+const operations = Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders))
 
-const answers = (draining: ServerOptions["draining"]) =>
+const answers = ({ draining, opsToken }: ServerOptions) =>
   HttpRouter.middleware(
     (effect) =>
-      Effect.map(plainFailures(effect), (response) =>
+      Effect.map(opsGuard(opsToken)(plainFailures(effect)), (response) =>
         draining.now ? HttpServerResponse.setHeader(response, "connection", "close") : response
       ),
     { global: true }
@@ -43,7 +47,7 @@ export const layer = (options: ServerOptions) => serve(options, Layer.mergeAll(O
 export const layerOperations = (options: ServerOptions) => serve(options, operations)
 
 const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =>
-  HttpRouter.serve(Layer.mergeAll(routes, answers(options.draining)), {
+  HttpRouter.serve(Layer.mergeAll(routes, answers(options)), {
     disableLogger: true,
     disableListenLog: true,
     routerConfig: { maxParamLength: pathParameterMaxChars }

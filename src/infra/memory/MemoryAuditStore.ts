@@ -36,6 +36,7 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
       cursors: new Map(leases.filter((one) => one.name === name).map((one) => [one.partition, one.cursor])),
       progress: new Map(progress.filter((one) => one.name === name).map((one) => [one.key, one.version])),
       parked: countByKey(tables.parked.filter((one) => one.handler === name).map((one) => one.event.key)),
+      discarded: countByKey(tables.discarded.filter((one) => one.handler === name).map((one) => one.event.key)),
       violations: tables.violations
         .filter((one) => one.handler === name)
         .map(({ event }) => ({ key: event.key, version: event.version }))

@@ -1,7 +1,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { type Claim, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
-import { leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+import { columnsOf, leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** Leases in memory, by the Effect clock. */
 export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
@@ -67,9 +67,8 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
 
 const entriesOf = (tables: MemoryTables) =>
   [...tables.leases].map(([key, lease]) => {
-    // The keys are written by `declare` below and nobody else.
-    const [handler, partition] = JSON.parse(key) as [string, number]
-    return { handler, partition, lease }
+    const [handler, partition] = columnsOf(key)
+    return { handler, partition: Number(partition), lease }
   })
 
 const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, opening: 0, expiresAtMs: 0, cursor: 0 })

@@ -7,7 +7,7 @@ import {
   type ParkedName
 } from "../../pipeline/ParkingDesk.ts"
 import type { ParkedKey, ParkingAct } from "../../pipeline/Parked.ts"
-import { type MemoryParkedKey, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+import { type MemoryParkedEvent, type MemoryParkedKey, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** The parking desk in memory: each act is one synchronous change. */
 export const layer: Layer.Layer<ParkingDesk, never, MemoryState> = Layer.effect(
@@ -16,15 +16,11 @@ export const layer: Layer.Layer<ParkingDesk, never, MemoryState> = Layer.effect(
     const look = <A>(stream: string, of: (tables: MemoryTables, nowMs: number) => A) =>
       Effect.map(Clock.currentTimeMillis, (nowMs) => of(state.of(stream), nowMs))
 
-    const each = (
-      stream: string,
-      names: ReadonlyArray<ParkedName>,
-      one: (tables: MemoryTables, parked: MemoryParkedKey, nowMs: number, i: number) => boolean
-    ) =>
+    const each = (stream: string, names: ReadonlyArray<ParkedName>, act: (one: Meant) => boolean) =>
       look(stream, (tables, nowMs) =>
         names.map(({ handler, key }, i) => {
           const parked = tables.parkedKeys.get(rowKey(handler, key))
-          return parked === undefined ? false : one(tables, parked, nowMs, i)
+          return parked === undefined ? false : act({ tables, parked, nowMs, i })
         })
       )
 
@@ -36,78 +32,69 @@ export const layer: Layer.Layer<ParkingDesk, never, MemoryState> = Layer.effect(
           return found.slice(at + 1, at + 1 + keysMax).map((one) => describe(tables, one))
         }),
       count: (stream, filter) => look(stream, (tables, nowMs) => matching(tables, filter, nowMs).length),
-      show: (stream, { handler, key }, eventsMax) =>
+      show: (stream, name, eventsMax) => look(stream, (tables) => detailOf(tables, name, eventsMax)),
+      event: (stream, name, version) =>
         look(stream, (tables) =>
-          Option.map(Option.fromUndefinedOr(tables.parkedKeys.get(rowKey(handler, key))), (parked) => ({
-            parked: describe(tables, parked),
-            events: eventsOf(tables, parked)
-              .slice(0, eventsMax)
-              .map(({ event, original }) => ({ event, original })),
-            acts: tables.acts
-              .filter((act) => act.handler === handler && act.key === key)
-              .toReversed()
-              .slice(0, actsShownMax)
-          }))
+          Option.map(Option.fromUndefinedOr(tables.parked[placeOf(tables, name, version)]), eventDetail)
         ),
-      replay: (stream, names, everyMs, by) =>
-        each(stream, names, (tables, parked, nowMs, i) => {
-          tables.acts.push(actOf("replay", parked, by, nowMs))
-          goOn(parked, nowMs + i * everyMs)
-          return true
-        }),
-      skip: (stream, names, by) =>
-        each(stream, names, (tables, parked, nowMs) => {
-          const [first] = eventsOf(tables, parked)
-          if (first === undefined) return false
-          takeOut(tables, [first])
-          const { payload, version } = first.event
-          tables.acts.push({ ...actOf("skip", parked, by, nowMs), version, before: payload })
-          goOn(parked, nowMs)
-          return true
-        }),
-      discard: (stream, names, by) =>
-        each(stream, names, (tables, parked, nowMs) => {
-          const events = eventsOf(tables, parked)
-          takeOut(tables, events)
-          const acts = events.map(({ event }): ParkingAct => ({
-            ...actOf("discard", parked, by, nowMs),
-            version: event.version,
-            before: event.payload
-          }))
-          tables.acts.push(...acts)
-          goOn(parked, nowMs)
-          return events.length > 0
-        }),
-      edit: (stream, { handler, key }, version, payload, by) =>
-        look(stream, (tables, nowMs) => {
-          const parked = tables.parkedKeys.get(rowKey(handler, key))
-          const at = tables.parked.findIndex(
-            (one) => one.handler === handler && one.event.key === key && one.event.version === version
-          )
-          const before = tables.parked[at]
-          if (parked === undefined || before === undefined) return false
-          const original = before.original ?? before.event.payload
-          tables.parked[at] = { ...before, event: { ...before.event, payload }, original }
-          const act = actOf("edit", parked, by, nowMs)
-          tables.acts.push({ ...act, version, before: before.event.payload, after: payload })
-          return true
-        })
+      replay: (stream, names, { afterMs, everyMs }, by) =>
+        each(stream, names, (meant) => replay(meant, by, afterMs + meant.i * everyMs)),
+      skip: (stream, names, by) => each(stream, names, (meant) => takeOut(meant, "skip", by)),
+      discard: (stream, names, by) => each(stream, names, (meant) => takeOut(meant, "discard", by)),
+      edit: (stream, name, version, payload, by) =>
+        look(stream, (tables, nowMs) => edit(tables, { name, version, payload, by }, nowMs))
     })
   })
 )
 
-const goOn = (parked: MemoryParkedKey, dueAtMs: number) =>
-  Object.assign(parked, {
-    status: "retrying",
-    generation: parked.generation + 1,
-    attempts: 0,
-    history: [],
-    dueAtMs
-  })
+/** A key that an act is done to, and its place among those the act is done to. */
+interface Meant {
+  readonly tables: MemoryTables
+  readonly parked: MemoryParkedKey
+  readonly nowMs: number
+  readonly i: number
+}
 
-const takeOut = (tables: MemoryTables, events: ReadonlyArray<MemoryTables["parked"][number]>) => {
-  for (const one of events) tables.parked.splice(tables.parked.indexOf(one), 1)
-  tables.discarded.push(...events)
+const replay = ({ nowMs, parked, tables }: Meant, by: Actor, inMs: number) => {
+  tables.acts.push(actOf("replay", parked, by, nowMs))
+  goOn(parked, nowMs + inMs)
+  return true
+}
+
+const takeOut = ({ nowMs, parked, tables }: Meant, act: "skip" | "discard", by: Actor) => {
+  const events = eventsOf(tables, parked).slice(0, act === "skip" ? 1 : undefined)
+  for (const one of events) {
+    const { payload, version } = one.event
+    tables.parked.splice(tables.parked.indexOf(one), 1)
+    tables.discarded.push(one)
+    tables.acts.push({ ...actOf(act, parked, by, nowMs), version, before: payload })
+  }
+  if (events.length > 0) goOn(parked, nowMs)
+  return events.length > 0
+}
+
+interface Edit {
+  readonly name: ParkedName
+  readonly version: number
+  readonly payload: string
+  readonly by: Actor
+}
+
+const edit = (tables: MemoryTables, { by, name, payload, version }: Edit, nowMs: number) => {
+  const parked = tables.parkedKeys.get(rowKey(name.handler, name.key))
+  const at = placeOf(tables, name, version)
+  const before = tables.parked[at]
+  if (parked === undefined || before === undefined) return false
+  const original = before.original ?? before.event.payload
+  tables.parked[at] = { ...before, event: { ...before.event, payload }, original }
+  const act = actOf("edit", parked, by, nowMs)
+  tables.acts.push({ ...act, version, before: before.event.payload, after: payload })
+  return true
+}
+
+const goOn = (parked: MemoryParkedKey, dueAtMs: number) => {
+  const generation = parked.generation + 1
+  Object.assign(parked, { status: "retrying", generation, attempts: 0, history: [], dueAtMs })
 }
 
 const actOf = (
@@ -117,8 +104,23 @@ const actOf = (
   atMs: number
 ): ParkingAct => ({ act, handler, key, version: undefined, actor, why, atMs, before: undefined, after: undefined })
 
-const eventsOf = (tables: MemoryTables, { handler, key }: MemoryParkedKey) =>
+const placeOf = (tables: MemoryTables, { handler, key }: ParkedName, version: number) =>
+  tables.parked.findIndex((one) => one.handler === handler && one.event.key === key && one.event.version === version)
+
+const eventsOf = (tables: MemoryTables, { handler, key }: ParkedName) =>
   tables.parked.filter((one) => one.handler === handler && one.event.key === key)
+
+const eventDetail = ({ event, original }: MemoryParkedEvent) => ({ event, original })
+
+const detailOf = (tables: MemoryTables, name: ParkedName, eventsMax: number) =>
+  Option.map(Option.fromUndefinedOr(tables.parkedKeys.get(rowKey(name.handler, name.key))), (parked) => ({
+    parked: describe(tables, parked),
+    events: eventsOf(tables, parked).slice(0, eventsMax).map(eventDetail),
+    acts: tables.acts
+      .filter((act) => act.handler === name.handler && act.key === name.key)
+      .toReversed()
+      .slice(0, actsShownMax)
+  }))
 
 const matching = (tables: MemoryTables, filter: ParkedFilter, nowMs: number): ReadonlyArray<MemoryParkedKey> =>
   [...tables.parkedKeys.values()]

@@ -26,6 +26,8 @@ const look = (sql: SqlClient.SqlClient) =>
       SELECT handler, key, version AS n FROM millrace.progress WHERE stream = ${stream}`
     const parked = yield* sql<KeyRow>`
       SELECT handler, key, count(*) AS n FROM millrace.parked_event WHERE stream = ${stream} GROUP BY handler, key`
+    const discarded = yield* sql<KeyRow>`
+      SELECT handler, key, count(*) AS n FROM millrace.discarded_event WHERE stream = ${stream} GROUP BY handler, key`
     const violations = yield* sql<KeyRow>`
       SELECT handler, key, version AS n FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
     const names = [...new Set(leases.map(({ handler }) => handler))]
@@ -46,6 +48,7 @@ const look = (sql: SqlClient.SqlClient) =>
         ),
         progress: byKey(progress, name),
         parked: byKey(parked, name),
+        discarded: byKey(discarded, name),
         violations: violations
           .filter(({ handler }) => handler === name)
           .map(({ key, n }) => ({ key, version: Number(n) }))

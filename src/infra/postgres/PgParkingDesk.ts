@@ -3,6 +3,8 @@ import { SqlClient } from "effect/sql"
 import {
   type Actor,
   actsShownMax,
+  atOnce,
+  type Pace,
   ParkingDesk,
   type ParkedFilter,
   type ParkedName
@@ -129,6 +131,21 @@ const show = (sql: SqlClient.SqlClient) =>
     return Option.some({ parked, events, acts: acts.map(actOf) })
   }, asStoreUnavailable("ParkingDesk.show"))
 
+const event =
+  (sql: SqlClient.SqlClient) =>
+  (stream: string, { handler, key }: ParkedName, version: number) =>
+    sql<ParkedEventRow>`
+    SELECT key, version, event_id, type, traceparent, payload, seq, outbox_id, original FROM millrace.parked_event
+    WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} AND version = ${version}`.pipe(
+      Effect.map(([row]) =>
+        Option.map(Option.fromUndefinedOr(row), (one) => ({
+          event: storedOf(one),
+          original: one.original ?? undefined
+        }))
+      ),
+      asStoreUnavailable("ParkingDesk.event")
+    )
+
 // Keys are locked in one sequence, so that two acts on many keys cannot deadlock.
 const asked = (sql: SqlClient.SqlClient, stream: string, names: ReadonlyArray<ParkedName>) => sql`
   asked AS (
@@ -139,10 +156,10 @@ const asked = (sql: SqlClient.SqlClient, stream: string, names: ReadonlyArray<Pa
     WHERE k.stream = ${stream} ORDER BY k.handler, k.key FOR UPDATE OF k
   )`
 
-const goOn = (sql: SqlClient.SqlClient, everyMs: number, of: "meant" | "gone") => sql`
+const goOn = (sql: SqlClient.SqlClient, { afterMs, everyMs }: Pace, of: "meant" | "gone") => sql`
   going AS (
     UPDATE millrace.parked_key k SET status = 'retrying', generation = k.generation + 1, attempts = 0, history = '[]',
-      due_at = clock_timestamp() + make_interval(secs => (m.i - 1) * ${everyMs / 1_000}::float8)
+      due_at = clock_timestamp() + make_interval(secs => ${afterMs / 1_000}::float8 + (m.i - 1) * ${everyMs / 1_000}::float8)
     FROM meant m WHERE k.stream = m.stream AND k.handler = m.handler AND k.key = m.key
       AND (${of === "meant"}::boolean OR EXISTS (SELECT 1 FROM gone g WHERE g.handler = m.handler AND g.key = m.key))
     RETURNING k.handler, k.key, m.i
@@ -154,9 +171,9 @@ const answers = (names: ReadonlyArray<ParkedName>, rows: ReadonlyArray<{ readonl
 }
 
 const replay = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (stream: string, names: ReadonlyArray<ParkedName>, everyMs: number, by: Actor) {
+  Effect.fnUntraced(function* (stream: string, names: ReadonlyArray<ParkedName>, pace: Pace, by: Actor) {
     const rows = yield* sql<{ readonly i: bigint }>`
-      WITH ${asked(sql, stream, names)}, gone AS (SELECT handler, key FROM meant), ${goOn(sql, everyMs, "meant")}, noted AS (
+      WITH ${asked(sql, stream, names)}, gone AS (SELECT handler, key FROM meant), ${goOn(sql, pace, "meant")}, noted AS (
         INSERT INTO millrace.parking_act (stream, handler, key, act, actor, why)
         SELECT ${stream}, handler, key, 'replay', ${by.actor}, ${by.why} FROM going
       ) SELECT i FROM going`
@@ -174,7 +191,7 @@ const takeOut = (sql: SqlClient.SqlClient, act: "skip" | "discard") =>
           SELECT min(f.version) FROM millrace.parked_event f
           WHERE f.stream = m.stream AND f.handler = m.handler AND f.key = m.key))
         RETURNING e.*
-      ), ${goOn(sql, 0, "gone")}, kept AS (
+      ), ${goOn(sql, atOnce, "gone")}, kept AS (
         INSERT INTO millrace.discarded_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
           outbox_id, parked_at, original)
         SELECT stream, handler, key, version, event_id, type, traceparent, payload, seq, outbox_id, parked_at, original FROM gone
@@ -212,6 +229,7 @@ export const layer: Layer.Layer<ParkingDesk, never, SqlClient.SqlClient> = Layer
       list: list(sql),
       count: count(sql),
       show: show(sql),
+      event: event(sql),
       replay: replay(sql),
       skip: takeOut(sql, "skip"),
       discard: takeOut(sql, "discard"),

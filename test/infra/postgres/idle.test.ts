@@ -47,7 +47,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })(
             30
           )
           const parked =
-            yield* sql`SELECT key, reason_tag, attempts FROM millrace.parked_event WHERE handler = 'sleepy' ORDER BY key`
+            yield* sql`SELECT key, reason_tag, attempts FROM millrace.parked_key WHERE handler = 'sleepy' ORDER BY key`
           assert.deepStrictEqual(parked, [
             { key: "first", reason_tag: "TransactionIdle", attempts: 2 },
             { key: "last", reason_tag: "TransactionIdle", attempts: 2 }

@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 4,
+          pipeline: 5,
           app: Object.keys(orderMigrations).length
         }
       ])

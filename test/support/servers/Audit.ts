@@ -21,7 +21,7 @@ export const settledAudit = Effect.fnUntraced(function* (environment: Environmen
       if (code !== 0) return yield* Effect.die(new Error(JSON.stringify(report.faults)))
       committed = report.committed
       const isBalanced = report.handlers.every(
-        ({ handled, inFlight, parked }) => handled + parked + inFlight === report.published
+        ({ discarded, handled, inFlight, parked }) => handled + parked + discarded + inFlight === report.published
       )
       if (!isBalanced || report.committed !== report.published + report.waiting)
         return yield* Effect.die(new Error(JSON.stringify(report)))

@@ -67,19 +67,30 @@ export const mailReceiver: Effect.Effect<
   return { url: `smtp://127.0.0.1:${portOf(server)}`, mails }
 })
 
-/** A webhook that takes everything. `url` is what PUSH_WEBHOOK_URL is set to. */
-export const pushReceiver: Effect.Effect<
-  { readonly url: string; readonly pushes: ReadonlyArray<ReceivedPush> },
-  never,
-  Scope.Scope
-> = Effect.gen(function* () {
+/** A webhook that takes everything, unless it is told otherwise. `url` is what PUSH_WEBHOOK_URL is set to. */
+export interface PushReceiver {
+  readonly url: string
+  /** What was taken. */
+  readonly pushes: ReadonlyArray<ReceivedPush>
+  /** What was refused. */
+  readonly refused: ReadonlyArray<ReceivedPush>
+  /** The status each push is answered with from now on; undefined: it is taken. */
+  readonly refuse: (statusOf: (body: unknown) => number | undefined) => void
+}
+
+/** Takes pushes until the scope ends. */
+export const pushReceiver: Effect.Effect<PushReceiver, never, Scope.Scope> = Effect.gen(function* () {
   const pushes: Array<ReceivedPush> = []
+  const refused: Array<ReceivedPush> = []
+  let statusOf: (body: unknown) => number | undefined = () => undefined
   const http = createHttpServer((request, response) => {
     let text = ""
     request.setEncoding("utf8").on("data", (part: string) => (text += part))
     request.on("end", () => {
-      pushes.push({ method: request.method ?? "", headers: request.headers, body: JSON.parse(text) })
-      response.writeHead(204).end()
+      const push = { method: request.method ?? "", headers: request.headers, body: JSON.parse(text) }
+      const status = statusOf(push.body)
+      ;(status === undefined ? pushes : refused).push(push)
+      response.writeHead(status ?? 204).end()
     })
   })
   const server = yield* Effect.acquireRelease(
@@ -90,7 +101,14 @@ export const pushReceiver: Effect.Effect<
         http.closeAllConnections()
       })
   )
-  return { url: `http://127.0.0.1:${portOf(server)}/push`, pushes }
+  return {
+    url: `http://127.0.0.1:${portOf(server)}/push`,
+    pushes,
+    refused,
+    refuse: (next) => {
+      statusOf = next
+    }
+  }
 })
 
 /** Accepts connections, reads, and never says a word. */

@@ -1,0 +1,143 @@
+import { DateTime, Effect, Layer, Option, Result } from "effect"
+import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import type { EventLog } from "../pipeline/EventLog.ts"
+import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
+import { ParkingDesk, type ParkedDetail, type ParkedFilter, type ParkedName } from "../pipeline/ParkingDesk.ts"
+import type { FailedAttempt, ParkedEventDetail, ParkedKey, ParkingAct } from "../pipeline/Parked.ts"
+import type { StoreUnavailable } from "../pipeline/PipelineError.ts"
+import {
+  type ActBody,
+  EventUnreadableProblem,
+  KeyNotParkedProblem,
+  keysListedMax,
+  OpsApi,
+  type ParkedKeyBody,
+  replayRateDefaultPerSecond,
+  StoreUnavailableProblem
+} from "./OpsApi.ts"
+import { actOnMany, editEvent } from "./parkedActs.ts"
+
+/** Keys and events that are shown when nobody says how many. */
+const shownDefault = 100
+
+/** Parked keys over HTTP: list, show, act, edit. */
+export const layer = <Events extends EventSchemas>(stream: EventStream<Events>) =>
+  HttpApiBuilder.layer(OpsApi).pipe(
+    Layer.provide(parkedGroup(stream)),
+    Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
+  )
+
+const parkedGroup = <Events extends EventSchemas>(stream: EventStream<Events>) =>
+  HttpApiBuilder.group(
+    OpsApi,
+    "parked",
+    Effect.fn(function* (handlers) {
+      const desk = yield* ParkingDesk
+      const services = yield* Effect.context<ParkingDesk | EventLog>()
+      return handlers.handleAll({
+        list: ({ query }) => {
+          const filter = filterOf(query)
+          const limit = Math.min(query.limit ?? shownDefault, keysListedMax)
+          return Effect.all({
+            total: desk.count(stream.name, filter),
+            keys: Effect.map(desk.list(stream.name, filter, limit, afterOf(query)), (keys) => keys.map(keyBody))
+          }).pipe(Effect.mapError(unavailable))
+        },
+        show: ({ params, query }) =>
+          desk.show(stream.name, params, query.events ?? shownDefault).pipe(
+            Effect.mapError(unavailable),
+            Effect.flatMap((found) => orNotParked(found, params)),
+            Effect.map((detail) => detailBody(stream, detail))
+          ),
+        act: ({ payload }) =>
+          actOnMany(stream.name, bulkOf(payload)).pipe(Effect.mapError(unavailable), Effect.provideContext(services)),
+        edit: ({ payload: { actor, dryRun = false, handler, key, payload, version, why } }) =>
+          editEvent(stream, { name: { handler, key }, version, payload, dryRun, by: { actor, why } }).pipe(
+            Effect.catchTags({
+              DecodeFailed: ({ detail }) =>
+                Effect.fail(
+                  new EventUnreadableProblem({ errors: [{ path: ["payload", "payload"], message: detail }] })
+                ),
+              StoreUnavailable: (error) => Effect.fail(unavailable(error))
+            }),
+            Effect.flatMap((found) => orNotParked(found, { handler, key })),
+            Effect.map((edited) => ({ ...edited, dryRun })),
+            Effect.provideContext(services)
+          )
+      })
+    })
+  )
+
+const unavailable = (error: StoreUnavailable) => new StoreUnavailableProblem({ detail: error.message })
+
+const orNotParked = <A>(found: Option.Option<A>, { handler, key }: ParkedName) =>
+  Effect.mapError(Effect.fromOption(found), () => new KeyNotParkedProblem({ handler, key }))
+
+const filterOf = ({
+  handler,
+  key,
+  olderThanSeconds,
+  status,
+  tag
+}: Omit<ParkedFilter, "olderThanMs"> & { readonly olderThanSeconds?: number }): ParkedFilter => ({
+  handler,
+  key,
+  tag,
+  status,
+  olderThanMs: olderThanSeconds === undefined ? undefined : olderThanSeconds * 1_000
+})
+
+const afterOf = ({ afterHandler, afterKey }: { readonly afterHandler?: string; readonly afterKey?: string }) =>
+  afterHandler === undefined || afterKey === undefined ? undefined : { handler: afterHandler, key: afterKey }
+
+const bulkOf = ({ act, actor, dryRun, filter, limit, ratePerSecond, why }: ActBody) => ({
+  act,
+  filter: filterOf(filter),
+  keysMax: limit ?? Number.MAX_SAFE_INTEGER,
+  dryRun: dryRun ?? false,
+  ratePerSecond: ratePerSecond ?? replayRateDefaultPerSecond,
+  by: { actor, why }
+})
+
+/** A parked key as it travels. */
+export const keyBody = ({ dueAtMs, first, history, parkedAtMs, ...same }: ParkedKey): ParkedKeyBody => ({
+  ...same,
+  dueAt: dueAtMs === undefined ? null : DateTime.makeUnsafe(dueAtMs),
+  history: history.map(attemptBody),
+  parkedAt: DateTime.makeUnsafe(parkedAtMs),
+  first: first ?? null
+})
+
+const attemptBody = ({ atMs, ...same }: FailedAttempt) => ({ ...same, at: DateTime.makeUnsafe(atMs) })
+
+const detailBody = <Events extends EventSchemas>(stream: EventStream<Events>, detail: ParkedDetail) => ({
+  parked: keyBody(detail.parked),
+  events: detail.events.map((one) => eventBody(stream, one)),
+  acts: detail.acts.map(actBody)
+})
+
+const eventBody = <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  { event, original }: ParkedEventDetail
+) => ({
+  version: event.version,
+  type: event.type,
+  eventId: event.eventId,
+  traceparent: event.traceparent,
+  payload: event.payload,
+  original: original ?? null,
+  unreadable: Result.match(stream.check(event.type, event.payload, event.key), {
+    onFailure: ({ detail }) => detail,
+    onSuccess: () => null
+  })
+})
+
+const actBody = ({ act, actor, after, atMs, before, version, why }: ParkingAct) => ({
+  act,
+  actor,
+  why,
+  at: DateTime.makeUnsafe(atMs),
+  version: version ?? null,
+  before: before ?? null,
+  after: after ?? null
+})

@@ -1,0 +1,42 @@
+import { Effect } from "effect"
+import { asideDoorbell } from "../pipeline/AsideWatch.ts"
+import { EventLog } from "../pipeline/EventLog.ts"
+import { keysPerActMax, ParkingDesk } from "../pipeline/ParkingDesk.ts"
+import type { Counts } from "./History.ts"
+import type { Random } from "./Random.ts"
+
+/** Somebody replays all that is parked, whether it will go well or not. */
+export const replayAll = Effect.fnUntraced(function* (stream: string, counts: Counts, random: Random) {
+  const desk = yield* ParkingDesk
+  const log = yield* EventLog
+  const by = { actor: "simulation", why: "to see whether it goes well now" }
+  const parked = yield* Effect.orDie(desk.list(stream, { status: "parked" }, keysPerActMax))
+  const pace = { afterMs: 0, everyMs: random.pick([0, 0, 100]) }
+  yield* Effect.orDie(desk.replay(stream, parked, pace, by))
+  counts.replayed += parked.length
+  yield* log.ring(asideDoorbell(stream))
+})
+
+/** Now and then somebody tries, in half of the histories. */
+export const replays = Effect.fnUntraced(function* (
+  replay: Effect.Effect<void>,
+  random: Random,
+  { replaysMax, unrestMs }: { readonly replaysMax: number; readonly unrestMs: number }
+) {
+  for (let left = random.between(0, 1) * replaysMax; left > 0; left--) {
+    yield* Effect.sleep(random.between(0, unrestMs))
+    yield* replay
+  }
+})
+
+/** Now and then the broker comes back with less than it acknowledged. */
+export const tailsGetLost = Effect.fnUntraced(function* (
+  loseTail: Effect.Effect<void>,
+  random: Random,
+  { tailLossesMax, unrestMs }: { readonly tailLossesMax: number; readonly unrestMs: number }
+) {
+  for (let left = random.between(0, tailLossesMax); left > 0; left--) {
+    yield* Effect.sleep(random.between(0, unrestMs / 2))
+    yield* loseTail
+  }
+})
