@@ -17,6 +17,7 @@ import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
 import { type Check, check, ok } from "../pipeline/Check.ts"
 import { consumerOptionsDefault } from "../pipeline/Consumers.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
+import type { CrashLog } from "../pipeline/CrashLog.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
@@ -187,6 +188,7 @@ const effects = (config: AppConfigValues) => {
 /** What everything else is built on, whichever servers there are. */
 type Infra =
   | AuditStore
+  | CrashLog
   | EventLog
   | Inbox
   | OrderStore

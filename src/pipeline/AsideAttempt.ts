@@ -40,7 +40,7 @@ export const settleWithout = (
  */
 export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerContext<E>) {
   const lot = yield* ParkingLot
-  const { claim, handler, instance } = context
+  const { alone, claim, handler, instance } = context
   const { retry } = handler
 
   const giveUp = Effect.fnUntraced(function* ({ attempts, history, stored }: AsideTry, failure: Failure) {
@@ -81,8 +81,8 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
   })
 
   return Effect.fnUntraced(function* (one: AsideTry): Effect.fn.Return<boolean, LeaseLost | StoreUnavailable> {
-    const { attempts, history, last, stored } = one
-    if (attempts >= retry.attemptsMax && attempts > (history.at(-1)?.attempt ?? 0)) return yield* endedItsProcess(one)
+    const { attempts, last, stored } = one
+    if (attempts >= retry.attemptsMax && attempts > lastFailed(one)) return yield* endedItsProcess(one)
     if (!handler.types.has(stored.type)) {
       yield* settleWithout(lot, claim, { key: stored.key, version: stored.version, last })
       return true
@@ -92,9 +92,12 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
       return yield* Effect.flatMap(failureOf(retry, Cause.fail(decoded.failure), attempts, instance), (failure) =>
         giveUp(one, { ...failure, class: "poison" })
       )
-    return yield* run(one, decoded.success)
+    // The attempt before was never heard of again: it may be what ended the process.
+    return yield* attempts > lastFailed(one) ? alone.withPermit(run(one, decoded.success)) : run(one, decoded.success)
   })
 })
+
+const lastFailed = ({ history }: AsideTry) => history.at(-1)?.attempt ?? 0
 
 const own = (cause: Cause.Cause<unknown>) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(cause))
 

@@ -90,7 +90,12 @@ const makeShare = Effect.fnUntraced(function* <E>(
   const share: Share<E> = {
     stream: declaration.name,
     instance,
-    workerOptions: { declaration, instance: instance.id, groupCommit: yield* makeGroupCommit() },
+    workerOptions: {
+      declaration,
+      instance: instance.id,
+      groupCommit: yield* makeGroupCommit(),
+      alone: yield* Semaphore.make(1)
+    },
     units: new Map(units.map((unit) => [unit.handler.name, unit])),
     fibers: yield* FiberMap.make<string, void, unknown>(),
     working: new Map(),

@@ -1,6 +1,6 @@
 import { Cause, Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
 import type { GroupCommit } from "./GroupCommit.ts"
-import { currentAction, type Entry, type Lane } from "./Lanes.ts"
+import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane } from "./RetryLane.ts"
 import { runDelivery } from "./runDelivery.ts"
@@ -18,9 +18,9 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   slots: Semaphore.Semaphore,
   groupCommit: GroupCommit
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
-  const { claim, handler, lanes, ready } = context
+  const { careful, claim, handler, lanes, ready } = context
   const retry = yield* makeRetryLane(context)
-  const running = yield* FiberSet.make<void>()
+  const running = yield* FiberSet.make<void, StoreUnavailable>()
   const finished = yield* Queue.unbounded<Entry>()
   const turn = yield* Semaphore.make(1)
   const state = { draining: false }
@@ -30,13 +30,20 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
     Queue.offerUnsafe(finished, entry)
   }
 
+  /** True: the entry is done, one way or the other. False: its lane waits. */
+  const work = Effect.fnUntraced(function* (entry: Entry) {
+    const { lane } = entry
+    const exit = yield* Effect.exit(runEntry(handler, entry))
+    if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+    if (Exit.isFailure(exit) && (yield* retry.failed(entry, exit.cause)) === "waiting") return false
+    if (Exit.isSuccess(exit)) retry.succeeded(lane)
+    finish(entry)
+    return true
+  })
+
   const runLane = Effect.fnUntraced(function* (lane: Lane) {
     for (let entry = lane.queue[0]; entry !== undefined && !state.draining; entry = lane.queue[0]) {
-      const exit = yield* Effect.exit(runEntry(handler, entry))
-      if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
-      if (Exit.isFailure(exit) && (yield* retry.failed(entry, exit.cause)) === "waiting") return
-      if (Exit.isSuccess(exit)) retry.succeeded(lane)
-      finish(entry)
+      if (!(yield* careful.guard([entry], work(entry)))) return
     }
     lane.busy = false
   })
@@ -55,10 +62,11 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   })
 
   return {
-    work: Effect.raceFirst(
+    work: Effect.raceAllFirst([
       Effect.forever(dispatch()),
-      Effect.forever(Queue.peek(finished).pipe(Effect.andThen(turn.withPermit(flush))))
-    ),
+      Effect.forever(Queue.peek(finished).pipe(Effect.andThen(turn.withPermit(flush)))),
+      Effect.andThen(FiberSet.join(running), Effect.never)
+    ]),
     drain: Effect.suspend(() => {
       state.draining = true
       return FiberSet.awaitEmpty(running).pipe(Effect.andThen(turn.take(1)), Effect.andThen(flush))
@@ -69,7 +77,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 const runEntry = <E>(handler: RunnerContext<E>["handler"], entry: Entry) => {
   const action = currentAction(entry)
   if (action._tag !== "run") return Effect.void
-  return runDelivery(handler, { ...action.delivery, attempt: entry.lane.failures + 1 })
+  return runDelivery(handler, { ...action.delivery, attempt: attemptOf(entry) })
 }
 
 const takeBuffered = (queue: Queue.Queue<Entry>): ReadonlyArray<Entry> => {

@@ -16,6 +16,8 @@ export type Action =
 export interface Entry {
   readonly stored: StoredEvent
   readonly lane: Lane
+  /** Attempts at it that were never heard of again, their process having ended; undefined when it is above suspicion. */
+  readonly suspicion: number | undefined
   action: Action
   done: boolean
 }
@@ -47,12 +49,19 @@ export const lanesIdleMax = 20_000
 export class Lanes {
   readonly #handler: Handler
   readonly #onReady: (lane: Lane) => void
+  readonly #suspicionOf: (stored: StoredEvent) => number | undefined
   readonly #lanes = new Map<string, Lane>()
   #window: Array<Entry> = []
   /** Everything up to here is committed. */
   cursor: number
 
-  constructor(handler: Handler, cursor: number, onReady: (lane: Lane) => void) {
+  constructor(
+    handler: Handler,
+    cursor: number,
+    onReady: (lane: Lane) => void,
+    suspicionOf: (stored: StoredEvent) => number | undefined = () => undefined
+  ) {
+    this.#suspicionOf = suspicionOf
     this.#handler = handler
     this.#onReady = onReady
     this.cursor = cursor
@@ -110,7 +119,9 @@ export class Lanes {
   accept(stored: StoredEvent): boolean {
     const lane = this.#lanes.get(stored.key)
     if (lane === undefined) return false
-    const entry: Entry = { stored, lane, action: actionOf(this.#handler, lane, stored), done: false }
+    const suspicion = this.#suspicionOf(stored)
+    const action = actionOf(this.#handler, lane, stored, suspicion ?? 0)
+    const entry: Entry = { stored, lane, suspicion, action, done: false }
     lane.received = Math.max(lane.received, stored.version)
     if (entry.action._tag === "park") lane.parkedFrom = Math.min(lane.parkedFrom, stored.version)
     this.#window.push(entry)
@@ -168,9 +179,13 @@ export class Lanes {
 export const currentAction = (entry: Entry): Action =>
   entry.action._tag === "run" && entry.stored.version >= entry.lane.parkedFrom ? parkedBehind : entry.action
 
+/** The number of the attempt that is about to be made. */
+export const attemptOf = (entry: Entry): number =>
+  entry.lane.failures + 1 + (entry.suspicion === undefined || entry.suspicion === 0 ? 0 : entry.suspicion + 1)
+
 const parkedBehind: Action = { _tag: "park", reason: undefined, gapAfter: undefined }
 
-const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent): Action => {
+const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent, suspicion: number): Action => {
   const place = verdict(lane.received, stored.version)
   if (place === "duplicate") return { _tag: "skip" }
   if (place === "gap") {
@@ -178,6 +193,11 @@ const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent): Action => 
     return { _tag: "park", reason: reasonWithoutAttempt("OrderViolation", message), gapAfter: lane.received }
   }
   if (!handler.types.has(stored.type)) return { _tag: "pass" }
+  // The first of the attempts that ended their process was not noted.
+  if (suspicion >= Math.max(1, handler.retry.attemptsMax - 1)) {
+    const message = `its process ended during each of ${suspicion + 1} attempts`
+    return { _tag: "park", reason: reasonWithoutAttempt("ProcessEnded", message), gapAfter: undefined }
+  }
   return Result.match(handler.decode(stored), {
     onFailure: (error) => ({
       _tag: "park",

@@ -10,6 +10,8 @@ export interface Claim {
   /** Counts how often this was opened, over all epochs. Commits of an earlier opening are fenced too. */
   readonly opening: number
   readonly cursor: number
+  /** Set by a claim only: who had it before did not give it back, and may have been ended by what it had in hand. */
+  readonly abandoned?: true
 }
 
 /** A running process, as the others see it. */

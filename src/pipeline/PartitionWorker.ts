@@ -1,6 +1,7 @@
 import { Cause, Clock, Effect, Latch, Queue, Schedule, type Scope, Semaphore, Stream } from "effect"
 import { type AsideRunner, makeAsideRunner } from "./AsideRunner.ts"
 import type { BatchCommit } from "./BatchCommit.ts"
+import { type Careful, carefree, makeCareful } from "./Careful.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeExternalRunner } from "./ExternalRunner.ts"
@@ -41,6 +42,8 @@ export interface WorkerOptions {
   readonly instance: string
   /** Commits of external handlers, shared by all partitions of the instance. */
   readonly groupCommit: GroupCommit
+  /** One permit for the whole process: whoever may end it has it while it runs. */
+  readonly alone: Semaphore.Semaphore
 }
 
 /** A handler with what its partitions share. */
@@ -75,23 +78,22 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   let cursor = claim.cursor
   let opening = claim.opening
   let generation = 0
-  let isOpen = false
   let isStopping = false
   let brokerAwaySince: bigint | undefined
-  // Between two openings nobody is woken: what is due is found again.
-  let wake: ((key: string) => void) | undefined
+  let isCareful = claim.abandoned === true
+  // Set while it is open. Between two openings nobody is woken: what is due is found again.
+  let wake: AsideRunner["wake"] | undefined
 
   const moved = (to: number, openedAs = opening) => ([cursor, opening] = [to, openedAs])
   const opened = (aside: AsideRunner) =>
     Effect.acquireRelease(
-      Effect.sync(() => {
-        ;[isOpen, wake, brokerAwaySince] = [true, aside.wake, undefined]
-      }),
-      () => Effect.sync(() => ([isOpen, wake] = [false, undefined]))
+      Effect.sync(() => ([wake, brokerAwaySince] = [aside.wake, undefined])),
+      () => Effect.sync(() => (wake = undefined))
     )
   const once = Effect.suspend(() => {
     generation += 1
-    return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved })
+    const trusted = () => (isCareful = false)
+    return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved, isCareful, trusted })
   })
   const noteAway = (failure: unknown) =>
     Effect.map(Clock.monotonicTimeNanos, (now) => {
@@ -107,7 +109,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   )
   // What is open drains; between two openings there is nothing to drain.
   const stoppedBetween = stopping.await.pipe(
-    Effect.andThen(Effect.suspend(() => (isOpen ? Effect.never : Effect.void)))
+    Effect.andThen(Effect.suspend(() => (wake === undefined ? Effect.void : Effect.never)))
   )
   const run = Effect.raceFirst(working, stoppedBetween)
   const stop = Effect.suspend(() => {
@@ -133,6 +135,9 @@ interface Opening {
   /** Deliveries come, for as long as the scope lasts. */
   readonly opened: (aside: AsideRunner) => Effect.Effect<unknown, never, Scope.Scope>
   readonly moved: (cursor: number, openedAs?: number) => void
+  /** Whoever had the partition before may have been ended by one of its events, until it is `trusted`. */
+  readonly isCareful: boolean
+  readonly trusted: () => void
 }
 
 const openOnce = Effect.fnUntraced(function* <E>(
@@ -153,10 +158,14 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const from = { handler: handler.name, partition, epoch, generation, afterSeq: cursor }
   const subscription = yield* log.open(options.declaration, from)
   const ready = yield* Queue.unbounded<Lane>()
-  const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane))
+  const careful = opening.isCareful
+    ? yield* makeCareful(open, { eventsMax: windowEventsMax, alone: options.alone, done: opening.trusted })
+    : carefree
+  const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane), careful.suspicionOf)
   const room = yield* Latch.make(true)
-  const committed = makeCommitted(lanes, room, subscription.acknowledge, opening.moved)
-  const context: RunnerContext<E> = { claim: open, instance: options.instance, handler, lanes, ready, committed }
+  const committed = makeCommitted(lanes, room, careful, subscription.acknowledge, opening.moved)
+  const { alone, instance } = options
+  const context: RunnerContext<E> = { claim: open, instance, handler, lanes, careful, alone, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
   const intake = yield* Semaphore.make(1)
   const aside = yield* makeAsideRunner(context, { intake, slots: unit.asideSlots })
@@ -194,6 +203,7 @@ const makeRunner = <E>(
 const makeCommitted = (
   lanes: Lanes,
   room: Latch.Latch,
+  careful: Careful,
   acknowledge: (seq: number) => Effect.Effect<void>,
   moved: (cursor: number) => void
 ) =>
@@ -203,6 +213,7 @@ const makeCommitted = (
     moved(plan.cursorTo)
     if (lanes.size < windowEventsMax) room.openUnsafe()
     if (advanced) yield* acknowledge(plan.cursorTo)
+    if (advanced) yield* careful.passed(plan.cursorTo)
     yield* Effect.forEach(signalsOf(plan), signal, { discard: true })
   })
 

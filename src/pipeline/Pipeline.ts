@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Schedule } from "effect"
 import { type ConsumerOptions, consumerOptionsDefault, runConsumers } from "./Consumers.ts"
+import type { CrashLog } from "./CrashLog.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { EventSchemas, EventStream } from "./EventStream.ts"
 import type { Handler } from "./Handler.ts"
@@ -52,7 +53,7 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
 ): Layer.Layer<
   Pipeline,
   StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
-  EventLog | RelayStore | Ownership | Inbox | ParkingLot | HandlerServices<H>
+  EventLog | RelayStore | Ownership | Inbox | ParkingLot | CrashLog | HandlerServices<H>
 > =>
   Layer.effect(
     Pipeline,

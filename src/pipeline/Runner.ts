@@ -1,4 +1,5 @@
-import type { Effect, Queue } from "effect"
+import type { Effect, Queue, Semaphore } from "effect"
+import type { Careful } from "./Careful.ts"
 import type { Handler } from "./Handler.ts"
 import type { InboxCommit } from "./Inbox.ts"
 import type { Lane, Lanes } from "./Lanes.ts"
@@ -12,6 +13,9 @@ export interface RunnerContext<E> {
   readonly instance: string
   readonly handler: Handler<E>
   readonly lanes: Lanes
+  readonly careful: Careful
+  /** One permit for the whole process: whoever may end it has it while it runs. */
+  readonly alone: Semaphore.Semaphore
   /** Lanes with work that nobody works on. Bounded by the window. */
   readonly ready: Queue.Queue<Lane>
   /** The cursor moves and the broker may go on, once this plan was committed. */

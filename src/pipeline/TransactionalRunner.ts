@@ -1,7 +1,8 @@
 import { type Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
 import { type BatchCommit, batchEventsMax } from "./BatchCommit.ts"
+import { isSuspect } from "./Careful.ts"
 import { handlerFailure } from "./handlerFailure.ts"
-import { currentAction, type Entry, type Lane } from "./Lanes.ts"
+import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
@@ -23,14 +24,14 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
   batchCommit: BatchCommit<E>
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
-  const { claim, lanes, ready } = context
+  const { careful, claim, lanes, ready } = context
   const retry = yield* makeRetryLane(context)
   const turn = yield* Semaphore.make(1)
 
   const commit = Effect.fnUntraced(
     function* (entries: ReadonlyArray<Entry>) {
       const plan = lanes.plan(claim, entries)
-      yield* batchCommit.commit({ plan, deliveries: deliveriesOf(entries) })
+      yield* careful.guard(entries, batchCommit.commit({ plan, deliveries: deliveriesOf(entries) }))
       yield* context.committed(plan)
     },
     (effect, entries) => Effect.onError(effect, () => Effect.sync(() => lanes.undo(entries)))
@@ -99,23 +100,32 @@ const makeIsolation = (commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<
 const deliveriesOf = (entries: ReadonlyArray<Entry>) =>
   entries.flatMap((entry) => {
     const action = currentAction(entry)
-    return action._tag === "run" ? [{ ...action.delivery, attempt: entry.lane.failures + 1 }] : []
+    return action._tag === "run" ? [{ ...action.delivery, attempt: attemptOf(entry) }] : []
   })
 
+/** Lanes whose events may share a batch, and those whose head has to stand alone. */
 const split = (lanes: ReadonlyArray<Lane>): readonly [ReadonlyArray<Lane>, ReadonlyArray<Lane>] => [
-  lanes.filter((lane) => lane.failures === 0),
-  lanes.filter((lane) => lane.failures > 0)
+  lanes.filter((lane) => !isAlone(lane)),
+  lanes.filter(isAlone)
 ]
+
+const isAlone = (lane: Lane) => lane.failures > 0 || lane.queue.slice(0, 1).some(isSuspect)
 
 const fill = (lanes: ReadonlyArray<Lane>, eventsMax = batchEventsMax): ReadonlyArray<Part> => {
   const parts: Array<Part> = []
   let room = eventsMax
   for (const lane of lanes) {
-    const entries = lane.queue.splice(0, room)
+    const entries = lane.queue.splice(0, Math.min(room, aheadOfSuspects(lane)))
     room -= entries.length
     if (entries.length > 0) parts.push({ lane, entries })
   }
   return parts
+}
+
+/** Events that may go together: up to the next one that has to stand alone. */
+const aheadOfSuspects = ({ queue }: Lane) => {
+  const next = queue.findIndex((entry, i) => i > 0 && isSuspect(entry))
+  return next === -1 ? queue.length : next
 }
 
 const halves = <A>(items: ReadonlyArray<A>): readonly [ReadonlyArray<A>, ReadonlyArray<A>] => {

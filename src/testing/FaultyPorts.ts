@@ -1,4 +1,5 @@
 import { Context, Effect, Latch } from "effect"
+import { CrashLog } from "../pipeline/CrashLog.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import { Inbox } from "../pipeline/Inbox.ts"
 import { Ownership } from "../pipeline/Ownership.ts"
@@ -21,7 +22,7 @@ export interface Fate {
 }
 
 /** Everything an instance asks of the outside. */
-export type Ports = EventLog | Inbox | Ownership | ParkingLot | RelayStore
+export type Ports = CrashLog | EventLog | Inbox | Ownership | ParkingLot | RelayStore
 
 /** The ports as one instance sees them: an operation waits while it is frozen, and fails or loses its answer at random. */
 export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: Random): Context.Context<Ports> => {
@@ -44,6 +45,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
   const relayStore = Context.get(ports, RelayStore)
   const ownership = Context.get(ports, Ownership)
   const inbox = Context.get(ports, Inbox)
+  const crashes = Context.get(ports, CrashLog)
   const lot = Context.get(ports, ParkingLot)
   const log = Context.get(ports, EventLog)
   return Context.make(RelayStore, faultyRelayStore(relayStore, store)).pipe(
@@ -64,15 +66,8 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       commitOne: (one) => store(inbox.commitOne(one)),
       commitGroup: (commits) => store(inbox.commitGroup(commits))
     }),
-    Context.add(ParkingLot, {
-      ...lot,
-      due: (stream, places, keysMax) => store(lot.due(stream, places, keysMax)),
-      next: (claim, key, eventsMax) => store(lot.next(claim, key, eventsMax)),
-      begin: (claim, key) => store(lot.begin(claim, key)),
-      withdraw: (claim, key) => store(lot.withdraw(claim, key)),
-      settle: (claim, done, effects) => store(lot.settle(claim, done, effects)),
-      failed: (claim, key, failure) => store(lot.failed(claim, key, failure))
-    }),
+    Context.add(CrashLog, faultyCrashLog(crashes, store)),
+    Context.add(ParkingLot, faultyParkingLot(lot, store)),
     Context.add(EventLog, {
       ...log,
       declare: (declaration) => broker(log.declare(declaration)),
@@ -105,3 +100,19 @@ const storeUnavailable = () =>
   new StoreUnavailable({ operation: "simulation", detail: "made to fail", cause: new Error("made to fail") })
 
 const brokerUnavailable = () => new BrokerUnavailable({ operation: "simulation", detail: "made to fail" })
+
+const faultyCrashLog = (crashes: CrashLog["Service"], store: Faulty): CrashLog["Service"] => ({
+  read: (claim) => store(crashes.read(claim)),
+  note: (claim, events) => store(crashes.note(claim, events)),
+  heard: (claim, events) => store(crashes.heard(claim, events)),
+  clear: (claim) => store(crashes.clear(claim))
+})
+
+const faultyParkingLot = (lot: ParkingLot["Service"], store: Faulty): ParkingLot["Service"] => ({
+  due: (stream, places, keysMax) => store(lot.due(stream, places, keysMax)),
+  next: (claim, key, eventsMax) => store(lot.next(claim, key, eventsMax)),
+  begin: (claim, key) => store(lot.begin(claim, key)),
+  withdraw: (claim, key) => store(lot.withdraw(claim, key)),
+  settle: (claim, done, effects) => store(lot.settle(claim, done, effects)),
+  failed: (claim, key, failure) => store(lot.failed(claim, key, failure))
+})

@@ -27,6 +27,8 @@ export interface Counts {
   crashed: number
   frozen: number
   tailsLost: number
+  /** Processes that a handler ended. */
+  ended: number
   /** Keys that somebody replayed. */
   replayed: number
 }

@@ -40,3 +40,20 @@ export const tailsGetLost = Effect.fnUntraced(function* (
     yield* loseTail
   }
 })
+
+/** Some writers at once, each with one transaction after the other. */
+export const writers = <R>(
+  write: (random: Random) => Effect.Effect<void, unknown, R>,
+  random: Random,
+  plan: { readonly transactionsMax: number; readonly writersMax: number }
+) => {
+  const one = Effect.gen(function* () {
+    const transactions = random.between(1, plan.transactionsMax)
+    for (let i = 0; i < transactions; i++) {
+      if (random.chance(0.6)) yield* Effect.sleep(random.between(0, 700))
+      yield* Effect.exit(write(random))
+    }
+  })
+  const all = Array.from({ length: random.between(1, plan.writersMax) }, () => one)
+  return Effect.all(all, { concurrency: "unbounded", discard: true })
+}

@@ -17,9 +17,10 @@ import { SignalSink } from "../pipeline/Signals.ts"
 import { Transactor } from "../pipeline/Transactor.ts"
 import type { Counts, History } from "./History.ts"
 import { type Effects, makeBook } from "./Book.ts"
+import { inProcess } from "./EndProcess.ts"
 import { type FaultPlan, faultPlanDefault } from "./FaultPlan.ts"
 import { type Fate, faultyPorts, type Ports } from "./FaultyPorts.ts"
-import { replayAll, replays, tailsGetLost } from "./Operator.ts"
+import { replayAll, replays, tailsGetLost, writers } from "./Operator.ts"
 import { PromiseBroken } from "./PromiseBroken.ts"
 import { makeRandom, type Random } from "./Random.ts"
 import { runSeeded } from "./SeededScheduler.ts"
@@ -120,6 +121,9 @@ interface Started {
 /** How long the last instance has to bring everything to its end. */
 const settleMaxMs = 60_000
 
+/** How often the last instance is started again. */
+const startsMax = 100
+
 const noTrouble: Trouble = { failureShare: 0, delayShare: 0 }
 
 const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
@@ -138,12 +142,12 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   )
   const cast = scenario.play(book.effects, seed)
   const fates: Array<Fate> = []
-  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0, tailsLost: 0, replayed: 0 }
+  const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0, tailsLost: 0, ended: 0, replayed: 0 }
   const relay = { ...relayTimingDefault, keepFor: random.chance(0.5) ? Duration.minutes(10) : Duration.zero }
   const world: World = {
     random,
     plan,
-    start: makeStart(scenario.stream, cast.handlers.map(book.counted), random, { plan, relay }, noted, fates),
+    start: makeStart(scenario.stream, cast.handlers.map(book.counted), random, { plan, relay, counts }, noted, fates),
     loseTail: Duration.isZero(relay.keepFor)
       ? Effect.void
       : Effect.suspend(() => {
@@ -196,7 +200,7 @@ const unrest = Effect.fnUntraced(function* (
   // In half of the histories one instance lives through all of it; in the others the last one comes to a field of ruins.
   const veteran = random.chance(0.5) ? yield* start("veteran", noTrouble) : undefined
   if (veteran !== undefined) Object.assign(veteran.fate, world.trouble)
-  const writing = yield* Effect.forkChild(writers(world, write))
+  const writing = yield* Effect.forkChild(writers(write, random, plan))
   const slots = Array.from({ length: random.between(Math.min(2, plan.instancesMax), plan.instancesMax) }, (_, slot) =>
     comeAndGo(world, slot)
   )
@@ -209,9 +213,13 @@ const unrest = Effect.fnUntraced(function* (
   )
   yield* Fiber.join(writing)
   const early = yield* look
-  const last = veteran ?? (yield* start("last", noTrouble))
   for (const fate of fates) Object.assign(fate, noTrouble)
-  yield* passUntil(world, isAtRest, settleMaxMs)
+  let last = veteran ?? (yield* start("last", noTrouble))
+  // What ends its process does so as often as it is allowed to: somebody starts it again.
+  for (let starts = 0; starts < startsMax && !isAtRest(); starts++) {
+    if (last.fate.down) last = yield* start(`last-${starts}`, noTrouble)
+    yield* passUntil(world, () => isAtRest() || last.fate.down, settleMaxMs)
+  }
   if (mend !== undefined) {
     mend()
     yield* replay
@@ -232,24 +240,11 @@ const passUntil = Effect.fnUntraced(function* (world: World, done: () => boolean
   }
 })
 
-/** Some writers at once, each with one transaction after the other. */
-const writers = ({ plan, random }: World, write: Play<unknown>["write"]) => {
-  const one = Effect.gen(function* () {
-    const transactions = random.between(1, plan.transactionsMax)
-    for (let i = 0; i < transactions; i++) {
-      if (random.chance(0.6)) yield* Effect.sleep(random.between(0, 700))
-      yield* Effect.exit(write(random))
-    }
-  })
-  const all = Array.from({ length: random.between(1, plan.writersMax) }, () => one)
-  return Effect.all(all, { concurrency: "unbounded", discard: true })
-}
-
 const makeStart = <Events extends EventSchemas, E>(
   stream: EventStream<Events>,
   handlers: ReadonlyArray<Handler<E, PlayerServices>>,
   random: Random,
-  { plan, relay }: { readonly plan: FaultPlan; readonly relay: RelayTiming },
+  { counts, plan, relay }: { readonly plan: FaultPlan; readonly relay: RelayTiming; readonly counts: Counts },
   services: Context.Context<Services>,
   fates: Array<Fate>
 ) => {
@@ -258,7 +253,8 @@ const makeStart = <Events extends EventSchemas, E>(
     const fate: Fate = { down: false, awake: yield* Latch.make(true), delayMaxMs: plan.delayMaxMs, ...trouble }
     fates.push(fate)
     const scope = yield* Scope.make()
-    const pipeline = Pipeline.layer(stream, handlers, {
+    const inside = handlers.map((handler) => inProcess(handler, fate, { counts, scope }))
+    const pipeline = Pipeline.layer(stream, inside, {
       partitions,
       instance: { id, host: "simulation", version: "", roles: [] },
       relay,

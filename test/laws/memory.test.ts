@@ -2,6 +2,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { leaseTtlMs } from "../../src/infra/memory/MemoryState.ts"
 import { eventLogLaws } from "./EventLogLaws.ts"
+import { crashLogLaws } from "./CrashLogLaws.ts"
 import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
@@ -39,3 +40,4 @@ inboxLaws("the inbox in memory", world)
 relayStoreLaws("the relay's store in memory", world)
 eventLogLaws("the event log in memory", MemoryPipeline.layer)
 parkingLaws("the parking lot in memory", world)
+crashLogLaws("the crash log in memory", world)

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { query } from "../infra/embedded/Clients.ts"
 import { PgUnderTest, pgWorld } from "../infra/postgres/PgWorld.ts"
+import { crashLogLaws } from "./CrashLogLaws.ts"
 import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
@@ -34,3 +35,4 @@ ownershipLaws("ownership in Postgres", world)
 inboxLaws("the inbox in Postgres", world)
 relayStoreLaws("the relay's store in Postgres", world)
 parkingLaws("the parking lot in Postgres", world)
+crashLogLaws("the crash log in Postgres", world)

@@ -3,9 +3,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { History } from "../../src/testing/History.ts"
+import { endsItsProcess } from "../support/Ledger.ts"
 import { runHistory } from "../support/World.ts"
 
-const historiesDefault = 1_000
+const historiesDefault = 600
 
 const numberFrom = (name: string): number | undefined => {
   const text = process.env[name]
@@ -34,6 +35,7 @@ const happened = (histories: ReadonlyArray<Sum>) => {
     crashes: sum((of) => of.crashed),
     freezes: sum((of) => of.frozen),
     "lost tails": sum((of) => of.tailsLost),
+    "ended processes": sum((of) => of.ended),
     "replayed keys": sum((of) => of.replayed)
   }
 }
@@ -53,9 +55,19 @@ const sumOf = ({ committed, counts, made, rolledBack, tables }: History) => {
     crashed: counts.crashed,
     frozen: counts.frozen,
     tailsLost: counts.tailsLost,
-    replayed: counts.replayed
+    replayed: counts.replayed,
+    ended: counts.ended
   }
 }
+
+/** Events that were given up as ending their process, and do not. */
+const innocent = ({ seed, tables }: History) =>
+  [...tables.parkedKeys.values()]
+    .filter(({ reason }) => reason.tag === "ProcessEnded")
+    .flatMap(({ handler, key }) => {
+      const first = tables.parked.find((one) => one.handler === handler && one.event.key === key)?.event
+      return first !== undefined && endsItsProcess(seed, handler, first) ? [] : [`${handler} ${key} ${first?.version}`]
+    })
 
 /** What can be compared of two runs: event ids are drawn anew by each. */
 const outline = ({ committed, made, tables }: History) => ({
@@ -76,6 +88,7 @@ describe("per-key order through writers, relays and handlers", () => {
           if (faults.length > 0) {
             assert.fail(`seed ${seed} (again: MILLRACE_SEED=${seed}), ${faults.length} faults\n${faults.join("\n")}`)
           }
+          assert.deepStrictEqual(innocent(history), [], `seed ${seed}: parked for what others did`)
           sums.push(sumOf(history))
         }
         if (onlySeed !== undefined) return

@@ -3,6 +3,7 @@ import * as EventStream from "../../src/pipeline/EventStream.ts"
 import { type Delivery, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
 import { fnv1a } from "../../src/pipeline/Partition.ts"
 import { retryPolicy } from "../../src/pipeline/RetryPolicy.ts"
+import { EndProcess } from "../../src/testing/EndProcess.ts"
 import type { Effects } from "../../src/testing/Book.ts"
 
 /** The one kind of event of these histories. */
@@ -15,7 +16,15 @@ export const noteStream = EventStream.make("t", { subject: "t", events: { noted:
 export class Refused extends Data.TaggedError("Refused")<{ readonly attempt: number }> {}
 
 /** How an event goes down with a handler. */
-type Mood = "well" | "refused twice" | "refused long" | "refused always" | "defect" | "hangs" | "done, then refused"
+type Mood =
+  | "well"
+  | "refused twice"
+  | "refused long"
+  | "refused always"
+  | "defect"
+  | "hangs"
+  | "ends its process"
+  | "done, then refused"
 
 /** Where an event belongs, for variants that deliver it under another name. */
 export type Place = (delivery: Delivery<typeof Noted.Type>) => { readonly key: string; readonly version: number }
@@ -31,6 +40,15 @@ export interface Mending {
   done: boolean
 }
 
+type Spot = ReturnType<Place>
+
+const luckOfPlace = (seed: number, handler: string, { key, version }: Spot) =>
+  fnv1a(`${seed}/${handler}/${key}/${version}`)
+
+/** Whether this event is one that ends the process that handles it. */
+export const endsItsProcess = (seed: number, handler: string, place: Spot): boolean =>
+  (luckOfPlace(seed, handler, place) >>> 16) % 400 === 0
+
 /** Two handlers, one of each kind, whose moods and latencies depend on the seed and the event only, until they are mended. */
 export const noteHandlers = (
   effects: Effects,
@@ -42,6 +60,7 @@ export const noteHandlers = (
     const { attempt } = delivery
     if (mending.done) return effect
     if (mood === "hangs") return Effect.never
+    if (mood === "ends its process") return Effect.flatten(EndProcess)
     if (mood === "defect") return Effect.die(new TypeError("a bug in the handler"))
     if (
       mood === "refused always" ||
@@ -55,9 +74,10 @@ export const noteHandlers = (
   const handle = (handler: string, luckOf: (luck: number) => Mood) =>
     Effect.fnUntraced(function* (delivery: Delivery<typeof Noted.Type>) {
       const place = placeOf(delivery)
-      const luck = fnv1a(`${seed}/${handler}/${place.key}/${place.version}`)
+      const luck = luckOfPlace(seed, handler, place)
       if (luck % 3 === 0) yield* Effect.sleep((luck >>> 8) % 40)
-      yield* react(luckOf((luck >>> 4) % 100), delivery, effects.note(handler, { ...delivery, ...place }))
+      const mood = endsItsProcess(seed, handler, place) ? "ends its process" : luckOf((luck >>> 4) % 100)
+      yield* react(mood, delivery, effects.note(handler, { ...delivery, ...place }))
     })
 
   const outside = { retry, keysAtOnceMax: 1 + (seed % 3) }

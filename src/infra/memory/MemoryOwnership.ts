@@ -40,12 +40,7 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
       renew: (claims) => Effect.map(Clock.currentTimeMillis, (nowMs) => extend(claims, nowMs)),
       claim: (stream, owner, wanted) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) =>
-          wanted.flatMap(({ handler, partition }): ReadonlyArray<Claim> => {
-            const lease = state.of(stream).leases.get(rowKey(handler, partition))
-            if (lease === undefined || lease.expiresAtMs > nowMs) return []
-            Object.assign(lease, { owner, epoch: lease.epoch + 1, expiresAtMs: nowMs + leaseTtlMs })
-            return [{ stream, handler, partition, epoch: lease.epoch, opening: lease.opening, cursor: lease.cursor }]
-          })
+          wanted.flatMap((place) => claimOne(state, { stream, owner, ...place }, nowMs))
         ),
       open: (claim) =>
         Effect.suspend(() => {
@@ -64,6 +59,20 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const claimOne = (
+  state: MemoryState["Service"],
+  { handler, owner, partition, stream }: { stream: string; owner: string; handler: string; partition: number },
+  nowMs: number
+): ReadonlyArray<Claim> => {
+  const lease = state.of(stream).leases.get(rowKey(handler, partition))
+  if (lease === undefined || lease.expiresAtMs > nowMs) return []
+  const abandoned = lease.owner === undefined ? {} : { abandoned: true as const }
+  Object.assign(lease, { owner, epoch: lease.epoch + 1, expiresAtMs: nowMs + leaseTtlMs })
+  return [
+    { stream, handler, partition, epoch: lease.epoch, opening: lease.opening, cursor: lease.cursor, ...abandoned }
+  ]
+}
 
 const entriesOf = (tables: MemoryTables) =>
   [...tables.leases].map(([key, lease]) => {

@@ -1,5 +1,6 @@
 import { Layer } from "effect"
 import * as MemoryAuditStore from "./MemoryAuditStore.ts"
+import * as MemoryCrashLog from "./MemoryCrashLog.ts"
 import * as MemoryEventLog from "./MemoryEventLog.ts"
 import * as MemoryInbox from "./MemoryInbox.ts"
 import * as MemoryOutbox from "./MemoryOutbox.ts"
@@ -18,5 +19,6 @@ export const layer = Layer.mergeAll(
   MemoryOwnership.layer,
   MemoryAuditStore.layer,
   MemoryParkingLot.layer,
-  MemoryParkingDesk.layer
+  MemoryParkingDesk.layer,
+  MemoryCrashLog.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

@@ -70,6 +70,8 @@ export interface MemoryTables {
   /** Events that somebody took out. */
   readonly discarded: Array<MemoryParkedEvent>
   readonly acts: Array<ParkingAct>
+  /** Attempts under suspicion, by handler and partition, then by event. */
+  readonly suspects: Map<string, Map<string, { readonly key: string; readonly version: number; attempts: number }>>
   readonly violations: Array<OrderViolation & { readonly handler: string }>
   nextId: number
 }
@@ -124,6 +126,7 @@ const emptyTables = (): MemoryTables => ({
   parkedKeys: new Map(),
   discarded: [],
   acts: [],
+  suspects: new Map(),
   violations: [],
   nextId: 1
 })

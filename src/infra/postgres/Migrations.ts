@@ -123,6 +123,11 @@ const parkKeys = Effect.gen(function* () {
        version bigint, act text NOT NULL, actor text NOT NULL, why text NOT NULL, before text, after text,
        at timestamptz NOT NULL DEFAULT clock_timestamp()
      )`,
+    // attempts at events of a partition whose owner before may have been ended by one of them
+    `CREATE TABLE millrace.suspect (
+       stream text NOT NULL, handler text NOT NULL, partition int NOT NULL, key text NOT NULL, version bigint NOT NULL,
+       attempts int NOT NULL, PRIMARY KEY (stream, handler, partition, key, version)
+     )`,
     `CREATE INDEX ON millrace.parking_act (stream, handler, key, id)`
   ]
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })

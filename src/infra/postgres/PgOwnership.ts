@@ -101,17 +101,17 @@ const renew = (sql: PgControl["Service"]) =>
 // SKIP LOCKED: a row that a frozen owner's session still locks must not stop the other claims.
 const claim = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, owner: string, wanted: ReadonlyArray<Place>) {
-    const rows = yield* sql<LeaseRow>`
+    const rows = yield* sql<LeaseRow & { readonly abandoned: boolean }>`
     UPDATE millrace.lease l SET owner = ${owner}, epoch = l.epoch + 1, expires_at = ${leaseExpiry(sql)}
     FROM (
-      SELECT f.handler, f.partition FROM millrace.lease f
+      SELECT f.handler, f.partition, f.owner IS NOT NULL AS abandoned FROM millrace.lease f
       JOIN unnest(${wanted.map((w) => w.handler)}::text[], ${wanted.map((w) => w.partition)}::int[]) AS x(handler, partition)
         ON f.handler = x.handler AND f.partition = x.partition
       WHERE f.stream = ${stream} AND f.expires_at < clock_timestamp() FOR UPDATE OF f SKIP LOCKED
     ) free
     WHERE l.stream = ${stream} AND l.handler = free.handler AND l.partition = free.partition
-    RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor`
-    return rows.map((row) => toClaim(stream, row))
+    RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor, free.abandoned`
+    return rows.map((row) => ({ ...toClaim(stream, row), ...(row.abandoned ? { abandoned: true as const } : {}) }))
   }, asLeaseStatement("Ownership.claim"))
 
 // Waits for the row when a commit has it: that commit is past its fence, and its cursor is then the one returned.

@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import * as PgAuditStore from "./PgAuditStore.ts"
+import * as PgCrashLog from "./PgCrashLog.ts"
 import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
 import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
@@ -27,6 +28,7 @@ export const layer = (options: PgOptions) => {
     PgOwnership.layer,
     PgAuditStore.layer,
     PgParkingLot.layer,
-    PgParkingDesk.layer
+    PgParkingDesk.layer,
+    PgCrashLog.layer
   ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
 }
