@@ -6,7 +6,8 @@ import { handlerFailure } from "./handlerFailure.ts"
 import { deliveryOf } from "./Lanes.ts"
 import type { FailedAttempt } from "./Parked.ts"
 import { type AsideDone, ParkingLot } from "./ParkingLot.ts"
-import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import { NotBegun, unlessNotBegun } from "./NotBegun.ts"
+import type { DecodeFailed, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { runDelivery } from "./runDelivery.ts"
 import type { RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
@@ -31,16 +32,77 @@ export const settleWithout = (
   // Nothing of it can leave a transaction idle.
   Effect.catchTag(lot.settle(claim, done, Effect.void), "TransactionIdle", Effect.die)
 
+/** One attempt that was never heard of again may be an answer of the store that was lost; two are taken for what they look like. */
+const unheardMax = 2
+
 /**
  * One attempt at an event that was put aside. True: it is done, and committed. False: its key waits, for its next attempt
  * or for somebody.
  *
  * Guarantees: the attempt is counted before it is made; once as many as the policy allows were begun, the last of which
- * was never heard of again, the process ended with it, and it is not made again.
+ * were never heard of again, the process ended with them, and none is made again.
  */
 export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerContext<E>) {
   const lot = yield* ParkingLot
-  const { alone, claim, handler, instance } = context
+  const failures = makeFailures(context, lot)
+  const { claim, handler } = context
+  const { retry } = handler
+
+  /** An attempt that the gate did not count is taken back: the key stays due. */
+  const run = Effect.fnUntraced(function* (one: AsideTry, event: unknown) {
+    const { attempts, generation, last, stored } = one
+    const done: AsideDone = { key: stored.key, version: stored.version, last }
+    const delivery = { ...deliveryOf(handler, stored, event, generation), attempt: attempts + 1 }
+    const isOutside = handler.mode === "external"
+    const effects = runDelivery(handler, delivery)
+    const { counts, exit } = yield* counted(context, lot, one, isOutside ? effects : lot.settle(claim, done, effects))
+    if (Exit.isSuccess(exit)) {
+      if (isOutside) yield* settleWithout(lot, claim, done)
+      return true
+    }
+    const cause = yield* unlessNotBegun(exit.cause)
+    const own = isOutside ? cause : yield* handlerFailure(cause)
+    if (counts) return yield* failures.failed(one, own)
+    yield* lot.withdraw(claim, stored.key)
+    return false
+  })
+
+  return Effect.fnUntraced(function* (one: AsideTry): Effect.fn.Return<boolean, LeaseLost | StoreUnavailable> {
+    const { attempts, last, stored } = one
+    if (attempts >= retry.attemptsMax && unheardOf(one) >= unheardMax) return yield* failures.endedItsProcess(one)
+    if (!handler.types.has(stored.type)) {
+      yield* settleWithout(lot, claim, { key: stored.key, version: stored.version, last })
+      return true
+    }
+    const decoded = handler.decode(stored)
+    if (Result.isFailure(decoded)) return yield* failures.unreadable(one, decoded.failure)
+    return yield* run(one, decoded.success)
+  })
+})
+
+/** Through the gate, and counted before it is made. One that is broken off has not failed, and is taken back. */
+const counted = <E, A, F, R>(
+  { alone, claim, draining, gate }: RunnerContext<E>,
+  lot: ParkingLot["Service"],
+  one: AsideTry,
+  attempt: Effect.Effect<A, F, R>
+) => {
+  const { key } = one.stored
+  const begun = { yet: false }
+  const whole = Effect.gen(function* () {
+    yield* Effect.mapError(lot.begin(claim, key), (error) => new NotBegun(error))
+    begun.yet = true
+    return yield* attempt
+  })
+  // The attempt before was never heard of again: it may be what ended the process.
+  const careful = unheardOf(one) > 0 ? alone.withPermit(whole) : whole
+  return gate
+    .attempt(key, careful, draining)
+    .pipe(Effect.onInterrupt(() => (begun.yet ? Effect.ignore(lot.withdraw(claim, key)) : Effect.void)))
+}
+
+/** What follows a failed attempt: the key waits for its next one, or for somebody. False, always: it is not done. */
+const makeFailures = <E>({ claim, handler, instance }: RunnerContext<E>, lot: ParkingLot["Service"]) => {
   const { retry } = handler
 
   const giveUp = Effect.fnUntraced(function* ({ attempts, history, stored }: AsideTry, failure: Failure) {
@@ -53,53 +115,24 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
     return false
   })
 
-  const fail = (one: AsideTry, cause: Cause.Cause<unknown>) =>
-    Effect.flatMap(failureOf(retry, cause, one.attempts + 1, instance), (failure) => giveUp(one, failure))
-
-  const endedItsProcess = Effect.fnUntraced(function* (one: AsideTry) {
-    const message = `its process ended during the last of ${one.attempts} attempts`
-    const atMs = yield* Clock.currentTimeMillis
-    const failed = { attempt: one.attempts, atMs, tag: "ProcessEnded", message, instance }
-    return yield* giveUp(one, { class: "poison", failed, stack: "", error: undefined })
-  })
-
-  const run = Effect.fnUntraced(function* (one: AsideTry, event: unknown) {
-    const { attempts, generation, last, stored } = one
-    const { key, version } = stored
-    const done: AsideDone = { key, version, last }
-    const delivery = { ...deliveryOf(handler, stored, event, generation), attempt: attempts + 1 }
-    yield* lot.begin(claim, key)
-    const effects = runDelivery(handler, delivery)
-    const isOutside = handler.mode === "external"
-    const exit = yield* Effect.exit(isOutside ? effects : lot.settle(claim, done, effects)).pipe(
-      // It was broken off, it has not failed.
-      Effect.onInterrupt(() => Effect.ignore(lot.withdraw(claim, key)))
-    )
-    if (Exit.isFailure(exit)) return yield* fail(one, yield* isOutside ? own(exit.cause) : handlerFailure(exit.cause))
-    if (isOutside) yield* settleWithout(lot, claim, done)
-    return true
-  })
-
-  return Effect.fnUntraced(function* (one: AsideTry): Effect.fn.Return<boolean, LeaseLost | StoreUnavailable> {
-    const { attempts, last, stored } = one
-    if (attempts >= retry.attemptsMax && attempts > lastFailed(one)) return yield* endedItsProcess(one)
-    if (!handler.types.has(stored.type)) {
-      yield* settleWithout(lot, claim, { key: stored.key, version: stored.version, last })
-      return true
-    }
-    const decoded = handler.decode(stored)
-    if (Result.isFailure(decoded))
-      return yield* Effect.flatMap(failureOf(retry, Cause.fail(decoded.failure), attempts, instance), (failure) =>
+  return {
+    failed: (one: AsideTry, cause: Cause.Cause<unknown>) =>
+      Effect.flatMap(failureOf(retry, cause, one.attempts + 1, instance), (failure) => giveUp(one, failure)),
+    unreadable: (one: AsideTry, error: DecodeFailed) =>
+      Effect.flatMap(failureOf(retry, Cause.fail(error), one.attempts, instance), (failure) =>
         giveUp(one, { ...failure, class: "poison" })
-      )
-    // The attempt before was never heard of again: it may be what ended the process.
-    return yield* attempts > lastFailed(one) ? alone.withPermit(run(one, decoded.success)) : run(one, decoded.success)
-  })
-})
+      ),
+    endedItsProcess: Effect.fnUntraced(function* (one: AsideTry) {
+      const message = `its process ended during the last of ${one.attempts} attempts`
+      const atMs = yield* Clock.currentTimeMillis
+      const failed = { attempt: one.attempts, atMs, tag: "ProcessEnded", message, instance }
+      return yield* giveUp(one, { class: "poison", failed, stack: "", error: undefined })
+    })
+  }
+}
 
-const lastFailed = ({ history }: AsideTry) => history.at(-1)?.attempt ?? 0
-
-const own = (cause: Cause.Cause<unknown>) => (Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(cause))
+/** Attempts that were begun since the last one that failed, and never heard of again. */
+const unheardOf = ({ attempts, history }: AsideTry) => attempts - (history.at(-1)?.attempt ?? 0)
 
 const failedSignal = (
   handler: string,

@@ -30,7 +30,7 @@ export const failureOf = (
     const said = failure instanceof Error ? failure.message : String(failure)
     const stack = failure instanceof Error ? (failure.stack ?? "") : ""
     return {
-      class: classOf(policy, Cause.findErrorOption(cause), tag),
+      class: classOfCause(policy, cause),
       failed: { attempt, atMs, tag, message: said.slice(0, reasonMaxChars), instance },
       stack: stack.slice(0, stackMaxChars),
       error: failure
@@ -42,10 +42,14 @@ const tagOf = (failure: unknown): string => {
   return failure instanceof Error ? failure.name : "Defect"
 }
 
-// Timeouts are the engine's, so the policy does not know them; a policy that throws has a bug, and so has what it judged.
-const classOf = (policy: RetryPolicy, error: Option.Option<unknown>, tag: string): FailureClass => {
+/**
+ * What a failure means. Total: timeouts are the engine's, so the policy does not know them; a policy that throws has a
+ * bug, and so has what it judged.
+ */
+export const classOfCause = (policy: RetryPolicy, cause: Cause.Cause<unknown>): FailureClass => {
+  const error = Cause.findErrorOption(cause)
   if (Option.isNone(error)) return "poison"
-  const own = policy.byTag[tag]?.class
+  const own = policy.byTag[tagOf(error.value)]?.class
   if (own !== undefined) return own
   if (Cause.isTimeoutError(error.value) || error.value instanceof TransactionIdle) return "retryable"
   return Result.getOrElse(

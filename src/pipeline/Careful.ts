@@ -3,7 +3,7 @@ import { CrashLog } from "./CrashLog.ts"
 import { EventLog } from "./EventLog.ts"
 import type { Entry } from "./Lanes.ts"
 import type { Claim } from "./Ownership.ts"
-import type { StoreUnavailable } from "./PipelineError.ts"
+import { NotBegun } from "./NotBegun.ts"
 import type { StoredEvent } from "./Envelope.ts"
 
 /** What an opening of a partition knows about events that may have ended a process. */
@@ -17,7 +17,7 @@ export interface Careful {
   readonly guard: <A, E, R>(
     entries: ReadonlyArray<Entry>,
     attempt: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | StoreUnavailable, R>
+  ) => Effect.Effect<A, E | NotBegun, R>
   /** Everything up to here is committed. */
   readonly passed: (cursor: number) => Effect.Effect<void>
 }
@@ -59,7 +59,7 @@ export const makeCareful = Effect.fnUntraced(function* (claim: Claim, { alone, d
     if (suspects.length === 0) return attempt
     const events = suspects.map(({ stored }) => ({ key: stored.key, version: stored.version }))
     const noted = Effect.acquireUseRelease(
-      crashes.note(claim, events),
+      Effect.mapError(crashes.note(claim, events), (error) => new NotBegun(error)),
       () => attempt,
       // Whatever came of it, the process lives. Should the store be away just now, it counts all the same.
       () => Effect.ignore(crashes.heard(claim, events))

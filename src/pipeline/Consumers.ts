@@ -4,6 +4,7 @@ import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
+import { makeHandlerGate } from "./HandlerGate.ts"
 import { keepGoing } from "./keepGoing.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
 import { type HandlerUnit, makePartitionWorker } from "./PartitionWorker.ts"
@@ -113,7 +114,8 @@ const makeUnit = Effect.fnUntraced(function* <E>(handler: Handler<E>, transactio
   const batchCommit = yield* makeBatchCommit(handler, transactionsMax)
   const slots = yield* Semaphore.make(handler.keysAtOnceMax)
   const asideSlots = yield* Semaphore.make(Math.min(handler.keysAtOnceMax, asideKeysAtOnceMax))
-  return { handler, batchCommit, slots, asideSlots } satisfies HandlerUnit<E>
+  const gate = yield* makeHandlerGate(handler)
+  return { handler, batchCommit, gate, slots, asideSlots } satisfies HandlerUnit<E>
 })
 
 const start = Effect.fnUntraced(function* <E>(share: Share<E>, claim: Claim) {

@@ -1,8 +1,9 @@
-import { Cause, Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
+import { Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
+import { unlessNotBegun } from "./NotBegun.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
-import { makeRetryLane } from "./RetryLane.ts"
+import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
 import { runDelivery } from "./runDelivery.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 
@@ -18,9 +19,8 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   slots: Semaphore.Semaphore,
   groupCommit: GroupCommit
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
-  const { careful, claim, handler, lanes, ready } = context
-  const retry = yield* makeRetryLane(context)
-  const running = yield* FiberSet.make<void, StoreUnavailable>()
+  const { claim, gate, lanes, ready } = context
+  const running = yield* FiberSet.make<void, LeaseLost | StoreUnavailable>()
   const finished = yield* Queue.unbounded<Entry>()
   const turn = yield* Semaphore.make(1)
   const state = { draining: false }
@@ -30,25 +30,17 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
     Queue.offerUnsafe(finished, entry)
   }
 
-  /** True: the entry is done, one way or the other. False: its lane waits. */
-  const work = Effect.fnUntraced(function* (entry: Entry) {
-    const { lane } = entry
-    const exit = yield* Effect.exit(runEntry(handler, entry))
-    if (Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
-    if (Exit.isFailure(exit) && (yield* retry.failed(entry, exit.cause)) === "waiting") return false
-    if (Exit.isSuccess(exit)) retry.succeeded(lane)
-    finish(entry)
-    return true
-  })
+  const work = makeWork(context, yield* makeRetryLane(context), finish)
 
   const runLane = Effect.fnUntraced(function* (lane: Lane) {
     for (let entry = lane.queue[0]; entry !== undefined && !state.draining; entry = lane.queue[0]) {
-      if (!(yield* careful.guard([entry], work(entry)))) return
+      if (!(yield* work(entry))) return
     }
     lane.busy = false
   })
 
   const dispatch = Effect.fnUntraced(function* () {
+    yield* gate.ready
     const lane = yield* Queue.take(ready)
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(runLane(lane)))
@@ -74,11 +66,28 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   }
 })
 
-const runEntry = <E>(handler: RunnerContext<E>["handler"], entry: Entry) => {
+/** One attempt at a lane's head. True: it is done, one way or the other. False: its lane waits. */
+const makeWork = <E>(context: RunnerContext<E>, retry: RetryLane, finish: (entry: Entry) => void) =>
+  Effect.fnUntraced(function* (entry: Entry) {
+    const { counts, exit } = yield* runEntry(context, entry)
+    if (Exit.isSuccess(exit)) retry.succeeded(entry.lane)
+    else {
+      const cause = yield* unlessNotBegun(exit.cause)
+      if (!counts) return yield* retry.later(entry.lane)
+      if ((yield* retry.failed(entry, cause)) === "waiting") return false
+    }
+    finish(entry)
+    return true
+  })
+
+const runEntry = <E>({ careful, draining, gate, handler }: RunnerContext<E>, entry: Entry) => {
   const action = currentAction(entry)
-  if (action._tag !== "run") return Effect.void
-  return runDelivery(handler, { ...action.delivery, attempt: attemptOf(entry) })
+  if (action._tag !== "run") return doneAlready
+  const delivery = { ...action.delivery, attempt: attemptOf(entry) }
+  return gate.attempt(entry.lane.key, careful.guard([entry], runDelivery(handler, delivery)), draining)
 }
+
+const doneAlready = Effect.succeed({ exit: Exit.void, counts: true })
 
 const takeBuffered = (queue: Queue.Queue<Entry>): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []

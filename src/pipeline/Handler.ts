@@ -1,6 +1,8 @@
 import { Effect, type Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
+import { breakerDefault, type BreakerPolicy } from "./HandlerBreaker.ts"
+import type { RateLimit } from "./HandlerGate.ts"
 import type { DecodeFailed } from "./PipelineError.ts"
 import { type RetryPolicy, retryPolicyDefault } from "./RetryPolicy.ts"
 
@@ -31,6 +33,10 @@ export interface Handler<out E = unknown, out R = never> {
   readonly mode: "transactional" | "external"
   readonly types: ReadonlySet<string>
   readonly retry: RetryPolicy
+  /** External only: when its downstream counts as down. Undefined: never. */
+  readonly breaker: BreakerPolicy | undefined
+  /** Undefined: as fast as it can. */
+  readonly rate: RateLimit | undefined
   /** External only: keys handled at the same time by one instance, over all its partitions. */
   readonly keysAtOnceMax: number
   readonly decode: (stored: StoredEvent) => Result.Result<unknown, DecodeFailed>
@@ -42,6 +48,16 @@ export interface HandlerOptions<Type, E> {
   /** The event types it wants; the others pass it by, in order. All types when left out. */
   readonly on?: ReadonlyArray<Type>
   readonly retry?: RetryPolicy<E>
+  /** Events a time, per instance. */
+  readonly rate?: RateLimit
+}
+
+/** What an external handler is made with. */
+export interface ExternalOptions<Type, E> extends HandlerOptions<Type, E> {
+  /** Keys handled at the same time by one instance. */
+  readonly keysAtOnceMax?: number
+  /** `breakerDefault` unless said otherwise. Its attempts while it is open are not held against an event. */
+  readonly breaker?: BreakerPolicy | "none"
 }
 
 /** Keys an external handler works on at the same time, per instance, unless it says otherwise. */
@@ -75,25 +91,25 @@ export const transactionalBatch = <
   name: string,
   options: HandlerOptions<Type, E>,
   handle: (deliveries: ReadonlyArray<Delivery<EventOf<Events, Type>>>) => Effect.Effect<void, E, R>
-): Handler<E, R> => make(stream, name, options, "transactional", keysAtOnceDefaultMax, handle)
+): Handler<E, R> => make(stream, name, options, "transactional", handle)
 
 /** A handler whose effects are elsewhere (mail, HTTP): at least once, under `delivery.idempotencyKey`. */
 export const external = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
   stream: EventStream<Events>,
   name: string,
-  options: HandlerOptions<Type, E> & { readonly keysAtOnceMax?: number },
+  options: ExternalOptions<Type, E>,
   handle: (delivery: Delivery<EventOf<Events, Type>>) => Effect.Effect<void, E, R>
-): Handler<E, R> =>
-  make(stream, name, options, "external", options.keysAtOnceMax ?? keysAtOnceDefaultMax, (deliveries) =>
-    Effect.forEach(deliveries, handle, { discard: true })
-  )
+): Handler<E, R> => ({
+  ...make(stream, name, options, "external", (deliveries) => Effect.forEach(deliveries, handle, { discard: true })),
+  keysAtOnceMax: options.keysAtOnceMax ?? keysAtOnceDefaultMax,
+  breaker: options.breaker === "none" ? undefined : (options.breaker ?? breakerDefault)
+})
 
 const make = <Events extends EventSchemas, E, R, Type extends keyof Events & string>(
   stream: EventStream<Events>,
   name: string,
   options: HandlerOptions<Type, E>,
   mode: Handler["mode"],
-  keysAtOnceMax: number,
   handle: (deliveries: ReadonlyArray<Delivery<EventOf<Events, Type>>>) => Effect.Effect<void, E, R>
 ): Handler<E, R> => {
   const types: ReadonlySet<string> = new Set(options.on ?? stream.types)
@@ -103,7 +119,9 @@ const make = <Events extends EventSchemas, E, R, Type extends keyof Events & str
     types,
     // The engine classifies only what `run` failed with, and that is an E.
     retry: (options.retry ?? retryPolicyDefault) as RetryPolicy,
-    keysAtOnceMax,
+    rate: options.rate,
+    breaker: undefined,
+    keysAtOnceMax: keysAtOnceDefaultMax,
     decode: (stored) => stream.decode(stored.type, stored.payload),
     // The engine hands over only what `decode` above returned, of the types in `types`.
     run: (deliveries) => handle(deliveries as ReadonlyArray<Delivery<EventOf<Events, Type>>>)

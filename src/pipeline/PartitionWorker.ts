@@ -6,6 +6,7 @@ import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeExternalRunner } from "./ExternalRunner.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
+import type { HandlerGate } from "./HandlerGate.ts"
 import type { Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { type Lane, Lanes } from "./Lanes.ts"
@@ -50,6 +51,7 @@ export interface WorkerOptions {
 export interface HandlerUnit<E> {
   readonly handler: Handler<E>
   readonly batchCommit: BatchCommit<E>
+  readonly gate: HandlerGate
   /** Permits for what an external handler does at the same time. */
   readonly slots: Semaphore.Semaphore
   /** Permits for keys that were put aside and are tried at the same time. */
@@ -165,7 +167,10 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const room = yield* Latch.make(true)
   const committed = makeCommitted(lanes, room, careful, subscription.acknowledge, opening.moved)
   const { alone, instance } = options
-  const context: RunnerContext<E> = { claim: open, instance, handler, lanes, careful, alone, ready, committed }
+  const { gate } = unit
+  const draining = yield* Latch.make(false)
+  const shared = { claim: open, instance, handler, lanes, gate, careful, alone, draining }
+  const context: RunnerContext<E> = { ...shared, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
   const intake = yield* Semaphore.make(1)
   const aside = yield* makeAsideRunner(context, { intake, slots: unit.asideSlots })
@@ -183,6 +188,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
       Effect.andThen(Effect.fail(new DeliveryInterrupted({ partition, reason: "the cursor was lowered" })))
     ),
     opening.stopping.await.pipe(
+      Effect.andThen(draining.open),
       Effect.andThen(runner.drain),
       Effect.andThen(aside.drain),
       Effect.catchTag("LeaseLost", refused)

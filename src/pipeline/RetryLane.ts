@@ -18,7 +18,12 @@ export const waitInMemoryMax = Duration.seconds(1)
 export interface RetryLane {
   readonly failed: (entry: Entry, cause: Cause.Cause<unknown>) => Effect.Effect<LaneFate>
   readonly succeeded: (lane: Lane) => void
+  /** An attempt that is not held against the event: the lane comes again soon, behind the others. */
+  readonly later: (lane: Lane) => Effect.Effect<false>
 }
+
+/** Until an attempt that did not count is made again; the gate says when it really is. */
+const soon = Duration.millis(200)
 
 interface Waiting {
   readonly steps: RetrySteps
@@ -65,7 +70,7 @@ export const makeRetryLane = Effect.fnUntraced(function* <E>(
     return "parked" as const
   })
 
-  return { failed, succeeded }
+  return { failed, succeeded, later: (lane) => Effect.as(wait(lane, soon), false) }
 })
 
 const attemptFailed = (handler: string, lane: Lane, delay: Duration.Duration, reason: string) => ({

@@ -1,6 +1,7 @@
-import type { Effect, Queue, Semaphore } from "effect"
+import type { Effect, Latch, Queue, Semaphore } from "effect"
 import type { Careful } from "./Careful.ts"
 import type { Handler } from "./Handler.ts"
+import type { HandlerGate } from "./HandlerGate.ts"
 import type { InboxCommit } from "./Inbox.ts"
 import type { Lane, Lanes } from "./Lanes.ts"
 import type { Claim } from "./Ownership.ts"
@@ -13,9 +14,12 @@ export interface RunnerContext<E> {
   readonly instance: string
   readonly handler: Handler<E>
   readonly lanes: Lanes
+  readonly gate: HandlerGate
   readonly careful: Careful
   /** One permit for the whole process: whoever may end it has it while it runs. */
   readonly alone: Semaphore.Semaphore
+  /** Opened when what is in hand is to be finished, and nothing else to be begun. */
+  readonly draining: Latch.Latch
   /** Lanes with work that nobody works on. Bounded by the window. */
   readonly ready: Queue.Queue<Lane>
   /** The cursor moves and the broker may go on, once this plan was committed. */

@@ -57,6 +57,8 @@ export type Signal =
       readonly handledVersion: number
       readonly version: number
     }
+  | { readonly _tag: "HandlerPaused"; readonly handler: string; readonly reason: string }
+  | { readonly _tag: "HandlerResumed"; readonly handler: string }
   | { readonly _tag: "OwnershipUnproven"; readonly stream: string; readonly count: number }
   | { readonly _tag: "BrokerOutOfReach"; readonly stream: string; readonly count: number }
   | { readonly _tag: "BrokerInReach"; readonly stream: string }
@@ -99,6 +101,8 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   KeyParked: Effect.logError,
   KeyReturned: Effect.logInfo,
   OrderViolated: Effect.logError,
+  HandlerPaused: Effect.logError,
+  HandlerResumed: Effect.logInfo,
   OwnershipUnproven: Effect.logWarning,
   BrokerOutOfReach: Effect.logWarning,
   BrokerInReach: Effect.logInfo,
@@ -134,6 +138,10 @@ const sentenceOf = (event: Signal): string => {
       return `connected to ${event.peer} again`
     case "StreamDrifted":
       return "the stream differs from its declaration; it works, and is left as it is"
+    case "HandlerPaused":
+      return `${event.handler} is paused: ${event.reason}; its events wait, in order, and nothing is parked for it`
+    case "HandlerResumed":
+      return `${event.handler} works again`
     case "OwnershipUnproven":
       return "ownership could not be renewed in time: work ends before another instance can begin it, and is claimed anew"
     case "BrokerOutOfReach":

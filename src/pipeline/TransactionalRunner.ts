@@ -1,6 +1,7 @@
 import { type Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
 import { type BatchCommit, batchEventsMax } from "./BatchCommit.ts"
 import { isSuspect } from "./Careful.ts"
+import type { HandlerGate } from "./HandlerGate.ts"
 import { handlerFailure } from "./handlerFailure.ts"
 import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
@@ -24,22 +25,25 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
   batchCommit: BatchCommit<E>
 ): Effect.fn.Return<Runner, never, Scope.Scope> {
-  const { careful, claim, lanes, ready } = context
+  const { careful, claim, draining, gate, lanes, ready } = context
   const retry = yield* makeRetryLane(context)
   const turn = yield* Semaphore.make(1)
 
   const commit = Effect.fnUntraced(
     function* (entries: ReadonlyArray<Entry>) {
       const plan = lanes.plan(claim, entries)
-      yield* careful.guard(entries, batchCommit.commit({ plan, deliveries: deliveriesOf(entries) }))
+      const deliveries = deliveriesOf(entries)
+      const committing = careful.guard(entries, batchCommit.commit({ plan, deliveries }))
+      yield* deliveries.length === 0 ? committing : gate.batch(deliveries.length, committing, draining)
       yield* context.committed(plan)
     },
     (effect, entries) => Effect.onError(effect, () => Effect.sync(() => lanes.undo(entries)))
   )
 
-  const runParts = makeIsolation(commit, retry)
+  const runParts = makeIsolation(commit, retry, gate)
 
   const turnOver = Effect.fnUntraced(function* () {
+    yield* gate.ready
     const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
     const [fresh, retried] = split(taken)
     const batches = [fill(fresh), ...retried.map((lane) => fill([lane], 1))]
@@ -54,7 +58,11 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
 })
 
 /** Commits what can be committed: a failing batch is halved by lanes, then by events, until what fails stands alone. */
-const makeIsolation = (commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<void, unknown>, retry: RetryLane) => {
+const makeIsolation = (
+  commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<void, unknown>,
+  retry: RetryLane,
+  gate: HandlerGate
+) => {
   const runParts = Effect.fnUntraced(function* (
     parts: ReadonlyArray<Part>
   ): Effect.fn.Return<void, LeaseLost | StoreUnavailable> {
@@ -62,7 +70,8 @@ const makeIsolation = (commit: (entries: ReadonlyArray<Entry>) => Effect.Effect<
     const exit = yield* Effect.exit(commit(entries))
     if (Exit.isSuccess(exit)) return parts.forEach((part) => retry.succeeded(part.lane))
     const cause = yield* handlerFailure(exit.cause)
-    yield* isolate(parts, cause)
+    if (yield* gate.isToBlame(cause)) return yield* isolate(parts, cause)
+    for (const { entries: taken, lane } of parts) lane.queue.unshift(...taken)
   })
 
   // Halve by lanes, then by events; what stands alone has failed by itself.

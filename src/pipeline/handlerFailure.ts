@@ -1,11 +1,14 @@
 import { Cause, Effect } from "effect"
+import { NotBegun } from "./NotBegun.ts"
 import { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** Keeps what the handler did; lets a lost store, a lost lease and an interruption through. */
 export const handlerFailure = (
   cause: Cause.Cause<unknown>
 ): Effect.Effect<Cause.Cause<unknown>, LeaseLost | StoreUnavailable> => {
-  const errors = cause.reasons.filter(Cause.isFailReason).map((reason) => reason.error)
+  const errors = cause.reasons
+    .filter(Cause.isFailReason)
+    .map(({ error }) => (error instanceof NotBegun ? error.error : error))
   const infrastructure = errors.find((e) => e instanceof LeaseLost || e instanceof StoreUnavailable)
   if (infrastructure !== undefined) return Effect.fail(infrastructure)
   return Cause.hasInterrupts(cause) ? Effect.interrupt : Effect.succeed(cause)

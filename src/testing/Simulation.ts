@@ -119,7 +119,7 @@ interface Started {
 }
 
 /** How long the last instance has to bring everything to its end. */
-const settleMaxMs = 60_000
+const settleMaxMs = 120_000
 
 /** How often the last instance is started again. */
 const startsMax = 100
@@ -216,8 +216,9 @@ const unrest = Effect.fnUntraced(function* (
   for (const fate of fates) Object.assign(fate, noTrouble)
   let last = veteran ?? (yield* start("last", noTrouble))
   // What ends its process does so as often as it is allowed to: somebody starts it again.
-  for (let starts = 0; starts < startsMax && !isAtRest(); starts++) {
-    if (last.fate.down) last = yield* start(`last-${starts}`, noTrouble)
+  yield* passUntil(world, () => isAtRest() || last.fate.down, settleMaxMs)
+  for (let starts = 0; starts < startsMax && last.fate.down; starts++) {
+    last = yield* start(`last-${starts}`, noTrouble)
     yield* passUntil(world, () => isAtRest() || last.fate.down, settleMaxMs)
   }
   if (mend !== undefined) {

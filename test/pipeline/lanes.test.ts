@@ -14,6 +14,8 @@ const handler: Handler = {
   types: new Set(["paid", "broken"]),
   retry: retryPolicyDefault,
   keysAtOnceMax: 1,
+  breaker: undefined,
+  rate: undefined,
   decode: ({ payload, type }) =>
     type === "broken" ? Result.fail(new DecodeFailed({ type, detail: "no" })) : Result.succeed(payload),
   run: () => Effect.void

@@ -15,7 +15,7 @@ import {
 import { replaysBackwards, returnsTooEarly, takesAwayFirst } from "./mutants/parkingLots.ts"
 
 /** Histories a mutant gets to show itself. */
-const seedsMax = 60
+const seedsMax = 200
 
 /** The first fault that shows itself, and the seeds it took. */
 const firstFault = Effect.fnUntraced(function* (variant: Variant, sign: RegExp) {

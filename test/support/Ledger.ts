@@ -1,6 +1,7 @@
 import { Data, Duration, Effect, Schema } from "effect"
 import * as EventStream from "../../src/pipeline/EventStream.ts"
 import { type Delivery, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
+import { breakerDefault } from "../../src/pipeline/HandlerBreaker.ts"
 import { fnv1a } from "../../src/pipeline/Partition.ts"
 import { retryPolicy } from "../../src/pipeline/RetryPolicy.ts"
 import { EndProcess } from "../../src/testing/EndProcess.ts"
@@ -46,8 +47,14 @@ const luckOfPlace = (seed: number, handler: string, { key, version }: Spot) =>
   fnv1a(`${seed}/${handler}/${key}/${version}`)
 
 /** Whether this event is one that ends the process that handles it. */
-export const endsItsProcess = (seed: number, handler: string, place: Spot): boolean =>
+const endsItsProcess = (seed: number, handler: string, place: Spot): boolean =>
   (luckOfPlace(seed, handler, place) >>> 16) % 400 === 0
+
+/** Whether a handler does this event well, always. */
+export const isDoneWell = (seed: number, handler: string, place: Spot): boolean => {
+  const luck = (luckOfPlace(seed, handler, place) >>> 4) % 100
+  return !endsItsProcess(seed, handler, place) && (handler === "mail" ? moodOutside : moodInside)(luck) === "well"
+}
 
 /** Two handlers, one of each kind, whose moods and latencies depend on the seed and the event only, until they are mended. */
 export const noteHandlers = (
@@ -80,7 +87,8 @@ export const noteHandlers = (
       yield* react(mood, delivery, effects.note(handler, { ...delivery, ...place }))
     })
 
-  const outside = { retry, keysAtOnceMax: 1 + (seed % 3) }
+  const breaker = { ...breakerDefault, blamedMax: Duration.seconds(20) }
+  const outside = { retry, keysAtOnceMax: 1 + (seed % 3), breaker }
   return [
     transactional(noteStream, "points", { retry }, handle("points", moodInside)),
     external(noteStream, "mail", outside, handle("mail", moodOutside))

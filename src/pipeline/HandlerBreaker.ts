@@ -1,0 +1,128 @@
+import { Clock, Duration, Effect, Exit, type Latch, Layer, Schedule, type Scope } from "effect"
+import { CircuitBreaker } from "effect/persistence"
+import { signal } from "./Signals.ts"
+import { unlessDraining } from "./unlessDraining.ts"
+
+/** When a handler's downstream counts as down, and how long it is left alone. */
+export interface BreakerPolicy {
+  /** So many keys that failed with no success in between, or a share of failures. A key counts once until something succeeds. */
+  readonly trip: CircuitBreaker.TripPolicy
+  /** How long it is left alone; then one event tries. A schedule gives each opening in a row its own time. */
+  readonly openFor: Duration.Input | Schedule.Schedule<unknown, number>
+  /** After so long a breaker that is still open no longer speaks for the events: their attempts count again. */
+  readonly blamedMax: Duration.Duration
+}
+
+/** Five keys in a row; 1 s, doubling up to 32 s; 15 minutes. */
+export const breakerDefault: BreakerPolicy = {
+  trip: CircuitBreaker.consecutive(5),
+  openFor: Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 6 })),
+  blamedMax: Duration.minutes(15)
+}
+
+/** How long others wait for the one who tries. */
+const trialPause = Duration.millis(100)
+
+/** What became of an attempt. `blamed`: it failed, and the downstream is to blame, not the event. */
+export interface ThroughBreaker<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly blamed: boolean
+}
+
+/** The breaker of one handler in one process. */
+export interface HandlerBreaker {
+  /** Waits while the breaker is open, unless it is drained meanwhile, and makes the attempt once. */
+  readonly through: <A, E, R>(
+    key: string,
+    attempt: Effect.Effect<A, E, R>,
+    draining: Latch.Latch
+  ) => Effect.Effect<ThroughBreaker<A, E>, never, R>
+}
+
+/**
+ * Effect's own CircuitBreaker, which rejects, made to wait. A key that is tried again and again counts once: one bad order
+ * is not a dead downstream. What is ignored says nothing about the downstream, either way.
+ */
+export const makeHandlerBreaker = Effect.fnUntraced(function* (
+  handler: string,
+  { blamedMax, openFor, trip }: BreakerPolicy,
+  isIgnored: (exit: Exit.Exit<unknown, unknown>) => boolean
+): Effect.fn.Return<HandlerBreaker, never, Scope.Scope> {
+  const store = yield* Layer.build(CircuitBreaker.layerStoreMemory())
+  const breaker = yield* CircuitBreaker.make({ tripPolicy: trip, openDuration: openFor }).pipe(
+    Effect.provideContext(store)
+  )
+  const health = makeHealth(handler, breaker, blamedMax)
+  // Then a success changes nothing, and need not be noted.
+  const isQuiet = () => trip._tag === "Consecutive" && health.isGood()
+
+  // Its own failures are values here; what fails is the breaker's rejection, before the attempt was made.
+  const admit = <A, E, R>(key: string, attempt: Effect.Effect<Exit.Exit<A, E>, never, R>) =>
+    breaker.execute(attempt, {
+      key: handler,
+      classify: (made) =>
+        Exit.isSuccess(made) && !isIgnored(made.value)
+          ? health.outcomeOf(key, made.value)
+          : Effect.succeed(CircuitBreaker.ignored)
+    })
+
+  const wait = <A, E, R>(
+    key: string,
+    attempt: Effect.Effect<Exit.Exit<A, E>, never, R>,
+    draining: Latch.Latch
+  ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
+    Effect.catch(admit(key, attempt), ({ reason }) =>
+      Effect.andThen(
+        unlessDraining(draining, Effect.sleep(reason._tag === "CircuitOpen" ? reason.retryAfter : trialPause)),
+        Effect.suspend(() => wait(key, attempt, draining))
+      )
+    )
+
+  const through: HandlerBreaker["through"] = Effect.fnUntraced(function* <A, E, R>(
+    key: string,
+    attempt: Effect.Effect<A, E, R>,
+    draining: Latch.Latch
+  ) {
+    const quiet = isQuiet()
+    const exit = yield* quiet ? Effect.exit(attempt) : wait(key, Effect.exit(attempt), draining)
+    if (quiet && Exit.isSuccess(exit)) return { exit, blamed: false }
+    if (quiet) yield* Effect.ignore(admit(key, Effect.succeed(exit)))
+    const blamed = yield* health.isBlamed
+    return { exit, blamed: blamed && Exit.isFailure(exit) }
+  })
+
+  return { through }
+})
+
+/** What is known of a downstream: the keys that failed since it last took something, and since when it is left alone. */
+const makeHealth = (handler: string, breaker: CircuitBreaker.CircuitBreaker, blamedMax: Duration.Duration) => {
+  const failed = new Set<string>()
+  let openedAtMs: number | undefined
+
+  // The store is in memory, and does not fail.
+  const isOpen = Effect.map(Effect.orDie(breaker.state(handler)), ({ _tag }) => _tag !== "Closed")
+
+  const outcomeOf = Effect.fnUntraced(function* (key: string, exit: Exit.Exit<unknown, unknown>) {
+    if (Exit.isSuccess(exit)) failed.clear()
+    if (Exit.isSuccess(exit)) return CircuitBreaker.success
+    const isNew = !failed.has(key)
+    failed.add(key)
+    return isNew || (yield* isOpen) ? CircuitBreaker.failure() : CircuitBreaker.ignored
+  })
+
+  const say = Effect.fnUntraced(function* (open: boolean) {
+    if (open === (openedAtMs !== undefined)) return
+    openedAtMs = open ? yield* Clock.currentTimeMillis : undefined
+    const reason = `its downstream fails: ${failed.size} keys in a row`
+    yield* signal(open ? { _tag: "HandlerPaused", handler, reason } : { _tag: "HandlerResumed", handler })
+  })
+
+  const isBlamed = Effect.gen(function* () {
+    const open = yield* isOpen
+    yield* say(open)
+    const openForMs = (yield* Clock.currentTimeMillis) - (openedAtMs ?? 0)
+    return open && openForMs < Duration.toMillis(blamedMax)
+  })
+
+  return { outcomeOf, isBlamed, isGood: () => openedAtMs === undefined && failed.size === 0 }
+}

@@ -1,0 +1,125 @@
+import { Cause, type Duration, Effect, Exit, Latch, Layer, type Scope } from "effect"
+import { RateLimiter } from "effect/persistence"
+import { classOfCause } from "./Attempt.ts"
+import { makeFatalPause } from "./FatalPause.ts"
+import type { Handler } from "./Handler.ts"
+import { makeHandlerBreaker } from "./HandlerBreaker.ts"
+import { signal } from "./Signals.ts"
+import { unlessDraining } from "./unlessDraining.ts"
+
+/** So many events in so much time, per instance; what is too much waits. */
+export interface RateLimit {
+  readonly events: number
+  readonly per: Duration.Input
+}
+
+/** What an attempt came to. `counts`: false when the event is not to blame, and the attempt not to be held against it. */
+export interface Attempted<A, E> {
+  readonly exit: Exit.Exit<A, E>
+  readonly counts: boolean
+}
+
+/**
+ * What stands between a handler and its events, one per handler and instance: a circuit breaker, a pause when nothing can
+ * succeed, a rate limit, and a stop when too much is parked.
+ *
+ * Delivery semantics: it never drops or reorders; it lets events wait, and with them the broker.
+ */
+export interface HandlerGate {
+  /** Waits while too much is parked. */
+  readonly ready: Effect.Effect<void>
+  /** Waits for its turn, unless it is drained meanwhile, and makes the attempt once. */
+  readonly attempt: <A, E, R>(
+    key: string,
+    run: Effect.Effect<A, E, R>,
+    draining: Latch.Latch
+  ) => Effect.Effect<Attempted<A, E>, never, R>
+  /** The same for a batch of so many events, whose failures are not those of a downstream. */
+  readonly batch: <A, E, R>(
+    events: number,
+    run: Effect.Effect<A, E, R>,
+    draining: Latch.Latch
+  ) => Effect.Effect<A, E, R>
+  /** A batch has failed. True: one of its events is to blame; false: none is, and all of them come again. */
+  readonly isToBlame: (cause: Cause.Cause<unknown>) => Effect.Effect<boolean>
+  /** Why too much is parked; undefined: it is not, or no longer. */
+  readonly parkingFull: (reason: string | undefined) => Effect.Effect<void>
+}
+
+/** The gate of a handler. */
+export const makeHandlerGate = Effect.fnUntraced(function* <E>(
+  handler: Handler<E>
+): Effect.fn.Return<HandlerGate, never, Scope.Scope> {
+  const { breaker, name, rate, retry } = handler
+  const isFatal = (exit: Exit.Exit<unknown, unknown>) =>
+    Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "fatal"
+  const limited = rate === undefined ? undefined : yield* makeLimit(name, rate)
+  const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isFatal)
+  const pause = makeFatalPause(name)
+  const parking = yield* makeStop(name)
+
+  const enter = (events: number, draining: Latch.Latch) =>
+    limited === undefined
+      ? pause.pass(draining)
+      : Effect.andThen(pause.pass(draining), unlessDraining(draining, limited(events)))
+
+  /** What it says of the handler as a whole. */
+  const cameOf = (exit: Exit.Exit<unknown, unknown>) => {
+    const fatal = Exit.isFailure(exit) && isFatal(exit) ? String(Cause.squash(exit.cause)) : undefined
+    return Effect.as(pause.came(fatal), fatal !== undefined)
+  }
+
+  const attempt = Effect.fnUntraced(function* <A, F, R>(
+    key: string,
+    run: Effect.Effect<A, F, R>,
+    draining: Latch.Latch
+  ) {
+    yield* enter(1, draining)
+    const { blamed, exit } =
+      downstream === undefined
+        ? { exit: yield* Effect.exit(run), blamed: false }
+        : yield* downstream.through(key, run, draining)
+    const wasFatal = yield* cameOf(exit)
+    const isPoison = Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "poison"
+    return { exit, counts: isPoison || !(blamed || wasFatal) }
+  })
+
+  return {
+    ready: parking.pass,
+    attempt,
+    batch: (events, run, draining) =>
+      Effect.andThen(
+        enter(events, draining),
+        Effect.tap(run, () => pause.came(undefined))
+      ),
+    isToBlame: (cause) => Effect.map(cameOf(Exit.failCause(cause)), (wasFatal) => !wasFatal),
+    parkingFull: parking.stop
+  }
+})
+
+const makeLimit = Effect.fnUntraced(function* (handler: string, { events: limit, per: window }: RateLimit) {
+  const store = yield* Layer.build(RateLimiter.layerStoreMemory)
+  const limiter = yield* RateLimiter.make.pipe(Effect.provideContext(store))
+  const options = { algorithm: "token-bucket", key: handler, window, limit } as const
+  // The store is in memory, and does not fail. A batch larger than the limit waits for one limit after the other.
+  const take = (tokens: number) => Effect.orDie(RateLimiter.sleep(limiter, { ...options, tokens }))
+  return Effect.fnUntraced(function* (events: number) {
+    for (let left = events; left > 0; left -= limit) yield* take(Math.min(left, limit))
+  })
+})
+
+const makeStop = Effect.fnUntraced(function* (handler: string) {
+  const open = yield* Latch.make(true)
+  let isStopped = false
+  return {
+    pass: Effect.suspend(() => (isStopped ? open.await : Effect.void)),
+    stop: Effect.fnUntraced(function* (reason: string | undefined) {
+      if (isStopped === (reason !== undefined)) return
+      isStopped = reason !== undefined
+      yield* isStopped ? open.close : open.open
+      yield* signal(
+        reason === undefined ? { _tag: "HandlerResumed", handler } : { _tag: "HandlerPaused", handler, reason }
+      )
+    })
+  }
+})

@@ -1,0 +1,19 @@
+import { Cause, Effect, Option } from "effect"
+import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+
+/** The store did not note an attempt, so it was not made. */
+export class NotBegun {
+  readonly error: LeaseLost | StoreUnavailable
+  constructor(error: LeaseLost | StoreUnavailable) {
+    this.error = error
+  }
+}
+
+/** Keeps what the handler failed with; lets an interruption and an attempt that was not begun through. */
+export const unlessNotBegun = (
+  cause: Cause.Cause<unknown>
+): Effect.Effect<Cause.Cause<unknown>, LeaseLost | StoreUnavailable> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error instanceof NotBegun ? Effect.fail(error.error) : Effect.succeed(cause)
+}
