@@ -142,6 +142,18 @@ export const settings = {
     "15",
     "How long one attempt may take, in seconds."
   ),
+  parkedEventsMax: setting(
+    "PARKED_EVENTS_MAX",
+    whole(1, 100_000_000),
+    "100000",
+    "Events one handler may have parked; with more it is paused until some are replayed, skipped or discarded."
+  ),
+  parkedEventsOfKeyMax: setting(
+    "PARKED_EVENTS_OF_KEY_MAX",
+    whole(1, 100_000_000),
+    "10000",
+    "The same for the events of one key."
+  ),
   commandsWaitingMax: setting(
     "COMMANDS_WAITING_MAX",
     whole(1, 1_000_000),

@@ -163,7 +163,9 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
   const consumers = {
     ...consumerOptionsDefault,
     transactionsMax: config.handlerTransactionsMax,
-    drainMax: Duration.seconds(config.drainMaxSeconds)
+    drainMax: Duration.seconds(config.drainMaxSeconds),
+    parkedEventsMax: config.parkedEventsMax,
+    parkedEventsOfKeyMax: config.parkedEventsOfKeyMax
   }
   const { partitions, role } = config
   const handlers = role.includes("worker") ? orderHandlers(retry) : []

@@ -28,13 +28,18 @@ export interface ConsumerOptions {
   readonly transactionsMax: number
   /** How long a stopping partition may take to finish what is in hand. */
   readonly drainMax: Duration.Duration
+  /** Events of one handler that may be put aside, and of one key. With more it is paused, until there are fewer. */
+  readonly parkedEventsMax: number
+  readonly parkedEventsOfKeyMax: number
 }
 
-/** 1 s, 1, 20 s. */
+/** 1 s, 1, 20 s, 100,000 and 10,000. */
 export const consumerOptionsDefault: ConsumerOptions = {
   heartbeatEvery: Duration.seconds(1),
   transactionsMax: 1,
-  drainMax: Duration.seconds(20)
+  drainMax: Duration.seconds(20),
+  parkedEventsMax: 100_000,
+  parkedEventsOfKeyMax: 10_000
 }
 
 /** Keys put aside that one instance tries at the same time, for each handler. */
@@ -76,7 +81,7 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   yield* Effect.addFinalizer(() => leave(share))
   yield* log.ring(rebalanceDoorbell(stream))
   yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
-  yield* watchAside(share)
+  yield* watchAside(share, options)
   yield* keepGoing("watchdog", Effect.andThen(Effect.sleep(proofLookEvery), endUnproven(share))).pipe(Effect.forkScoped)
   return { ownedPartitions: () => share.working.size }
 })
@@ -88,6 +93,7 @@ const makeShare = Effect.fnUntraced(function* <E>(
   options: ConsumerOptions
 ) {
   const units = yield* Effect.forEach(handlers, (handler) => makeUnit(handler, options.transactionsMax))
+  const parking = { changed: true }
   const share: Share<E> = {
     stream: declaration.name,
     instance,
@@ -95,7 +101,8 @@ const makeShare = Effect.fnUntraced(function* <E>(
       declaration,
       instance: instance.id,
       groupCommit: yield* makeGroupCommit(),
-      alone: yield* Semaphore.make(1)
+      alone: yield* Semaphore.make(1),
+      parking
     },
     units: new Map(units.map((unit) => [unit.handler.name, unit])),
     fibers: yield* FiberMap.make<string, void, unknown>(),
@@ -103,6 +110,7 @@ const makeShare = Effect.fnUntraced(function* <E>(
     draining: new Map(),
     scope: yield* Effect.scope,
     drainMax: options.drainMax,
+    parking,
     failing: false,
     cutOff: false,
     provenAt: 0n

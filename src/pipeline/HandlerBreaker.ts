@@ -13,10 +13,10 @@ export interface BreakerPolicy {
   readonly blamedMax: Duration.Duration
 }
 
-/** Five keys in a row; 1 s, doubling up to 32 s; 15 minutes. */
+/** Five keys in a row; 1 s, doubling up to 8 s; 15 minutes. */
 export const breakerDefault: BreakerPolicy = {
   trip: CircuitBreaker.consecutive(5),
-  openFor: Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 6 })),
+  openFor: Schedule.exponential("1 second").pipe(Schedule.upTo({ times: 4 })),
   blamedMax: Duration.minutes(15)
 }
 
@@ -73,7 +73,7 @@ export const makeHandlerBreaker = Effect.fnUntraced(function* (
   ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
     Effect.catch(admit(key, attempt), ({ reason }) =>
       Effect.andThen(
-        unlessDraining(draining, Effect.sleep(reason._tag === "CircuitOpen" ? reason.retryAfter : trialPause)),
+        unlessDraining(draining, Effect.sleep(pauseOf(reason, health.hasFailed(key)))),
         Effect.suspend(() => wait(key, attempt, draining))
       )
     )
@@ -93,6 +93,15 @@ export const makeHandlerBreaker = Effect.fnUntraced(function* (
 
   return { through }
 })
+
+/** Keys that have not failed yet are let through first: they know better whether the downstream is back. */
+const pauseOf = (reason: CircuitBreaker.CircuitBreakerErrorReason, hasFailed: boolean) => {
+  const left = reason._tag === "CircuitOpen" ? Duration.max(reason.retryAfter, shortest) : trialPause
+  return hasFailed ? Duration.sum(left, trialPause) : left
+}
+
+/** What is left may be less than any clock can wait for. */
+const shortest = Duration.millis(5)
 
 /** What is known of a downstream: the keys that failed since it last took something, and since when it is left alone. */
 const makeHealth = (handler: string, breaker: CircuitBreaker.CircuitBreaker, blamedMax: Duration.Duration) => {
@@ -124,5 +133,10 @@ const makeHealth = (handler: string, breaker: CircuitBreaker.CircuitBreaker, bla
     return open && openForMs < Duration.toMillis(blamedMax)
   })
 
-  return { outcomeOf, isBlamed, isGood: () => openedAtMs === undefined && failed.size === 0 }
+  return {
+    outcomeOf,
+    isBlamed,
+    hasFailed: (key: string) => failed.has(key),
+    isGood: () => openedAtMs === undefined && failed.size === 0
+  }
 }

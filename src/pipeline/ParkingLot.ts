@@ -21,6 +21,14 @@ export interface Aside {
   readonly events: ReadonlyArray<StoredEvent>
 }
 
+/** How much one handler has put aside. */
+export interface AsideCount {
+  readonly handler: string
+  readonly events: number
+  /** Of the key that has most. */
+  readonly eventsOfOneKey: number
+}
+
 /** What a failed attempt leaves behind. */
 export interface AsideFailure {
   readonly version: number
@@ -55,6 +63,8 @@ export class ParkingLot extends Context.Service<
       places: ReadonlyArray<{ readonly handler: string; readonly partition: number }>,
       keysMax: number
     ) => Effect.Effect<ReadonlyArray<KeyPlace>, StoreUnavailable>
+    /** How much each handler has put aside; those with nothing are left out. */
+    readonly count: (stream: string) => Effect.Effect<ReadonlyArray<AsideCount>, StoreUnavailable>
     /** None: the key is not to be tried (any more). */
     readonly next: (
       claim: Claim,

@@ -45,6 +45,7 @@ export interface WorkerOptions {
   readonly groupCommit: GroupCommit
   /** One permit for the whole process: whoever may end it has it while it runs. */
   readonly alone: Semaphore.Semaphore
+  readonly parking: { changed: boolean }
 }
 
 /** A handler with what its partitions share. */
@@ -165,7 +166,11 @@ const openOnce = Effect.fnUntraced(function* <E>(
     : carefree
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane), careful.suspicionOf)
   const room = yield* Latch.make(true)
-  const committed = makeCommitted(lanes, room, careful, subscription.acknowledge, opening.moved)
+  const committed = makeCommitted(
+    { lanes, room, careful, parking: options.parking },
+    subscription.acknowledge,
+    opening.moved
+  )
   const { alone, instance } = options
   const { gate } = unit
   const draining = yield* Latch.make(false)
@@ -207,9 +212,12 @@ const makeRunner = <E>(
 
 /** What follows a commit: the window moves on, and the broker may deliver more. */
 const makeCommitted = (
-  lanes: Lanes,
-  room: Latch.Latch,
-  careful: Careful,
+  {
+    careful,
+    lanes,
+    parking,
+    room
+  }: { lanes: Lanes; room: Latch.Latch; careful: Careful; parking: { changed: boolean } },
   acknowledge: (seq: number) => Effect.Effect<void>,
   moved: (cursor: number) => void
 ) =>
@@ -220,6 +228,7 @@ const makeCommitted = (
     if (lanes.size < windowEventsMax) room.openUnsafe()
     if (advanced) yield* acknowledge(plan.cursorTo)
     if (advanced) yield* careful.passed(plan.cursorTo)
+    if (plan.parked.length > 0) parking.changed = true
     yield* Effect.forEach(signalsOf(plan), signal, { discard: true })
   })
 

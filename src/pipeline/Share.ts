@@ -21,6 +21,11 @@ export interface Working {
   readonly fiber: Fiber.Fiber<void, unknown>
 }
 
+/** Whether anything was put aside since it was last counted how much is. */
+export interface ParkingNews {
+  changed: boolean
+}
+
 /** The name of a handler's partition. */
 export const keyOf = (at: { readonly handler: string; readonly partition: number }) => `${at.handler}/${at.partition}`
 
@@ -36,6 +41,7 @@ export interface Share<E> {
   readonly draining: Map<string, Working>
   readonly scope: Scope.Scope
   readonly drainMax: Duration.Duration
+  readonly parking: ParkingNews
   failing: boolean
   /** Without the broker it takes no part: it shows itself without handlers until the broker answers. */
   cutOff: boolean

@@ -110,6 +110,7 @@ const faultyCrashLog = (crashes: CrashLog["Service"], store: Faulty): CrashLog["
 
 const faultyParkingLot = (lot: ParkingLot["Service"], store: Faulty): ParkingLot["Service"] => ({
   due: (stream, places, keysMax) => store(lot.due(stream, places, keysMax)),
+  count: (stream) => store(lot.count(stream)),
   next: (claim, key, eventsMax) => store(lot.next(claim, key, eventsMax)),
   begin: (claim, key) => store(lot.begin(claim, key)),
   withdraw: (claim, key) => store(lot.withdraw(claim, key)),

@@ -262,7 +262,9 @@ const makeStart = <Events extends EventSchemas, E>(
       consumers: {
         heartbeatEvery: Duration.seconds(1),
         transactionsMax: random.between(1, 2),
-        drainMax: Duration.seconds(2)
+        drainMax: Duration.seconds(2),
+        parkedEventsMax: 10_000,
+        parkedEventsOfKeyMax: 1_000
       }
     }).pipe(Layer.provide(Layer.succeedContext(Context.merge(services, faultyPorts(services, fate, random)))))
     yield* Layer.buildWithScope(pipeline, scope).pipe(Effect.exit)

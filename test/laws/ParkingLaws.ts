@@ -251,7 +251,7 @@ const isEdited: Law<ParkingPorts> = Effect.gen(function* () {
 })
 
 const isListed: Law<ParkingPorts> = Effect.gen(function* () {
-  const { desk, left, park, right, stream } = yield* opened
+  const { desk, left, lot, park, right, stream } = yield* opened
   for (const key of ["a", "b", "c"]) yield* park(left, key, 1)
   yield* park(right, "d", 2, 60_000)
   const keys = (filter: Parameters<typeof desk.list>[1], max = 10, after?: string) =>
@@ -272,6 +272,8 @@ const isListed: Law<ParkingPorts> = Effect.gen(function* () {
   const [, , , d] = yield* desk.list(stream, {}, 10)
   assert.deepStrictEqual([d?.partition, d?.events, d?.first?.version, d?.attempts], [1, 2, 1, 3])
   assert.deepStrictEqual(yield* desk.list(yield* freshStream, {}, 10), [])
+  assert.deepStrictEqual(yield* lot.count(stream), [{ handler: "mail", events: 5, eventsOfOneKey: 2 }])
+  assert.deepStrictEqual(yield* lot.count(yield* freshStream), [])
 })
 
 /** The laws of `ParkingLot` and `ParkingDesk`. */

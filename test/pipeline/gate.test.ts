@@ -157,6 +157,36 @@ describe("a failure that no event can get around", () => {
   )
 })
 
+describe("a parking lot that is full", () => {
+  it.effect("pauses its handler, loudly, and no other, until there is room again", () =>
+    Effect.gen(function* () {
+      const done: Array<string> = []
+      const bad = transactional(noteStream, "bad", { retry }, (delivery) =>
+        delivery.key === "key-0" ? Effect.die("a bug") : atCommit(() => void done.push(`bad ${placeOf(delivery)}`))
+      )
+      const good = external(noteStream, "good", { retry }, (delivery) =>
+        Effect.sync(() => void done.push(`good ${placeOf(delivery)}`))
+      )
+      const world = yield* running([bad, good], undefined, { parkedEventsMax: 10, parkedEventsOfKeyMax: 5 })
+      yield* world.start("ada")
+      for (let i = 0; i < 6; i++) yield* world.append("key-0")
+      yield* pass(3_000)
+      assert.isAtLeast(world.tables.parked.length, 5)
+      const [paused] = world.signals.filter((one) => one._tag === "HandlerPaused")
+      assert.deepStrictEqual([paused?.handler, paused?.reason.includes("of one key")], ["bad", true])
+      const before = world.tables.parked.length
+      yield* world.append("key-0", "key-1")
+      yield* pass(3_000)
+      assert.lengthOf(world.tables.parked, before)
+      assert.deepStrictEqual(done.filter((one) => one.startsWith("good")).length, 8)
+      assert.notInclude(done, "bad key-1 1")
+      yield* world.discard("bad", "key-0")
+      yield* pass(3_000)
+      assert.include(done, "bad key-1 1")
+    })
+  )
+})
+
 describe("a rate limit", () => {
   it.effect("lets events wait, in either kind of handler, and none of them fail", () =>
     Effect.gen(function* () {

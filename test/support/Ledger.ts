@@ -87,7 +87,7 @@ export const noteHandlers = (
       yield* react(mood, delivery, effects.note(handler, { ...delivery, ...place }))
     })
 
-  const breaker = { ...breakerDefault, blamedMax: Duration.seconds(20) }
+  const breaker = { ...breakerDefault, openFor: "1 second", blamedMax: Duration.seconds(5) } as const
   const outside = { retry, keysAtOnceMax: 1 + (seed % 3), breaker }
   return [
     transactional(noteStream, "points", { retry }, handle("points", moodInside)),

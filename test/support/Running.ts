@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { MemoryState } from "../../src/infra/memory/MemoryState.ts"
 import { asideDoorbell } from "../../src/pipeline/AsideWatch.ts"
+import { type ConsumerOptions, consumerOptionsDefault } from "../../src/pipeline/Consumers.ts"
 import { EventLog } from "../../src/pipeline/EventLog.ts"
 import type { Handler } from "../../src/pipeline/Handler.ts"
 import { atOnce, ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
@@ -20,14 +21,19 @@ export const pass = Effect.fnUntraced(function* (ms: number, stepMs = 20) {
 /** Starts it. `stop` and `start` are of the instance, the store stays; an instance that is not stopped is left alone. */
 export const running = Effect.fnUntraced(function* <E>(
   handlers: ReadonlyArray<Handler<E>>,
-  ports: typeof MemoryPipeline.layer = MemoryPipeline.layer
+  ports: typeof MemoryPipeline.layer = MemoryPipeline.layer,
+  limits: Partial<ConsumerOptions> = {}
 ) {
   const services = yield* Layer.build(ports)
   const signals: Array<Signal> = []
   const start = Effect.fnUntraced(function* (id: string) {
     const scope = yield* Scope.make()
     const instance = { id, host: "test", version: "test", roles: [] }
-    const pipeline = Pipeline.layer(noteStream, handlers, { partitions: 1, instance })
+    const pipeline = Pipeline.layer(noteStream, handlers, {
+      partitions: 1,
+      instance,
+      consumers: { ...consumerOptionsDefault, ...limits }
+    })
     yield* Layer.buildWithScope(pipeline.pipe(Layer.provide(Layer.succeedContext(services))), scope).pipe(
       Effect.provideService(SignalSink, (signal) => Effect.sync(() => void signals.push(signal)))
     )

@@ -26,6 +26,7 @@ export const layer: Layer.Layer<ParkingLot, never, MemoryState | Transactor> = L
     return ParkingLot.of({
       due: (stream, places, keysMax) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => dueIn(state.of(stream), places, nowMs).slice(0, keysMax)),
+      count: (stream) => Effect.sync(() => countsOf(state.of(stream))),
       next: (claim, key, eventsMax) =>
         Effect.sync(() =>
           Option.map(
@@ -68,6 +69,13 @@ const retrying = (tables: MemoryTables, { handler }: Claim, key: string) => {
 
 const eventsOf = (tables: MemoryTables, { handler }: Claim, key: string) =>
   tables.parked.filter((one) => one.handler === handler && one.event.key === key).map((one) => one.event)
+
+const countsOf = (tables: MemoryTables) =>
+  [...Map.groupBy(tables.parked, ({ handler }) => handler)].map(([handler, parked]) => {
+    const byKey = Map.groupBy(parked, ({ event }) => event.key)
+    const most = Math.max(...[...byKey.values()].map((events) => events.length))
+    return { handler, events: parked.length, eventsOfOneKey: most }
+  })
 
 const dueIn = (
   tables: MemoryTables,

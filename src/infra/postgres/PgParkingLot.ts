@@ -63,6 +63,21 @@ const due =
       WHERE k.stream = ${stream} AND k.status = 'retrying' AND k.due_at <= clock_timestamp()
       ORDER BY k.due_at LIMIT ${keysMax}::int`.pipe(asStoreUnavailable("ParkingLot.due"))
 
+const count = (sql: SqlClient.SqlClient) => (stream: string) =>
+  sql<{ readonly handler: string; readonly events: bigint; readonly most: bigint }>`
+    SELECT handler, sum(n)::bigint AS events, max(n) AS most FROM (
+      SELECT handler, key, count(*) AS n FROM millrace.parked_event WHERE stream = ${stream} GROUP BY handler, key
+    ) AS k GROUP BY handler`.pipe(
+    Effect.map((rows) =>
+      rows.map(({ events, handler, most }) => ({
+        handler,
+        events: Number(events),
+        eventsOfOneKey: Number(most)
+      }))
+    ),
+    asStoreUnavailable("ParkingLot.count")
+  )
+
 const next = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* ({ handler, stream }: Claim, key: string, eventsMax: number) {
     const rows = yield* sql<
@@ -172,6 +187,7 @@ export const layer: Layer.Layer<ParkingLot, never, SqlClient.SqlClient> = Layer.
     const sql = yield* SqlClient.SqlClient
     return ParkingLot.of({
       due: due(sql),
+      count: count(sql),
       next: next(sql),
       begin: begin(sql),
       withdraw: withdraw(sql),
