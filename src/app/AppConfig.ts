@@ -1,38 +1,5 @@
-import { Context, Effect, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
-
-const whole = (minimum: number, maximum: number) =>
-  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
-
-const text = Schema.String.check(Schema.isMinLength(1))
-
-// An empty variable counts as one that is not set. What is wrong with an address is said without showing it.
-const address = (protocols: ReadonlyArray<string>, form: string) => {
-  const isAddress = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
-  const check = Schema.makeFilter((value: string) =>
-    value.split(",").every(isAddress) ? undefined : `must have the form ${form}`
-  )
-  return Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text.check(check)))
-}
-
-/** What a process may be started for. */
-export const roleNames = ["api", "relay", "worker", "ops"] as const
-
-const roles = Schema.String.pipe(
-  Schema.decodeTo(
-    Schema.Array(Schema.String),
-    SchemaTransformation.transform({
-      decode: (list): ReadonlyArray<string> => list.split(",").map((role) => role.trim()),
-      encode: (list: ReadonlyArray<string>) => list.join(",")
-    })
-  ),
-  Schema.check(
-    Schema.makeFilter((list: ReadonlyArray<string>) =>
-      list.every((role) => roleNames.some((name) => name === role))
-        ? undefined
-        : `must be some of ${roleNames.join(", ")}, separated by commas`
-    )
-  )
-)
+import { Context, Effect, Result, Schema, SchemaIssue } from "effect"
+import { address, roles, roleNames, text, whole } from "./settingSchemas.ts"
 
 /** One setting: where it comes from, what it may be, and a sentence for people. The default is written as it would be in the environment. */
 interface Setting<S extends Schema.Codec<unknown, unknown>> {
@@ -159,6 +126,18 @@ export const settings = {
     whole(1, 1_000_000),
     "10000",
     "Commands that may wait for a transaction; more are answered 503."
+  ),
+  backlogRowsMax: setting(
+    "BACKLOG_ROWS_MAX",
+    whole(1, 100_000_000),
+    "500000",
+    "Events that may wait to be published; with more, commands are answered 503 until there are fewer."
+  ),
+  backlogAgeMaxSeconds: setting(
+    "BACKLOG_AGE_MAX_SECONDS",
+    whole(1, 31_536_000),
+    "3600",
+    "The same for how long the oldest of them has waited, in seconds."
   ),
   commandGroupMax: setting(
     "COMMAND_GROUP_MAX",

@@ -1,4 +1,3 @@
-import { NodeHttpClient } from "@effect/platform-node"
 import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import type { EmbeddedError } from "../infra/embedded/EmbeddedError.ts"
@@ -17,6 +16,7 @@ import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
 import { type Check, check, ok } from "../pipeline/Check.ts"
 import { consumerOptionsDefault } from "../pipeline/Consumers.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
+import type { Backlog } from "../pipeline/Backlog.ts"
 import type { CrashLog } from "../pipeline/CrashLog.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
@@ -31,14 +31,13 @@ import type { RelayStore } from "../pipeline/RelayStore.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
 import type { Transactor } from "../pipeline/Transactor.ts"
 import { type AppConfigValues, readConfig } from "./AppConfig.ts"
+import { effectsLayer } from "./effects/effectsLayer.ts"
 import { orderHandlers } from "./effects/handlers.ts"
-import * as Mailer from "./effects/Mailer.ts"
-import { OutgoingLog } from "./effects/OutgoingLog.ts"
-import * as Push from "./effects/Push.ts"
 import { Engine, type EngineNotStarted } from "./engine/Engine.ts"
 import * as EngineThread from "./engine/EngineThread.ts"
 import * as HttpServer from "./http/server.ts"
 import * as AnswerJanitor from "./orders/AnswerJanitor.ts"
+import { Intake } from "./orders/Intake.ts"
 import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
 import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
 import { OrderCommands } from "./orders/OrderCommands.ts"
@@ -124,8 +123,14 @@ const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
     groupMax: config.commandGroupMax,
     groupsAtOnceMax
   })
+  const intake = Intake.layer({
+    rowsMax: config.backlogRowsMax,
+    ageMax: Duration.seconds(config.backlogAgeMaxSeconds)
+  })
   const janitor = AnswerJanitor.layer(Duration.hours(config.idempotencyHours))
-  return HttpServer.layer(options).pipe(Layer.provideMerge(Layer.mergeAll(commands, janitor)))
+  return HttpServer.layer(options).pipe(
+    Layer.provideMerge(Layer.mergeAll(commands.pipe(Layer.provide(intake)), janitor))
+  )
 }
 
 /** Why relay and workers could not be started. */
@@ -171,25 +176,13 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
   const handlers = role.includes("worker") ? orderHandlers(retry) : []
   const relay = { ...relayTimingDefault, keepFor: Duration.seconds(config.outboxKeepSeconds) }
   const options = { partitions, instance, consumers, relay, relays: role.includes("relay") }
-  return Pipeline.layer(Orders, handlers, options).pipe(Layer.provide(effects(config)))
-}
-
-/** Mail and push where they are configured to go; otherwise to the log. */
-const effects = (config: AppConfigValues) => {
-  const mailer = Option.match(config.smtpUrl, {
-    onNone: () => Mailer.layerLog,
-    onSome: (url) => Mailer.layerSmtp(url, config.mailFrom)
-  })
-  const push = Option.match(config.pushWebhookUrl, {
-    onNone: () => Push.layerLog,
-    onSome: (url) => Push.layerWebhook(url).pipe(Layer.provide(NodeHttpClient.layerUndici))
-  })
-  return Layer.mergeAll(mailer, push).pipe(Layer.provide(OutgoingLog.layer))
+  return Pipeline.layer(Orders, handlers, options).pipe(Layer.provide(effectsLayer(config)))
 }
 
 /** What everything else is built on, whichever servers there are. */
 type Infra =
   | AuditStore
+  | Backlog
   | CrashLog
   | EventLog
   | Inbox

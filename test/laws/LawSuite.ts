@@ -1,6 +1,7 @@
 /** What the law suites share: how a law is registered, leases that run out on demand, and small readings through ports. */
 import { layer } from "@effect/vitest"
 import { Context, Effect, type Layer, Predicate, type Scope } from "effect"
+import type { Backlog } from "../../src/pipeline/Backlog.ts"
 import type { EventLog } from "../../src/pipeline/EventLog.ts"
 import type { Inbox } from "../../src/pipeline/Inbox.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
@@ -16,7 +17,7 @@ export class LeaseClock extends Context.Service<
 >()("millrace/test/laws/LeaseClock") {}
 
 /** The ports of the store. They are one world: a law of one is often observed through another. */
-export type StorePorts = Outbox | Inbox | Ownership | RelayStore | Transactor | EventLog | LeaseClock
+export type StorePorts = Backlog | Outbox | Inbox | Ownership | RelayStore | Transactor | EventLog | LeaseClock
 
 /** A guarantee, checked: it fails or dies when the adapter does not keep it. */
 export type Law<R> = Effect.Effect<void, unknown, R | Scope.Scope>

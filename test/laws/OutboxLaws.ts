@@ -1,13 +1,26 @@
 import { assert } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Backlog } from "../../src/pipeline/Backlog.ts"
 import { EventLog } from "../../src/pipeline/EventLog.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
 import { VersionConflict } from "../../src/pipeline/PipelineError.ts"
 import { outboxDoorbell } from "../../src/pipeline/Relay.ts"
+import { RelayStore } from "../../src/pipeline/RelayStore.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
 import { entryOf, freshStream } from "../infra/postgres/PgWorld.ts"
 import { eventually } from "../support/servers/Eventually.ts"
-import { append, type Law, placesIn, placesOf, rowsIn, type StorePorts, suiteOf, tagOf, together } from "./LawSuite.ts"
+import {
+  append,
+  type Law,
+  placesIn,
+  placesOf,
+  present,
+  rowsIn,
+  type StorePorts,
+  suiteOf,
+  tagOf,
+  together
+} from "./LawSuite.ts"
 
 /** A transaction that has appended and stands open until it is told to commit. */
 const standing = Effect.fnUntraced(function* (stream: string, keys: ReadonlyArray<string>) {
@@ -208,8 +221,28 @@ const wakesTheRelay: Law<StorePorts> = Effect.gen(function* () {
   assert.deepStrictEqual(new Set(seen.slice(before)), new Set(["a1"]))
 })
 
+const countsTheBacklog: Law<StorePorts> = Effect.gen(function* () {
+  const stream = yield* freshStream
+  const backlog = yield* Backlog
+  const { hold } = yield* RelayStore
+  assert.deepStrictEqual(yield* backlog.measure(stream, 10), { rows: 0, oldestMs: 0 })
+  yield* append(stream, ["a", "b"])
+  yield* Effect.sleep("30 millis")
+  yield* append(stream, ["a"])
+  const { oldestMs, rows } = yield* backlog.measure(stream, 10)
+  assert.strictEqual(rows, 3)
+  assert.isTrue(oldestMs >= 25 && oldestMs < 10_000, String(oldestMs))
+  assert.strictEqual((yield* backlog.measure(stream, 2)).rows, 2)
+  assert.strictEqual((yield* backlog.measure(yield* freshStream, 10)).rows, 0)
+  // What an operator has to look at does not keep everybody else out.
+  const [first] = yield* rowsIn(stream)
+  yield* hold(stream, yield* present(first), "too large")
+  assert.strictEqual((yield* backlog.measure(stream, 10)).rows, 1)
+})
+
 /** The laws of `Outbox`. */
 export const outboxLaws = suiteOf<StorePorts>()({
+  "says how much of it waits to be published, and since when; keys that are held are left out": countsTheBacklog,
   "gives each key the versions 1, 2, 3 … in the order of the entries": countsEachKey,
   "counts the keys of each stream for themselves": keepsStreamsApart,
   "keeps an entry as it was written": carriesTheEntry,

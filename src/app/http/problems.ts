@@ -144,6 +144,10 @@ export const problemOfFailure = (failure: CommandFailure): IdempotencyKeyReusedP
       return new UnavailableProblem({
         detail: `more than ${failure.waitingMax} commands wait already; nothing was done`
       })
+    case "OrdersBacklogged":
+      return new UnavailableProblem({
+        detail: `${failure.rows} events wait to be published, the oldest for ${failure.oldestSeconds} s; nothing was done`
+      })
     case "OrdersUnavailable":
       return new UnavailableProblem({ detail: "the database did not take the command in time" })
   }

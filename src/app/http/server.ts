@@ -29,12 +29,17 @@ const pathParameterMaxChars = 9 * idMaxChars
 
 const operations = Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders))
 
+/** When a 503 may be worth repeating: limits are looked at once a second. */
+const retryAfterSeconds = "1"
+
 const answers = ({ draining, opsToken }: ServerOptions) =>
   HttpRouter.middleware(
     (effect) =>
-      Effect.map(opsGuard(opsToken)(plainFailures(effect)), (response) =>
-        draining.now ? HttpServerResponse.setHeader(response, "connection", "close") : response
-      ),
+      Effect.map(opsGuard(opsToken)(plainFailures(effect)), (response) => {
+        const timed =
+          response.status === 503 ? HttpServerResponse.setHeader(response, "retry-after", retryAfterSeconds) : response
+        return draining.now ? HttpServerResponse.setHeader(timed, "connection", "close") : timed
+      }),
     { global: true }
   )
 

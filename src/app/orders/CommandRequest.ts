@@ -35,5 +35,11 @@ export class OrdersOverloaded extends Schema.TaggedError<OrdersOverloaded>()("Or
   waitingMax: Schema.Int
 }) {}
 
+/** So many events wait to be published that theirs would be late. Nothing was done. */
+export class OrdersBacklogged extends Schema.TaggedError<OrdersBacklogged>()("OrdersBacklogged", {
+  rows: Schema.Int,
+  oldestSeconds: Schema.Int
+}) {}
+
 /** Everything an execution may end with besides an answer. */
-export type CommandFailure = IdempotencyKeyReused | OrdersUnavailable | OrdersOverloaded
+export type CommandFailure = IdempotencyKeyReused | OrdersUnavailable | OrdersOverloaded | OrdersBacklogged

@@ -15,6 +15,7 @@ import {
   OrdersUnavailable
 } from "./CommandRequest.ts"
 import { GroupDraft, wantedBy } from "./GroupDraft.ts"
+import { Intake } from "./Intake.ts"
 import { Orders } from "./Orders.ts"
 import { type CommandAnswer, OrderStore } from "./OrderStore.ts"
 
@@ -41,7 +42,8 @@ export class OrderCommands extends Context.Service<
 >()("millrace/app/orders/OrderCommands") {
   static readonly layer = (
     limits: CommandLimits
-  ): Layer.Layer<OrderCommands, never, OrderStore | Transactor | Outbox> => Layer.effect(OrderCommands, make(limits))
+  ): Layer.Layer<OrderCommands, never, Intake | OrderStore | Transactor | Outbox> =>
+    Layer.effect(OrderCommands, make(limits))
 }
 
 interface Waiting {
@@ -55,6 +57,7 @@ const groupLinger: LingerLimits = { minMs: 0, maxMs: 4 }
 type GroupFailure = StoreUnavailable | SqlError.SqlError | InvalidEvent | VersionConflict
 
 const make = Effect.fnUntraced(function* (limits: CommandLimits) {
+  const intake = yield* Intake
   const waiting = yield* Queue.bounded<Waiting>(limits.waitingMax)
   const takeGroup = Queue.takeBetween(waiting, 1, limits.groupMax)
   let lastCommands = 0
@@ -73,6 +76,7 @@ const make = Effect.fnUntraced(function* (limits: CommandLimits) {
   })
   return OrderCommands.of({
     execute: Effect.fnUntraced(function* (request) {
+      yield* intake.admit
       const reply = yield* Deferred.make<CommandAnswer, CommandFailure>()
       const accepted = Queue.offerUnsafe(waiting, { request, reply })
       if (!accepted) return yield* new OrdersOverloaded({ waitingMax: limits.waitingMax })

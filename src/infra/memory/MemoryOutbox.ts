@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { EventLog } from "../../pipeline/EventLog.ts"
 import { type Appended, type NewEntry, Outbox } from "../../pipeline/Outbox.ts"
 import { VersionConflict } from "../../pipeline/PipelineError.ts"
@@ -22,7 +22,8 @@ export const layer: Layer.Layer<Outbox, never, MemoryState | Transactor | EventL
       yield* transactor.onRollback(Effect.sync(() => tables.heads.set(entry.key, before)))
       tables.heads.set(entry.key, version)
       const id = tables.nextId++
-      yield* atCommit(() => tables.outbox.set(id, { ...entry, id, version }))
+      const appendedAtMs = yield* Clock.currentTimeMillis
+      yield* atCommit(() => tables.outbox.set(id, { ...entry, id, version, appendedAtMs }))
       return { eventId: entry.eventId, key: entry.key, version }
     })
 

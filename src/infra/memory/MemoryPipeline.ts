@@ -1,5 +1,6 @@
 import { Layer } from "effect"
 import * as MemoryAuditStore from "./MemoryAuditStore.ts"
+import * as MemoryBacklog from "./MemoryBacklog.ts"
 import * as MemoryCrashLog from "./MemoryCrashLog.ts"
 import * as MemoryEventLog from "./MemoryEventLog.ts"
 import * as MemoryInbox from "./MemoryInbox.ts"
@@ -20,5 +21,6 @@ export const layer = Layer.mergeAll(
   MemoryAuditStore.layer,
   MemoryParkingLot.layer,
   MemoryParkingDesk.layer,
-  MemoryCrashLog.layer
+  MemoryCrashLog.layer,
+  MemoryBacklog.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

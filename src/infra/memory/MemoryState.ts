@@ -56,7 +56,7 @@ export interface MemoryParkedEvent extends ParkedEvent {
 export interface MemoryTables {
   readonly heads: Map<string, number>
   /** `again`: published before, and put back. */
-  readonly outbox: Map<number, OutboxRow & { readonly again?: boolean }>
+  readonly outbox: Map<number, OutboxRow & { readonly again?: boolean; readonly appendedAtMs?: number }>
   /** What was published and is kept. */
   readonly published: Map<number, OutboxRow & { readonly seq: number; readonly publishedAtMs: number }>
   readonly held: Map<string, { readonly fromId: number; readonly reason: string }>

@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import * as PgAuditStore from "./PgAuditStore.ts"
+import * as PgBacklog from "./PgBacklog.ts"
 import * as PgCrashLog from "./PgCrashLog.ts"
 import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
@@ -29,6 +30,7 @@ export const layer = (options: PgOptions) => {
     PgAuditStore.layer,
     PgParkingLot.layer,
     PgParkingDesk.layer,
-    PgCrashLog.layer
+    PgCrashLog.layer,
+    PgBacklog.layer
   ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
 }

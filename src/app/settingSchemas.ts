@@ -1,0 +1,38 @@
+import { Schema, SchemaTransformation } from "effect"
+
+/** A whole number, written as text. */
+export const whole = (minimum: number, maximum: number) =>
+  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
+
+/** Not empty. */
+export const text = Schema.String.check(Schema.isMinLength(1))
+
+// An empty variable counts as one that is not set. What is wrong with an address is said without showing it.
+export const address = (protocols: ReadonlyArray<string>, form: string) => {
+  const isAddress = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)
+  const check = Schema.makeFilter((value: string) =>
+    value.split(",").every(isAddress) ? undefined : `must have the form ${form}`
+  )
+  return Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text.check(check)))
+}
+
+/** What a process may be started for. */
+export const roleNames = ["api", "relay", "worker", "ops"] as const
+
+/** Some of them, separated by commas. */
+export const roles = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Array(Schema.String),
+    SchemaTransformation.transform({
+      decode: (list): ReadonlyArray<string> => list.split(",").map((role) => role.trim()),
+      encode: (list: ReadonlyArray<string>) => list.join(",")
+    })
+  ),
+  Schema.check(
+    Schema.makeFilter((list: ReadonlyArray<string>) =>
+      list.every((role) => roleNames.some((name) => name === role))
+        ? undefined
+        : `must be some of ${roleNames.join(", ")}, separated by commas`
+    )
+  )
+)
