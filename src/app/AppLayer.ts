@@ -18,6 +18,7 @@ import { consumerOptionsDefault } from "../pipeline/Consumers.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { Backlog } from "../pipeline/Backlog.ts"
 import type { CrashLog } from "../pipeline/CrashLog.ts"
+import type { EffectLedger } from "../pipeline/EffectLedger.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
@@ -184,6 +185,7 @@ type Infra =
   | AuditStore
   | Backlog
   | CrashLog
+  | EffectLedger
   | EventLog
   | Inbox
   | OrderStore

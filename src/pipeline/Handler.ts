@@ -1,4 +1,4 @@
-import { Effect, type Result } from "effect"
+import { Duration, Effect, type Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
 import { breakerDefault, type BreakerPolicy } from "./HandlerBreaker.ts"
@@ -35,6 +35,10 @@ export interface Handler<out E = unknown, out R = never> {
   readonly retry: RetryPolicy
   /** External only: when its downstream counts as down. Undefined: never. */
   readonly breaker: BreakerPolicy | undefined
+  /** External only: whether the effect of a delivery has happened already. Undefined: it cannot say. */
+  readonly confirm: ((delivery: Delivery<unknown>) => Effect.Effect<boolean, E, R>) | undefined
+  /** How long the notes of confirmed effects are kept. */
+  readonly effectsKeptFor: Duration.Duration
   /** Undefined: as fast as it can. */
   readonly rate: RateLimit | undefined
   /** External only: keys handled at the same time by one instance, over all its partitions. */
@@ -53,7 +57,14 @@ export interface HandlerOptions<Type, E> {
 }
 
 /** What an external handler is made with. */
-export interface ExternalOptions<Type, E> extends HandlerOptions<Type, E> {
+export interface ExternalOptions<Type, E, Event = never, R = never> extends HandlerOptions<Type, E> {
+  /**
+   * "Did you already do this?": asked before an effect that was begun earlier is made again, after a crash or a failed
+   * attempt. True: it is left out. With it every effect is noted before and after.
+   */
+  readonly confirm?: (delivery: Delivery<Event>) => Effect.Effect<boolean, E, R>
+  /** How long those notes are kept; 7 days unless said otherwise. */
+  readonly effectsKeptFor?: Duration.Duration
   /** Keys handled at the same time by one instance. */
   readonly keysAtOnceMax?: number
   /** `breakerDefault` unless said otherwise. Its attempts while it is open are not held against an event. */
@@ -62,6 +73,8 @@ export interface ExternalOptions<Type, E> extends HandlerOptions<Type, E> {
 
 /** Keys an external handler works on at the same time, per instance, unless it says otherwise. */
 export const keysAtOnceDefaultMax = 64
+
+const effectsKeptDefault = Duration.days(7)
 
 /** A handler whose effects are in the database: one event at a time, inside the transaction that records its progress. */
 export const transactional = <
@@ -97,13 +110,19 @@ export const transactionalBatch = <
 export const external = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
   stream: EventStream<Events>,
   name: string,
-  options: ExternalOptions<Type, E>,
+  options: ExternalOptions<Type, E, EventOf<Events, Type>, R>,
   handle: (delivery: Delivery<EventOf<Events, Type>>) => Effect.Effect<void, E, R>
-): Handler<E, R> => ({
-  ...make(stream, name, options, "external", (deliveries) => Effect.forEach(deliveries, handle, { discard: true })),
-  keysAtOnceMax: options.keysAtOnceMax ?? keysAtOnceDefaultMax,
-  breaker: options.breaker === "none" ? undefined : (options.breaker ?? breakerDefault)
-})
+): Handler<E, R> => {
+  const { breaker = breakerDefault, confirm, keysAtOnceMax = keysAtOnceDefaultMax } = options
+  const { effectsKeptFor = effectsKeptDefault } = options
+  return {
+    ...make(stream, name, options, "external", (deliveries) => Effect.forEach(deliveries, handle, { discard: true })),
+    keysAtOnceMax,
+    effectsKeptFor,
+    confirm: confirm && ((delivery) => confirm(trusted(delivery))),
+    breaker: breaker === "none" ? undefined : breaker
+  }
+}
 
 const make = <Events extends EventSchemas, E, R, Type extends keyof Events & string>(
   stream: EventStream<Events>,
@@ -121,9 +140,13 @@ const make = <Events extends EventSchemas, E, R, Type extends keyof Events & str
     retry: (options.retry ?? retryPolicyDefault) as RetryPolicy,
     rate: options.rate,
     breaker: undefined,
+    confirm: undefined,
+    effectsKeptFor: effectsKeptDefault,
     keysAtOnceMax: keysAtOnceDefaultMax,
     decode: (stored) => stream.decode(stored.type, stored.payload),
-    // The engine hands over only what `decode` above returned, of the types in `types`.
-    run: (deliveries) => handle(deliveries as ReadonlyArray<Delivery<EventOf<Events, Type>>>)
+    run: (deliveries) => handle(trusted(deliveries))
   }
 }
+
+// The engine hands over only what `decode` above returned, of the types in `types`.
+const trusted = <A>(deliveries: unknown): A => deliveries as A

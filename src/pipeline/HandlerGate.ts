@@ -4,6 +4,7 @@ import { classOfCause } from "./Attempt.ts"
 import { makeFatalPause } from "./FatalPause.ts"
 import type { Handler } from "./Handler.ts"
 import { makeHandlerBreaker } from "./HandlerBreaker.ts"
+import { isNotBegun } from "./NotBegun.ts"
 import { signal } from "./Signals.ts"
 import { unlessDraining } from "./unlessDraining.ts"
 
@@ -53,8 +54,11 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
   const { breaker, name, rate, retry } = handler
   const isFatal = (exit: Exit.Exit<unknown, unknown>) =>
     Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "fatal"
+  /** What says nothing about a downstream. */
+  const isAside = (exit: Exit.Exit<unknown, unknown>) =>
+    isFatal(exit) || (Exit.isFailure(exit) && isNotBegun(exit.cause))
   const limited = rate === undefined ? undefined : yield* makeLimit(name, rate)
-  const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isFatal)
+  const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isAside)
   const pause = makeFatalPause(name)
   const parking = yield* makeStop(name)
 

@@ -9,6 +9,10 @@ export class NotBegun {
   }
 }
 
+/** Whether the attempt was not made. */
+export const isNotBegun = (cause: Cause.Cause<unknown>): boolean =>
+  Option.exists(Cause.findErrorOption(cause), (error) => error instanceof NotBegun)
+
 /** Keeps what the handler failed with; lets an interruption and an attempt that was not begun through. */
 export const unlessNotBegun = (
   cause: Cause.Cause<unknown>

@@ -1,10 +1,12 @@
 import { Context, Effect, Layer, Schedule } from "effect"
 import { type ConsumerOptions, consumerOptionsDefault, runConsumers } from "./Consumers.ts"
 import type { CrashLog } from "./CrashLog.ts"
+import type { EffectLedger } from "./EffectLedger.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { EventSchemas, EventStream } from "./EventStream.ts"
 import type { Handler } from "./Handler.ts"
 import type { Inbox } from "./Inbox.ts"
+import { ledgered } from "./ledgered.ts"
 import { type Instance, Ownership } from "./Ownership.ts"
 import type { ParkingLot } from "./ParkingLot.ts"
 import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, StreamMismatch } from "./PipelineError.ts"
@@ -53,7 +55,7 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
 ): Layer.Layer<
   Pipeline,
   StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
-  EventLog | RelayStore | Ownership | Inbox | ParkingLot | CrashLog | HandlerServices<H>
+  EventLog | RelayStore | Ownership | Inbox | ParkingLot | CrashLog | EffectLedger | HandlerServices<H>
 > =>
   Layer.effect(
     Pipeline,
@@ -76,9 +78,10 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
         handlers.map((handler) => handler.name)
       )
       // Each H is a Handler of its own services; their union is what `services` holds.
-      const ready = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
+      const provided = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
         provide(handler, services)
       )
+      const ready = yield* Effect.forEach(provided, (handler) => ledgered(stream.name, handler))
       if (options.relays !== false)
         yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
       const consumers = yield* runConsumers(declaration, ready, instance, options.consumers ?? consumerOptionsDefault)
@@ -122,7 +125,8 @@ const fixPartitions = Effect.fnUntraced(function* (declaration: LogDeclaration, 
 
 const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))
 
-const provide = <E, R>(handler: Handler<E, R>, services: Context.Context<R>): Handler<E> => ({
+const provide = <E, R>({ confirm, ...handler }: Handler<E, R>, services: Context.Context<R>): Handler<E> => ({
   ...handler,
+  confirm: confirm && ((delivery) => Effect.provideContext(confirm(delivery), services)),
   run: (deliveries) => Effect.provideContext(handler.run(deliveries), services)
 })

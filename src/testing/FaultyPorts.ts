@@ -1,5 +1,6 @@
 import { Context, Effect, Latch } from "effect"
 import { CrashLog } from "../pipeline/CrashLog.ts"
+import { EffectLedger } from "../pipeline/EffectLedger.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import { Inbox } from "../pipeline/Inbox.ts"
 import { Ownership } from "../pipeline/Ownership.ts"
@@ -22,7 +23,7 @@ export interface Fate {
 }
 
 /** Everything an instance asks of the outside. */
-export type Ports = CrashLog | EventLog | Inbox | Ownership | ParkingLot | RelayStore
+export type Ports = CrashLog | EffectLedger | EventLog | Inbox | Ownership | ParkingLot | RelayStore
 
 /** The ports as one instance sees them: an operation waits while it is frozen, and fails or loses its answer at random. */
 export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: Random): Context.Context<Ports> => {
@@ -45,6 +46,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
   const relayStore = Context.get(ports, RelayStore)
   const ownership = Context.get(ports, Ownership)
   const inbox = Context.get(ports, Inbox)
+  const ledger = Context.get(ports, EffectLedger)
   const crashes = Context.get(ports, CrashLog)
   const lot = Context.get(ports, ParkingLot)
   const log = Context.get(ports, EventLog)
@@ -65,6 +67,11 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       commit: (commits, effects) => store(inbox.commit(commits, effects)),
       commitOne: (one) => store(inbox.commitOne(one)),
       commitGroup: (commits) => store(inbox.commitGroup(commits))
+    }),
+    Context.add(EffectLedger, {
+      intend: (stream, handler, keys) => store(ledger.intend(stream, handler, keys)),
+      confirm: (stream, handler, keys) => store(ledger.confirm(stream, handler, keys)),
+      forget: (stream, handler, olderThan) => store(ledger.forget(stream, handler, olderThan))
     }),
     Context.add(CrashLog, faultyCrashLog(crashes, store)),
     Context.add(ParkingLot, faultyParkingLot(lot, store)),

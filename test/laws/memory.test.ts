@@ -3,6 +3,7 @@ import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { leaseTtlMs } from "../../src/infra/memory/MemoryState.ts"
 import { eventLogLaws } from "./EventLogLaws.ts"
 import { crashLogLaws } from "./CrashLogLaws.ts"
+import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
 import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
@@ -41,3 +42,4 @@ relayStoreLaws("the relay's store in memory", world)
 eventLogLaws("the event log in memory", MemoryPipeline.layer)
 parkingLaws("the parking lot in memory", world)
 crashLogLaws("the crash log in memory", world)
+effectLedgerLaws("the effect ledger in memory", world)

@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { query } from "../infra/embedded/Clients.ts"
 import { PgUnderTest, pgWorld } from "../infra/postgres/PgWorld.ts"
 import { crashLogLaws } from "./CrashLogLaws.ts"
+import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
 import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
@@ -36,3 +37,4 @@ inboxLaws("the inbox in Postgres", world)
 relayStoreLaws("the relay's store in Postgres", world)
 parkingLaws("the parking lot in Postgres", world)
 crashLogLaws("the crash log in Postgres", world)
+effectLedgerLaws("the effect ledger in Postgres", world)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Effect, Result, Schema } from "effect"
+import { Arbitrary, Duration, Effect, Result, Schema } from "effect"
 import type { StoredEvent } from "../../src/pipeline/Envelope.ts"
 import type { Handler } from "../../src/pipeline/Handler.ts"
 import type { InboxCommit } from "../../src/pipeline/Inbox.ts"
@@ -15,6 +15,8 @@ const handler: Handler = {
   retry: retryPolicyDefault,
   keysAtOnceMax: 1,
   breaker: undefined,
+  confirm: undefined,
+  effectsKeptFor: Duration.zero,
   rate: undefined,
   decode: ({ payload, type }) =>
     type === "broken" ? Result.fail(new DecodeFailed({ type, detail: "no" })) : Result.succeed(payload),

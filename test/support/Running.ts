@@ -1,5 +1,5 @@
 /** A running pipeline of one partition in memory, whose clock only the test moves. */
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Latch, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { MemoryState } from "../../src/infra/memory/MemoryState.ts"
@@ -11,6 +11,8 @@ import { atOnce, ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
 import * as Pipeline from "../../src/pipeline/Pipeline.ts"
 import { type Signal, SignalSink } from "../../src/pipeline/Signals.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
+import { faultyPorts } from "../../src/testing/FaultyPorts.ts"
+import { makeRandom } from "../../src/testing/Random.ts"
 import { noteStream } from "./Ledger.ts"
 
 /** So much time passes. */
@@ -34,14 +36,21 @@ export const running = Effect.fnUntraced(function* <E>(
       instance,
       consumers: { ...consumerOptionsDefault, ...limits }
     })
-    yield* Layer.buildWithScope(pipeline.pipe(Layer.provide(Layer.succeedContext(services))), scope).pipe(
+    const fate = { down: false, awake: yield* Latch.make(true), failureShare: 0, delayShare: 0, delayMaxMs: 0 }
+    const ports = Context.merge(services, faultyPorts(services, fate, makeRandom(1)))
+    yield* Layer.buildWithScope(pipeline.pipe(Layer.provide(Layer.succeedContext(ports))), scope).pipe(
       Effect.provideService(SignalSink, (signal) => Effect.sync(() => void signals.push(signal)))
     )
     const stop = Effect.gen(function* () {
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))
       while (closing.pollUnsafe() === undefined) yield* pass(20)
     })
-    return { stop }
+    /** Nothing it asks for happens any more. */
+    const crash = Effect.suspend(() => {
+      fate.down = true
+      return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void)))
+    })
+    return { stop, crash }
   })
   const { run } = Context.get(services, Transactor)
   const desk = Context.get(services, ParkingDesk)

@@ -2,6 +2,7 @@ import { Layer } from "effect"
 import * as MemoryAuditStore from "./MemoryAuditStore.ts"
 import * as MemoryBacklog from "./MemoryBacklog.ts"
 import * as MemoryCrashLog from "./MemoryCrashLog.ts"
+import * as MemoryEffectLedger from "./MemoryEffectLedger.ts"
 import * as MemoryEventLog from "./MemoryEventLog.ts"
 import * as MemoryInbox from "./MemoryInbox.ts"
 import * as MemoryOutbox from "./MemoryOutbox.ts"
@@ -22,5 +23,6 @@ export const layer = Layer.mergeAll(
   MemoryParkingLot.layer,
   MemoryParkingDesk.layer,
   MemoryCrashLog.layer,
-  MemoryBacklog.layer
+  MemoryBacklog.layer,
+  MemoryEffectLedger.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

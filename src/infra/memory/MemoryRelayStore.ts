@@ -38,6 +38,7 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
             .filter((row) => !skipped.has(row.id) && row.id < (held.get(row.key)?.fromId ?? Number.POSITIVE_INFINITY))
             .sort((a, b) => a.id - b.id)
             .slice(0, limit)
+            .map(({ again: _, appendedAtMs: __, ...row }) => row)
         }),
       acknowledge: (lease, from, to, rows, keep) =>
         fenced(lease, (tables, nowMs) => {

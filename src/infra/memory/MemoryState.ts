@@ -70,6 +70,8 @@ export interface MemoryTables {
   /** Events that somebody took out. */
   readonly discarded: Array<MemoryParkedEvent>
   readonly acts: Array<ParkingAct>
+  /** Effects outside, by handler and idempotency key; confirmed when they have a time. */
+  readonly effects: Map<string, { readonly handler: string; readonly confirmedAtMs: number | undefined }>
   /** Attempts under suspicion, by handler and partition, then by event. */
   readonly suspects: Map<string, Map<string, { readonly key: string; readonly version: number; attempts: number }>>
   readonly violations: Array<OrderViolation & { readonly handler: string }>
@@ -126,6 +128,7 @@ const emptyTables = (): MemoryTables => ({
   parkedKeys: new Map(),
   discarded: [],
   acts: [],
+  effects: new Map(),
   suspects: new Map(),
   violations: [],
   nextId: 1

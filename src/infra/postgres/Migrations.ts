@@ -136,6 +136,17 @@ const parkKeys = Effect.gen(function* () {
   yield* sql`ALTER TABLE millrace.discarded_event DROP COLUMN reason_tag, DROP COLUMN reason_message, DROP COLUMN attempts`
 })
 
+// effects outside of handlers that can say whether one has happened
+const noteEffects = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`CREATE TABLE millrace.effect (
+    stream text NOT NULL, handler text NOT NULL, idempotency_key text NOT NULL,
+    intended_at timestamptz NOT NULL DEFAULT clock_timestamp(), confirmed_at timestamptz,
+    PRIMARY KEY (stream, handler, idempotency_key)
+  ) WITH (fillfactor = 70)`
+  yield* sql`CREATE INDEX ON millrace.effect (stream, handler, confirmed_at)`
+})
+
 // the partition is the key's hash, which only the code knows
 const carryOverParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -166,7 +177,8 @@ export const pipelineMigrations: MigrationSet = {
   "0002_describe_instances": describeInstances,
   "0003_fix_partitions": fixPartitions,
   "0004_keep_published": keepPublished,
-  "0005_park_keys": parkKeys
+  "0005_park_keys": parkKeys,
+  "0006_note_effects": noteEffects
 }
 
 /** Brings the library's own tables to the newest version. */

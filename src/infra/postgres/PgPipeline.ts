@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import * as PgAuditStore from "./PgAuditStore.ts"
 import * as PgBacklog from "./PgBacklog.ts"
 import * as PgCrashLog from "./PgCrashLog.ts"
+import * as PgEffectLedger from "./PgEffectLedger.ts"
 import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
 import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
@@ -31,6 +32,7 @@ export const layer = (options: PgOptions) => {
     PgParkingLot.layer,
     PgParkingDesk.layer,
     PgCrashLog.layer,
-    PgBacklog.layer
+    PgBacklog.layer,
+    PgEffectLedger.layer
   ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
 }

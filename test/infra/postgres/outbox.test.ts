@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 5,
+          pipeline: 6,
           app: Object.keys(orderMigrations).length
         }
       ])

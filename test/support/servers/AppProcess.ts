@@ -81,13 +81,17 @@ export interface Finished {
 }
 
 /** Runs a command to its end. */
-export const runApp = (args: ReadonlyArray<string>, environment: Environment = {}): Effect.Effect<Finished> =>
+export const runApp = (
+  args: ReadonlyArray<string>,
+  environment: Environment = {},
+  secondsMax = 90
+): Effect.Effect<Finished> =>
   Effect.scoped(
     Effect.gen(function* () {
       const app = yield* startApp(args, environment)
       const code = yield* app.exited.pipe(
         Effect.timeoutOrElse({
-          duration: "90 seconds",
+          duration: `${secondsMax} seconds`,
           orElse: () => Effect.die(new Error(`millrace ${args.join(" ")} does not end: ${app.stderr()}`))
         })
       )
