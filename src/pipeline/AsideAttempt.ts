@@ -97,7 +97,7 @@ const counted = <E, A, F, R>(
   // The attempt before was never heard of again: it may be what ended the process.
   const careful = unheardOf(one) > 0 ? alone.withPermit(whole) : whole
   return gate
-    .attempt(key, careful, draining)
+    .attempt({ key, fresh: false }, careful, draining)
     .pipe(Effect.onInterrupt(() => (begun.yet ? Effect.ignore(lot.withdraw(claim, key)) : Effect.void)))
 }
 

@@ -84,7 +84,8 @@ const runEntry = <E>({ careful, draining, gate, handler }: RunnerContext<E>, ent
   const action = currentAction(entry)
   if (action._tag !== "run") return doneAlready
   const delivery = { ...action.delivery, attempt: attemptOf(entry) }
-  return gate.attempt(entry.lane.key, careful.guard([entry], runDelivery(handler, delivery)), draining)
+  const of = { key: entry.lane.key, fresh: delivery.attempt === 1 }
+  return gate.attempt(of, careful.guard([entry], runDelivery(handler, delivery)), draining)
 }
 
 const doneAlready = Effect.succeed({ exit: Exit.void, counts: true })

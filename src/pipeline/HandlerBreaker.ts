@@ -29,19 +29,25 @@ export interface ThroughBreaker<A, E> {
   readonly blamed: boolean
 }
 
+/** What is attempted. `fresh`: for the first time, so that nothing is known against the event. */
+export interface AttemptOf {
+  readonly key: string
+  readonly fresh: boolean
+}
+
 /** The breaker of one handler in one process. */
 export interface HandlerBreaker {
   /** Waits while the breaker is open, unless it is drained meanwhile, and makes the attempt once. */
   readonly through: <A, E, R>(
-    key: string,
+    of: AttemptOf,
     attempt: Effect.Effect<A, E, R>,
     draining: Latch.Latch
   ) => Effect.Effect<ThroughBreaker<A, E>, never, R>
 }
 
 /**
- * Effect's own CircuitBreaker, which rejects, made to wait. A key that is tried again and again counts once: one bad order
- * is not a dead downstream. What is ignored says nothing about the downstream, either way.
+ * Effect's own CircuitBreaker, which rejects, made to wait. Only first attempts can open it, and a key counts once: some bad
+ * orders that are tried again and again, perhaps all in the same second, are not a dead downstream. What is ignored says nothing about the downstream, either way.
  */
 export const makeHandlerBreaker = Effect.fnUntraced(function* (
   handler: string,
@@ -57,36 +63,36 @@ export const makeHandlerBreaker = Effect.fnUntraced(function* (
   const isQuiet = () => trip._tag === "Consecutive" && health.isGood()
 
   // Its own failures are values here; what fails is the breaker's rejection, before the attempt was made.
-  const admit = <A, E, R>(key: string, attempt: Effect.Effect<Exit.Exit<A, E>, never, R>) =>
+  const admit = <A, E, R>(of: AttemptOf, attempt: Effect.Effect<Exit.Exit<A, E>, never, R>) =>
     breaker.execute(attempt, {
       key: handler,
       classify: (made) =>
         Exit.isSuccess(made) && !isIgnored(made.value)
-          ? health.outcomeOf(key, made.value)
+          ? health.outcomeOf(of, made.value)
           : Effect.succeed(CircuitBreaker.ignored)
     })
 
   const wait = <A, E, R>(
-    key: string,
+    of: AttemptOf,
     attempt: Effect.Effect<Exit.Exit<A, E>, never, R>,
     draining: Latch.Latch
   ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
-    Effect.catch(admit(key, attempt), ({ reason }) =>
+    Effect.catch(admit(of, attempt), ({ reason }) =>
       Effect.andThen(
-        unlessDraining(draining, Effect.sleep(pauseOf(reason, health.hasFailed(key)))),
-        Effect.suspend(() => wait(key, attempt, draining))
+        unlessDraining(draining, Effect.sleep(pauseOf(reason, health.hasFailed(of.key) || !of.fresh))),
+        Effect.suspend(() => wait(of, attempt, draining))
       )
     )
 
   const through: HandlerBreaker["through"] = Effect.fnUntraced(function* <A, E, R>(
-    key: string,
+    of: AttemptOf,
     attempt: Effect.Effect<A, E, R>,
     draining: Latch.Latch
   ) {
     const quiet = isQuiet()
-    const exit = yield* quiet ? Effect.exit(attempt) : wait(key, Effect.exit(attempt), draining)
+    const exit = yield* quiet ? Effect.exit(attempt) : wait(of, Effect.exit(attempt), draining)
     if (quiet && Exit.isSuccess(exit)) return { exit, blamed: false }
-    if (quiet) yield* Effect.ignore(admit(key, Effect.succeed(exit)))
+    if (quiet) yield* Effect.ignore(admit(of, Effect.succeed(exit)))
     const blamed = yield* health.isBlamed
     return { exit, blamed: blamed && Exit.isFailure(exit) }
   })
@@ -111,12 +117,12 @@ const makeHealth = (handler: string, breaker: CircuitBreaker.CircuitBreaker, bla
   // The store is in memory, and does not fail.
   const isOpen = Effect.map(Effect.orDie(breaker.state(handler)), ({ _tag }) => _tag !== "Closed")
 
-  const outcomeOf = Effect.fnUntraced(function* (key: string, exit: Exit.Exit<unknown, unknown>) {
+  const outcomeOf = Effect.fnUntraced(function* ({ fresh, key }: AttemptOf, exit: Exit.Exit<unknown, unknown>) {
     if (Exit.isSuccess(exit)) failed.clear()
     if (Exit.isSuccess(exit)) return CircuitBreaker.success
-    const isNew = !failed.has(key)
-    failed.add(key)
-    return isNew || (yield* isOpen) ? CircuitBreaker.failure() : CircuitBreaker.ignored
+    const counts = fresh && !failed.has(key)
+    if (fresh) failed.add(key)
+    return counts || (yield* isOpen) ? CircuitBreaker.failure() : CircuitBreaker.ignored
   })
 
   const say = Effect.fnUntraced(function* (open: boolean) {

@@ -3,7 +3,7 @@ import { RateLimiter } from "effect/persistence"
 import { classOfCause } from "./Attempt.ts"
 import { makeFatalPause } from "./FatalPause.ts"
 import type { Handler } from "./Handler.ts"
-import { makeHandlerBreaker } from "./HandlerBreaker.ts"
+import { type AttemptOf, makeHandlerBreaker } from "./HandlerBreaker.ts"
 import { isNotBegun } from "./NotBegun.ts"
 import { signal } from "./Signals.ts"
 import { unlessDraining } from "./unlessDraining.ts"
@@ -31,7 +31,7 @@ export interface HandlerGate {
   readonly ready: Effect.Effect<void>
   /** Waits for its turn, unless it is drained meanwhile, and makes the attempt once. */
   readonly attempt: <A, E, R>(
-    key: string,
+    of: AttemptOf,
     run: Effect.Effect<A, E, R>,
     draining: Latch.Latch
   ) => Effect.Effect<Attempted<A, E>, never, R>
@@ -74,7 +74,7 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
   }
 
   const attempt = Effect.fnUntraced(function* <A, F, R>(
-    key: string,
+    of: AttemptOf,
     run: Effect.Effect<A, F, R>,
     draining: Latch.Latch
   ) {
@@ -82,7 +82,7 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
     const { blamed, exit } =
       downstream === undefined
         ? { exit: yield* Effect.exit(run), blamed: false }
-        : yield* downstream.through(key, run, draining)
+        : yield* downstream.through(of, run, draining)
     const wasFatal = yield* cameOf(exit)
     const isPoison = Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "poison"
     return { exit, counts: isPoison || !(blamed || wasFatal) }

@@ -90,6 +90,28 @@ describe("a handler whose downstream is dead", () => {
     })
   )
 
+  it.effect("is not paused by many bad keys whose attempts come in the same moment, between good ones", () =>
+    Effect.gen(function* () {
+      const { call, state } = makeDownstream()
+      const patient = retryPolicy({
+        attemptsMax: 6,
+        delayMax: Duration.seconds(5),
+        attemptTimeout: Duration.seconds(15)
+      })
+      const handler = external(noteStream, "push", { retry: patient }, (delivery) =>
+        delivery.key.startsWith("bad") ? new Refused() : call(placeOf(delivery))
+      )
+      const world = yield* running([handler])
+      yield* world.start("ada")
+      for (let i = 0; i < 20; i++) yield* world.append("good", `bad-${i}`, "good")
+      // The attempts that are put aside are all made when the next look finds them due.
+      yield* pass(20_000)
+      assert.lengthOf(state.taken, 40)
+      assert.strictEqual(world.tables.parked.length, 20)
+      assert.isUndefined(world.signals.find(({ _tag }) => _tag === "HandlerPaused"))
+    })
+  )
+
   it.effect("no longer speaks for the events when it lasts: they are parked after their attempts", () =>
     Effect.gen(function* () {
       const { call, state } = makeDownstream()
