@@ -1,10 +1,11 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiMiddleware, OpenApi } from "effect/http-api"
 
-const Name = {
-  handler: Schema.String.check(Schema.isMaxLength(64)),
-  key: Schema.String.check(Schema.isMaxLength(1_024))
-}
+// Postgres text has no NUL.
+const line = (maxChars: number) =>
+  Schema.String.check(Schema.isMaxLength(maxChars), Schema.isPattern(/^[^\0]*$/, { message: "must not hold a NUL" }))
+
+const Name = { handler: line(64), key: line(1_024) }
 
 const FailedAttempt = Schema.Struct({
   attempt: Schema.Int,
@@ -75,7 +76,7 @@ export const replayRateDefaultPerSecond = 100
 const filter = {
   handler: Schema.optionalKey(Name.handler),
   key: Schema.optionalKey(Name.key),
-  tag: Schema.optionalKey(Schema.String),
+  tag: Schema.optionalKey(line(255)),
   status: Schema.optionalKey(Schema.Literals(["parked", "retrying"]))
 }
 
@@ -88,8 +89,8 @@ const ListQuery = {
 }
 
 const By = {
-  actor: Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(255)),
-  why: Schema.String.check(Schema.isMaxLength(2_000))
+  actor: line(255).check(Schema.isMinLength(1)),
+  why: line(2_000)
 }
 
 /** What is to be done to which keys. Discarding needs a reason. */

@@ -7,12 +7,16 @@ import type { EventLog } from "../pipeline/EventLog.ts"
 /** Where the audit of a running pipeline is found. */
 export const auditPath = "/ops/audit"
 
-/** What an operator may ask a running pipeline: whether it lives, and whether its books balance. */
+/** Whether it lives: for anybody. */
+export const layerHealth: Layer.Layer<never, never, HttpRouter.HttpRouter> = HttpRouter.use((router) =>
+  router.add("GET", "/health", Effect.orDie(HttpServerResponse.json({ status: "ok" })))
+)
+
+/** Whether the books of a running pipeline balance: for operators. */
 export const layer = (stream: string): Layer.Layer<never, never, HttpRouter.HttpRouter | AuditStore | EventLog> =>
   HttpRouter.use(
     Effect.fnUntraced(function* (router) {
       const context = yield* Effect.context<AuditStore | EventLog>()
-      yield* router.add("GET", "/health", Effect.orDie(HttpServerResponse.json({ status: "ok" })))
       yield* router.add(
         "GET",
         auditPath,

@@ -1,44 +1,47 @@
 import { Effect, Option, Redacted } from "effect"
 import { Mac } from "effect/crypto"
-import { Headers, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
-
-/** Everything below it is for operators only. */
-export const opsPrefix = "/ops/"
+import { Headers, HttpRouter, HttpServerRequest, ProblemDetails } from "effect/http"
 
 const loopback = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/
 
-// A page of another site may send requests to this machine, but under a name of its own.
 const loopbackHost = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/
 
 /**
- * Lets operators through: with a token, whoever has it; without one, only callers on this machine. Everything else passes
- * untouched.
+ * Lets operators through to the routes it is provided to: with a token, whoever has it; without one, only programs on this
+ * machine. It belongs to the routes, not to their address, which may be written in more ways than one.
  */
-export const opsGuard =
-  (token: Option.Option<Redacted.Redacted>) =>
-  <E, R>(answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+export const opsGuard = (token: Option.Option<Redacted.Redacted>) =>
+  HttpRouter.middleware((answer) =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
-      const refusal = request.url.startsWith(opsPrefix) ? refusalOf(token, request) : undefined
+      const refusal = Option.match(token, {
+        onNone: () => refusalOfStranger(request),
+        onSome: (wanted) => refusalWithout(wanted, request)
+      })
       return refusal === undefined ? answer : Effect.succeed(refusal)
     })
+  ).layer
 
-const refusalOf = (token: Option.Option<Redacted.Redacted>, request: HttpServerRequest.HttpServerRequest) => {
-  if (Option.isSome(token)) {
-    const given = Option.getOrElse(Headers.get(request.headers, "authorization"), () => "")
-    return same(given, `Bearer ${Redacted.value(token.value)}`)
-      ? undefined
-      : problem(
-          401,
-          "Operations need the token",
-          "send it as `Authorization: Bearer …`; it is OPS_TOKEN of the pipeline"
-        )
-  }
-  const host = Option.getOrElse(Headers.get(request.headers, "host"), () => "")
+const headerOf = (request: HttpServerRequest.HttpServerRequest, name: string) =>
+  Option.getOrUndefined(Headers.get(request.headers, name))
+
+const refusalWithout = (token: Redacted.Redacted, request: HttpServerRequest.HttpServerRequest) =>
+  same(headerOf(request, "authorization") ?? "", `Bearer ${Redacted.value(token)}`)
+    ? undefined
+    : problem(401, "Operations need the token", "send it as `Authorization: Bearer …`; it is OPS_TOKEN of the pipeline")
+
+// A browser on this machine may be led here by a page of somebody else, and a proxy on it may speak for anybody.
+const refusalOfStranger = (request: HttpServerRequest.HttpServerRequest) => {
   const peer = Option.getOrElse(request.remoteAddress, () => "")
-  return loopback.test(peer) && loopbackHost.test(host)
+  const site = headerOf(request, "sec-fetch-site") ?? "none"
+  const isOwn = ["same-origin", "none"].includes(site) && isLoopbackOrigin(headerOf(request, "origin"))
+  const isDirect = ["forwarded", "x-forwarded-for"].every((name) => headerOf(request, name) === undefined)
+  return loopback.test(peer) && loopbackHost.test(headerOf(request, "host") ?? "") && isOwn && isDirect
     ? undefined
     : problem(403, "Operations are for this machine", "set OPS_TOKEN to let others in, or ask from the machine itself")
 }
+
+const isLoopbackOrigin = (origin: string | undefined) =>
+  origin === undefined || (URL.canParse(origin) && loopbackHost.test(new URL(origin).host))
 
 const utf8 = new TextEncoder()
 

@@ -2,7 +2,14 @@ import { Effect, type JsonPatch as Patch, JsonPatch, Option, Result } from "effe
 import { asideDoorbell } from "../pipeline/AsideWatch.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
-import { type Actor, keysPerActMax, ParkingDesk, type ParkedFilter, type ParkedName } from "../pipeline/ParkingDesk.ts"
+import {
+  type Actor,
+  keysPerActMax,
+  ParkingDesk,
+  type FirstParked,
+  type ParkedFilter,
+  type ParkedName
+} from "../pipeline/ParkingDesk.ts"
 import type { DecodeFailed, StoreUnavailable } from "../pipeline/PipelineError.ts"
 import { keysNamedMax } from "./OpsApi.ts"
 
@@ -25,7 +32,7 @@ export const actOnMany = Effect.fnUntraced(function* (stream: string, bulk: Bulk
   const desk = yield* ParkingDesk
   const log = yield* EventLog
   const matched = yield* desk.count(stream, bulk.filter)
-  const names = yield* namesOf(stream, bulk.filter, Math.min(matched, bulk.keysMax))
+  const names = yield* desk.names(stream, bulk.filter, Math.min(matched, bulk.keysMax))
   const keys = names.slice(0, keysNamedMax).map(({ handler, key }) => ({ handler, key }))
   if (bulk.dryRun) return { matched, done: 0, dryRun: true, keys }
   let done = 0
@@ -38,22 +45,11 @@ export const actOnMany = Effect.fnUntraced(function* (stream: string, bulk: Bulk
   return { matched, done, dryRun: false, keys }
 })
 
-const namesOf = Effect.fnUntraced(function* (stream: string, filter: ParkedFilter, keysMax: number) {
-  const desk = yield* ParkingDesk
-  const names: Array<ParkedName> = []
-  while (names.length < keysMax) {
-    const page = yield* desk.list(stream, filter, Math.min(keysPerActMax, keysMax - names.length), names.at(-1))
-    names.push(...page.map(({ handler, key }) => ({ handler, key })))
-    if (page.length === 0) break
-  }
-  return names
-})
-
 // Each key's turn comes after those of the portions before.
 const actOnSome = (
   desk: ParkingDesk["Service"],
   stream: string,
-  names: ReadonlyArray<ParkedName>,
+  names: ReadonlyArray<FirstParked>,
   before: number,
   { act, by, ratePerSecond }: BulkAct
 ) => {

@@ -1,5 +1,5 @@
 import { Cause, Clock, Duration, Effect, Exit, Option, Result } from "effect"
-import { type Failure, failureOf, retryStepsAfter } from "./Attempt.ts"
+import { type Failure, failureOf, isInfrastructure, retryStepsAfter } from "./Attempt.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import type { Claim } from "./Ownership.ts"
 import { handlerFailure } from "./handlerFailure.ts"
@@ -7,7 +7,7 @@ import { deliveryOf } from "./Lanes.ts"
 import type { FailedAttempt } from "./Parked.ts"
 import { type AsideDone, ParkingLot } from "./ParkingLot.ts"
 import { NotBegun, unlessNotBegun } from "./NotBegun.ts"
-import type { DecodeFailed, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { DecodeFailed, KeyChanged, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { runDelivery } from "./runDelivery.ts"
 import type { RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
@@ -28,7 +28,7 @@ export const settleWithout = (
   lot: ParkingLot["Service"],
   claim: Claim,
   done: AsideDone
-): Effect.Effect<void, LeaseLost | StoreUnavailable> =>
+): Effect.Effect<void, KeyChanged | LeaseLost | StoreUnavailable> =>
   // Nothing of it can leave a transaction idle.
   Effect.catchTag(lot.settle(claim, done, Effect.void), "TransactionIdle", Effect.die)
 
@@ -51,7 +51,7 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
   /** An attempt that the gate did not count is taken back: the key stays due. */
   const run = Effect.fnUntraced(function* (one: AsideTry, event: unknown) {
     const { attempts, generation, last, stored } = one
-    const done: AsideDone = { key: stored.key, version: stored.version, last }
+    const done: AsideDone = { key: stored.key, generation, version: stored.version, last }
     const delivery = { ...deliveryOf(handler, stored, event, generation), attempt: attempts + 1 }
     const isOutside = handler.mode === "external"
     const effects = runDelivery(handler, delivery)
@@ -63,21 +63,26 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
     const cause = yield* unlessNotBegun(exit.cause)
     const own = isOutside ? cause : yield* handlerFailure(cause)
     if (counts) return yield* failures.failed(one, own)
-    yield* lot.withdraw(claim, stored.key)
+    yield* lot.withdraw(claim, done)
     return false
   })
 
-  return Effect.fnUntraced(function* (one: AsideTry): Effect.fn.Return<boolean, LeaseLost | StoreUnavailable> {
-    const { attempts, last, stored } = one
+  const tryOne = Effect.fnUntraced(function* (one: AsideTry) {
+    const { attempts, generation, last, stored } = one
+    const { key, version } = stored
     if (attempts >= retry.attemptsMax && unheardOf(one) >= unheardMax) return yield* failures.endedItsProcess(one)
     if (!handler.types.has(stored.type)) {
-      yield* settleWithout(lot, claim, { key: stored.key, version: stored.version, last })
+      yield* settleWithout(lot, claim, { key, generation, version, last })
       return true
     }
     const decoded = handler.decode(stored)
     if (Result.isFailure(decoded)) return yield* failures.unreadable(one, decoded.failure)
     return yield* run(one, decoded.success)
   })
+
+  // Somebody acted on the key meanwhile: what is right for it now is read by whoever is woken next.
+  return (one: AsideTry): Effect.Effect<boolean, LeaseLost | StoreUnavailable> =>
+    Effect.catchTag(tryOne(one), "KeyChanged", () => Effect.succeed(false))
 })
 
 /** Through the gate, and counted before it is made. One that is broken off has not failed, and is taken back. */
@@ -87,30 +92,39 @@ const counted = <E, A, F, R>(
   one: AsideTry,
   attempt: Effect.Effect<A, F, R>
 ) => {
-  const { key } = one.stored
+  const of = { key: one.stored.key, generation: one.generation }
   const begun = { yet: false }
   const whole = Effect.gen(function* () {
-    yield* Effect.mapError(lot.begin(claim, key), (error) => new NotBegun(error))
+    yield* Effect.mapError(lot.begin(claim, of), (error) => new NotBegun(error))
     begun.yet = true
     return yield* attempt
   })
   // The attempt before was never heard of again: it may be what ended the process.
   const careful = unheardOf(one) > 0 ? alone.withPermit(whole) : whole
-  return gate
-    .attempt({ key, fresh: false }, careful, draining)
-    .pipe(Effect.onInterrupt(() => (begun.yet ? Effect.ignore(lot.withdraw(claim, key)) : Effect.void)))
+  const withdraw = Effect.suspend(() => (begun.yet ? Effect.ignore(lot.withdraw(claim, of)) : Effect.void))
+  return gate.attempt({ key: of.key, fresh: false }, careful, draining).pipe(
+    // Broken off, or the store came between: the process lives, and the attempt has not failed.
+    Effect.onInterrupt(() => withdraw),
+    Effect.tap(({ exit }) =>
+      Exit.isFailure(exit) && Option.exists(Cause.findErrorOption(exit.cause), isInfrastructure)
+        ? withdraw
+        : Effect.void
+    )
+  )
 }
 
 /** What follows a failed attempt: the key waits for its next one, or for somebody. False, always: it is not done. */
 const makeFailures = <E>({ claim, handler, instance }: RunnerContext<E>, lot: ParkingLot["Service"]) => {
   const { retry } = handler
 
-  const giveUp = Effect.fnUntraced(function* ({ attempts, history, stored }: AsideTry, failure: Failure) {
+  const giveUp = Effect.fnUntraced(function* (one: AsideTry, failure: Failure) {
+    const { attempts, generation, history, stored } = one
     const { failed, stack } = failure
     const steps = yield* retryStepsAfter(retry, attempts, history)
     const delay = failure.class === "poison" ? Option.none() : yield* steps(failed.tag, failure.error, failed.atMs)
     const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
-    yield* lot.failed(claim, stored.key, { version: stored.version, failed, stack, retryInMs })
+    const of = { key: stored.key, generation }
+    yield* lot.failed(claim, of, { version: stored.version, failed, stack, retryInMs })
     yield* signal(failedSignal(handler.name, stored, failure, retryInMs))
     return false
   })

@@ -1,4 +1,4 @@
-import { Duration, Effect, FiberSet, Option, Queue, type Scope, type Semaphore } from "effect"
+import { Effect, FiberSet, Option, Queue, type Scope, type Semaphore } from "effect"
 import { makeAsideAttempt, settleWithout } from "./AsideAttempt.ts"
 import { Inbox } from "./Inbox.ts"
 import type { Lane } from "./Lanes.ts"
@@ -9,9 +9,6 @@ import { signal } from "./Signals.ts"
 
 /** Events of a put-aside key that are read at a time; with fewer left, its lane is held until they are done. */
 export const asideEventsMax = 50
-
-/** Until a lane that is busy is looked at again: it puts aside what arrives, which takes one commit. */
-const busyPause = Duration.millis(20)
 
 /** Works off keys that were put aside, beside the live flow of one opening of a partition. */
 export interface AsideRunner {
@@ -104,8 +101,8 @@ const makeServeSome = Effect.fnUntraced(function* <E>(
     if (aside.value.events.length === asideEventsMax) return yield* runAll(key, aside.value, false)
     const lane = yield* intake.withPermit(openAndHold(key))
     if (lane !== undefined) return yield* finishAndRelease(key, lane)
-    yield* Effect.sleep(busyPause)
-    return true
+    // Something of it is in hand, perhaps for long: what is there is worked off meanwhile; the rest is looked for later.
+    return aside.value.events.length > 0 && (yield* runAll(key, aside.value, false))
   })
 })
 
@@ -124,9 +121,14 @@ const makeOpenAndHold = Effect.fnUntraced(function* <E>({ claim, handler, lanes 
 const makeRunAll = Effect.fnUntraced(function* <E>(context: RunnerContext<E>, state: { readonly draining: boolean }) {
   const lot = yield* ParkingLot
   const attempt = yield* makeAsideAttempt(context)
+  const settleNothing = (key: string, generation: number, last: boolean) =>
+    settleWithout(lot, context.claim, { key, generation, version: undefined, last }).pipe(
+      Effect.as(true),
+      Effect.catchTag("KeyChanged", () => Effect.succeed(false))
+    )
   return Effect.fnUntraced(function* (key: string, aside: Aside, isLast: boolean) {
     const { events, generation } = aside
-    if (events.length === 0) yield* settleWithout(lot, context.claim, { key, version: undefined, last: isLast })
+    if (events.length === 0) return yield* settleNothing(key, generation, isLast)
     for (const [i, stored] of events.entries()) {
       if (state.draining) return false
       const before = i === 0 ? aside : { attempts: 0, history: [] }

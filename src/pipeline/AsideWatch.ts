@@ -7,8 +7,8 @@ import { keyOf, type Share } from "./Share.ts"
 /** How often is looked for keys whose next attempt is due; replays ring. An attempt may be late by that much. */
 const lookEvery = Duration.seconds(1)
 
-/** Keys that are woken at a time: with more that are due, the others follow as soon as these are in hand. */
-const dueKeysMax = 500
+/** Keys of a partition that are woken at a time: with more that are due, the others follow as soon as these are done. */
+const dueKeysMax = 32
 
 /** The doorbell that makes all instances look for keys that are due. */
 export const asideDoorbell = (stream: string) => `${stream}.aside`
@@ -40,8 +40,8 @@ export const watchAside = Effect.fnUntraced(function* <E>(share: Share<E>, limit
 
   const stopFull = Effect.gen(function* () {
     if (!share.parking.changed && stopped.size === 0) return
-    share.parking.changed = false
     const counts = new Map((yield* lot.count(share.stream)).map((one) => [one.handler, one]))
+    share.parking.changed = false
     for (const [handler, { gate }] of share.units) {
       const reason = fullness(counts.get(handler), limits)
       if (reason === undefined) stopped.delete(handler)

@@ -1,6 +1,7 @@
 import { Cause, Clock, type Duration, Effect, Option, Predicate, Pull, Result, Schedule } from "effect"
 import { attemptsKeptMax, type FailedAttempt, type ParkReason } from "./Parked.ts"
-import { TransactionIdle } from "./PipelineError.ts"
+import { NotBegun } from "./NotBegun.ts"
+import { KeyChanged, LeaseLost, StoreUnavailable, TransactionIdle } from "./PipelineError.ts"
 import type { FailureClass, RetryPolicy } from "./RetryPolicy.ts"
 
 /** A failed attempt, with what may be needed to understand it. */
@@ -13,6 +14,15 @@ export interface Failure {
 
 /** Longest failure message that is kept. */
 export const reasonMaxChars = 2_000
+
+/** Longest name of a failure, or of an instance, that is kept. */
+const tagMaxChars = 255
+
+/**
+ * Whatever a failure says has to be kept, or its event could not be parked: no store has a NUL in its JSON, or half of a
+ * character, such as cutting a text leaves behind.
+ */
+const storable = (text: string, maxChars: number) => text.slice(0, maxChars).toWellFormed().replaceAll("\0", "\uFFFD")
 
 /** Longest stack trace that is kept. */
 export const stackMaxChars = 4_000
@@ -27,12 +37,18 @@ export const failureOf = (
   Effect.map(Clock.currentTimeMillis, (atMs) => {
     const failure = Cause.squash(cause)
     const tag = tagOf(failure)
-    const said = failure instanceof Error ? failure.message : String(failure)
-    const stack = failure instanceof Error ? (failure.stack ?? "") : ""
+    const said = storable(failure instanceof Error ? failure.message : String(failure), reasonMaxChars)
+    const stack = storable(failure instanceof Error ? (failure.stack ?? "") : "", stackMaxChars)
     return {
       class: classOfCause(policy, cause),
-      failed: { attempt, atMs, tag, message: said.slice(0, reasonMaxChars), instance },
-      stack: stack.slice(0, stackMaxChars),
+      failed: {
+        attempt,
+        atMs,
+        tag: storable(tag, tagMaxChars),
+        message: said,
+        instance: storable(instance, tagMaxChars)
+      },
+      stack,
       error: failure
     }
   })
@@ -49,6 +65,7 @@ const tagOf = (failure: unknown): string => {
 export const classOfCause = (policy: RetryPolicy, cause: Cause.Cause<unknown>): FailureClass => {
   const error = Cause.findErrorOption(cause)
   if (Option.isNone(error)) return "poison"
+  if (isInfrastructure(error.value)) return "retryable"
   const own = policy.byTag[tagOf(error.value)]?.class
   if (own !== undefined) return own
   if (Cause.isTimeoutError(error.value) || error.value instanceof TransactionIdle) return "retryable"
@@ -60,6 +77,13 @@ export const classOfCause = (policy: RetryPolicy, cause: Cause.Cause<unknown>): 
 
 /** When a policy tries again. */
 export type RetrySchedules = Pick<RetryPolicy, "schedule" | "byTag">
+
+/** What is no failure of the handler's, and not the policy's to judge. */
+export const isInfrastructure = (error: unknown): boolean =>
+  error instanceof NotBegun ||
+  error instanceof StoreUnavailable ||
+  error instanceof LeaseLost ||
+  error instanceof KeyChanged
 
 /** Steps through a policy's schedules, once per failure: the delay until the next attempt, or none when it has ended. */
 export type RetrySteps = (tag: string, error: unknown, nowMs: number) => Effect.Effect<Option.Option<Duration.Duration>>

@@ -70,9 +70,11 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 const makeWork = <E>(context: RunnerContext<E>, retry: RetryLane, finish: (entry: Entry) => void) =>
   Effect.fnUntraced(function* (entry: Entry) {
     const { counts, exit } = yield* runEntry(context, entry)
+    entry.tried = true
     if (Exit.isSuccess(exit)) retry.succeeded(entry.lane)
     else {
-      const cause = yield* unlessNotBegun(exit.cause)
+      // Nobody acts on a key of the live flow.
+      const cause = yield* Effect.catchTag(unlessNotBegun(exit.cause), "KeyChanged", Effect.die)
       if (!counts) return yield* retry.later(entry.lane)
       if ((yield* retry.failed(entry, cause)) === "waiting") return false
     }
@@ -84,7 +86,7 @@ const runEntry = <E>({ careful, draining, gate, handler }: RunnerContext<E>, ent
   const action = currentAction(entry)
   if (action._tag !== "run") return doneAlready
   const delivery = { ...action.delivery, attempt: attemptOf(entry) }
-  const of = { key: entry.lane.key, fresh: delivery.attempt === 1 }
+  const of = { key: entry.lane.key, fresh: !entry.tried }
   return gate.attempt(of, careful.guard([entry], runDelivery(handler, delivery)), draining)
 }
 

@@ -4,8 +4,8 @@ import { signal } from "./Signals.ts"
 
 /** A pause for a handler whose events cannot succeed, whichever it is: a wrong password, say. */
 export interface FatalPause {
-  /** Waits while it lasts; then it is over, or this caller is the one who tries. */
-  readonly pass: (draining: Latch.Latch) => Effect.Effect<void>
+  /** Waits while it lasts; then it is over, or this caller is the one who tries, and the others wait until it is heard of. */
+  readonly pass: <A, E, R>(draining: Latch.Latch, run: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** What came of it: `fatal` in words, or undefined when it was anything else. */
   readonly came: (fatal: string | undefined) => Effect.Effect<void>
 }
@@ -20,14 +20,27 @@ const trialPause = Duration.millis(100)
 export const makeFatalPause = (handler: string): FatalPause => {
   const state: { untilMs: number | undefined; trying: boolean } = { untilMs: undefined, trying: false }
 
-  const pass = (draining: Latch.Latch): Effect.Effect<void> =>
-    Effect.suspend(() => (state.untilMs === undefined ? Effect.void : wait(draining)))
+  const pass: FatalPause["pass"] = (draining, run) =>
+    Effect.suspend(() => (state.untilMs === undefined ? run : wait(draining, run)))
 
-  const wait = (draining: Latch.Latch): Effect.Effect<void> =>
+  const wait: FatalPause["pass"] = (draining, run) =>
     Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
       const leftMs = (state.untilMs ?? 0) - nowMs
-      if (leftMs <= 0 && !state.trying) return Effect.sync(() => void (state.trying = true))
-      return Effect.andThen(unlessDraining(draining, Effect.sleep(leftMs > 0 ? leftMs : trialPause)), pass(draining))
+      if (leftMs <= 0 && !state.trying) return trial(run)
+      return Effect.andThen(
+        unlessDraining(draining, Effect.sleep(leftMs > 0 ? leftMs : trialPause)),
+        pass(draining, run)
+      )
+    })
+
+  // One that is broken off, or that the store comes between, says nothing: somebody else tries.
+  const trial = <A, E, R>(run: Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => {
+      state.trying = true
+      return Effect.ensuring(
+        run,
+        Effect.sync(() => (state.trying = false))
+      )
     })
 
   const begin = Effect.fnUntraced(function* (reason: string) {

@@ -79,7 +79,7 @@ export const makeHandlerBreaker = Effect.fnUntraced(function* (
   ): Effect.Effect<Exit.Exit<A, E>, never, R> =>
     Effect.catch(admit(of, attempt), ({ reason }) =>
       Effect.andThen(
-        unlessDraining(draining, Effect.sleep(pauseOf(reason, health.hasFailed(of.key) || !of.fresh))),
+        unlessDraining(draining, Effect.sleep(pauseOf(reason, health.doubtOf(of)))),
         Effect.suspend(() => wait(of, attempt, draining))
       )
     )
@@ -91,6 +91,7 @@ export const makeHandlerBreaker = Effect.fnUntraced(function* (
   ) {
     const quiet = isQuiet()
     const exit = yield* quiet ? Effect.exit(attempt) : wait(of, Effect.exit(attempt), draining)
+    if (Exit.isSuccess(exit)) health.wentWell(of.key)
     if (quiet && Exit.isSuccess(exit)) return { exit, blamed: false }
     if (quiet) yield* Effect.ignore(admit(of, Effect.succeed(exit)))
     const blamed = yield* health.isBlamed
@@ -100,11 +101,14 @@ export const makeHandlerBreaker = Effect.fnUntraced(function* (
   return { through }
 })
 
-/** Keys that have not failed yet are let through first: they know better whether the downstream is back. */
-const pauseOf = (reason: CircuitBreaker.CircuitBreakerErrorReason, hasFailed: boolean) => {
+/** Who is let through first: keys that went well before know best whether the downstream is back, those that failed least. */
+const pauseOf = (reason: CircuitBreaker.CircuitBreakerErrorReason, doubt: 0 | 1 | 2) => {
   const left = reason._tag === "CircuitOpen" ? Duration.max(reason.retryAfter, shortest) : trialPause
-  return hasFailed ? Duration.sum(left, trialPause) : left
+  return Duration.sum(left, Duration.times(trialPause, doubt))
 }
+
+/** Keys that went well that are remembered, the latest. */
+const goodKeysMax = 100
 
 /** What is left may be less than any clock can wait for. */
 const shortest = Duration.millis(5)
@@ -112,6 +116,7 @@ const shortest = Duration.millis(5)
 /** What is known of a downstream: the keys that failed since it last took something, and since when it is left alone. */
 const makeHealth = (handler: string, breaker: CircuitBreaker.CircuitBreaker, blamedMax: Duration.Duration) => {
   const failed = new Set<string>()
+  const good = new Set<string>()
   let openedAtMs: number | undefined
 
   // The store is in memory, and does not fail.
@@ -139,10 +144,19 @@ const makeHealth = (handler: string, breaker: CircuitBreaker.CircuitBreaker, bla
     return open && openForMs < Duration.toMillis(blamedMax)
   })
 
-  return {
-    outcomeOf,
-    isBlamed,
-    hasFailed: (key: string) => failed.has(key),
-    isGood: () => openedAtMs === undefined && failed.size === 0
+  const wentWell = (key: string) => {
+    if (good.has(key)) return
+    good.add(key)
+    const [oldest] = good
+    if (good.size > goodKeysMax && oldest !== undefined) good.delete(oldest)
   }
+
+  const doubtOf = ({ fresh, key }: AttemptOf) => {
+    if (!fresh || failed.has(key)) return 2
+    return good.has(key) ? 0 : 1
+  }
+
+  const isGood = () => openedAtMs === undefined && failed.size === 0
+
+  return { outcomeOf, isBlamed, wentWell, doubtOf, isGood }
 }

@@ -1,10 +1,9 @@
-import { Cause, type Duration, Effect, Exit, Latch, Layer, type Scope } from "effect"
+import { Cause, type Duration, Effect, Exit, Latch, Layer, Option, type Scope } from "effect"
 import { RateLimiter } from "effect/persistence"
-import { classOfCause } from "./Attempt.ts"
+import { classOfCause, isInfrastructure } from "./Attempt.ts"
 import { makeFatalPause } from "./FatalPause.ts"
 import type { Handler } from "./Handler.ts"
 import { type AttemptOf, makeHandlerBreaker } from "./HandlerBreaker.ts"
-import { isNotBegun } from "./NotBegun.ts"
 import { signal } from "./Signals.ts"
 import { unlessDraining } from "./unlessDraining.ts"
 
@@ -55,30 +54,27 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
   const isFatal = (exit: Exit.Exit<unknown, unknown>) =>
     Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "fatal"
   /** What says nothing about a downstream. */
-  const isAside = (exit: Exit.Exit<unknown, unknown>) =>
-    isFatal(exit) || (Exit.isFailure(exit) && isNotBegun(exit.cause))
+  const isAside = (exit: Exit.Exit<unknown, unknown>) => isFatal(exit) || isUnsaid(exit)
   const limited = rate === undefined ? undefined : yield* makeLimit(name, rate)
   const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isAside)
   const pause = makeFatalPause(name)
   const parking = yield* makeStop(name)
 
-  const enter = (events: number, draining: Latch.Latch) =>
-    limited === undefined
-      ? pause.pass(draining)
-      : Effect.andThen(pause.pass(draining), unlessDraining(draining, limited(events)))
+  const enter = <A, F, R>(events: number, run: Effect.Effect<A, F, R>, draining: Latch.Latch) =>
+    pause.pass(draining, limited === undefined ? run : Effect.andThen(unlessDraining(draining, limited(events)), run))
 
-  /** What it says of the handler as a whole. */
+  /** What it says of the handler as a whole. True: no event can get around it. */
   const cameOf = (exit: Exit.Exit<unknown, unknown>) => {
+    if (isUnsaid(exit)) return Effect.succeed(false)
     const fatal = Exit.isFailure(exit) && isFatal(exit) ? String(Cause.squash(exit.cause)) : undefined
     return Effect.as(pause.came(fatal), fatal !== undefined)
   }
 
-  const attempt = Effect.fnUntraced(function* <A, F, R>(
+  const make = Effect.fnUntraced(function* <A, F, R>(
     of: AttemptOf,
     run: Effect.Effect<A, F, R>,
     draining: Latch.Latch
   ) {
-    yield* enter(1, draining)
     const { blamed, exit } =
       downstream === undefined
         ? { exit: yield* Effect.exit(run), blamed: false }
@@ -90,16 +86,22 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
 
   return {
     ready: parking.pass,
-    attempt,
+    attempt: (of, run, draining) => enter(1, make(of, run, draining), draining),
     batch: (events, run, draining) =>
-      Effect.andThen(
-        enter(events, draining),
-        Effect.tap(run, () => pause.came(undefined))
+      enter(
+        events,
+        Effect.tap(run, () => pause.came(undefined)),
+        draining
       ),
     isToBlame: (cause) => Effect.map(cameOf(Exit.failCause(cause)), (wasFatal) => !wasFatal),
     parkingFull: parking.stop
   }
 })
+
+/** It was broken off, or the store came between: the handler has not said anything. */
+const isUnsaid = (exit: Exit.Exit<unknown, unknown>) =>
+  Exit.isFailure(exit) &&
+  (Cause.hasInterruptsOnly(exit.cause) || Option.exists(Cause.findErrorOption(exit.cause), isInfrastructure))
 
 const makeLimit = Effect.fnUntraced(function* (handler: string, { events: limit, per: window }: RateLimit) {
   const store = yield* Layer.build(RateLimiter.layerStoreMemory)

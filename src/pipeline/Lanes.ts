@@ -19,6 +19,8 @@ export interface Entry {
   /** Attempts at it that were never heard of again, their process having ended; undefined when it is above suspicion. */
   readonly suspicion: number | undefined
   action: Action
+  /** Whether a handler has seen it, whatever came of it. */
+  tried: boolean
   done: boolean
 }
 
@@ -110,7 +112,9 @@ export class Lanes {
 
   /** Gives a held lane back, with what has arrived meanwhile. `returned`: its key is no longer put aside. */
   release(lane: Lane, returned: boolean) {
-    if (returned) lane.parkedFrom = Number.POSITIVE_INFINITY
+    // Something that came meanwhile may have to be parked, and what is behind it with it.
+    const toPark = lane.queue.filter(({ action }) => action._tag === "park").map(({ stored }) => stored.version)
+    if (returned) lane.parkedFrom = Math.min(Number.POSITIVE_INFINITY, ...toPark)
     if (lane.queue.length > 0) this.#onReady(lane)
     else lane.busy = false
   }
@@ -121,7 +125,7 @@ export class Lanes {
     if (lane === undefined) return false
     const suspicion = this.#suspicionOf(stored)
     const action = actionOf(this.#handler, lane, stored, suspicion ?? 0)
-    const entry: Entry = { stored, lane, suspicion, action, done: false }
+    const entry: Entry = { stored, lane, suspicion, action, tried: false, done: false }
     lane.received = Math.max(lane.received, stored.version)
     if (entry.action._tag === "park") lane.parkedFrom = Math.min(lane.parkedFrom, stored.version)
     this.#window.push(entry)
@@ -193,8 +197,9 @@ const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent, suspicion: 
     return { _tag: "park", reason: reasonWithoutAttempt("OrderViolation", message), gapAfter: lane.received }
   }
   if (!handler.types.has(stored.type)) return { _tag: "pass" }
-  // The first of the attempts that ended their process was not noted.
-  if (suspicion >= Math.max(1, handler.retry.attemptsMax - 1)) {
+  // The first of the attempts that ended their process was not noted; and one that was may have been made by another event
+  // of its batch, so one is never enough.
+  if (suspicion >= Math.max(2, handler.retry.attemptsMax - 1)) {
     const message = `its process ended during each of ${suspicion + 1} attempts`
     return { _tag: "park", reason: reasonWithoutAttempt("ProcessEnded", message), gapAfter: undefined }
   }
@@ -244,13 +249,18 @@ const violationOf = (entry: Entry): ReadonlyArray<OrderViolation> =>
     ? [{ event: entry.stored, handledVersion: entry.action.gapAfter }]
     : []
 
+const versionBefore = ({ action, stored }: Entry) =>
+  action._tag === "park" && action.gapAfter !== undefined ? action.gapAfter : stored.version - 1
+
 const movesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<ProgressMove> => {
   const moves = new Map<string, ProgressMove>()
   for (const entry of entries) {
     if (entry.action._tag === "skip") continue
     const { lane, stored } = entry
-    const parked = moves.get(lane.key)?.parked === true || currentAction(entry)._tag === "park"
-    moves.set(lane.key, { key: lane.key, from: lane.committed, to: stored.version, parked })
+    const before = moves.get(lane.key)
+    const parked = before?.parked === true || currentAction(entry)._tag === "park"
+    // From where its first event says, not from where the lane is: a hole between the two must be refused by the store.
+    moves.set(lane.key, { key: lane.key, from: before?.from ?? versionBefore(entry), to: stored.version, parked })
   }
   return [...moves.values()]
 }

@@ -1,22 +1,18 @@
 import { Cause, Effect, Option } from "effect"
-import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { KeyChanged, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** The store did not note an attempt, so it was not made. */
 export class NotBegun {
-  readonly error: LeaseLost | StoreUnavailable
-  constructor(error: LeaseLost | StoreUnavailable) {
+  readonly error: KeyChanged | LeaseLost | StoreUnavailable
+  constructor(error: KeyChanged | LeaseLost | StoreUnavailable) {
     this.error = error
   }
 }
 
-/** Whether the attempt was not made. */
-export const isNotBegun = (cause: Cause.Cause<unknown>): boolean =>
-  Option.exists(Cause.findErrorOption(cause), (error) => error instanceof NotBegun)
-
 /** Keeps what the handler failed with; lets an interruption and an attempt that was not begun through. */
 export const unlessNotBegun = (
   cause: Cause.Cause<unknown>
-): Effect.Effect<Cause.Cause<unknown>, LeaseLost | StoreUnavailable> => {
+): Effect.Effect<Cause.Cause<unknown>, KeyChanged | LeaseLost | StoreUnavailable> => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
   const error = Option.getOrUndefined(Cause.findErrorOption(cause))
   return error instanceof NotBegun ? Effect.fail(error.error) : Effect.succeed(cause)

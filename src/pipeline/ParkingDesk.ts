@@ -18,6 +18,11 @@ export interface ParkedName {
   readonly key: string
 }
 
+/** A parked key by its name, and the version of the event that is meant: its first. */
+export interface FirstParked extends ParkedName {
+  readonly version: number
+}
+
 /** Who does it, and why. */
 export interface Actor {
   readonly actor: string
@@ -63,6 +68,12 @@ export class ParkingDesk extends Context.Service<
       keysMax: number,
       after?: ParkedName
     ) => Effect.Effect<ReadonlyArray<ParkedKey>, StoreUnavailable>
+    /** The same, only by their names: all at once, for acts on many. Keys with nothing left are left out. */
+    readonly names: (
+      stream: string,
+      filter: ParkedFilter,
+      keysMax: number
+    ) => Effect.Effect<ReadonlyArray<FirstParked>, StoreUnavailable>
     /** How many keys the filter means. */
     readonly count: (stream: string, filter: ParkedFilter) => Effect.Effect<number, StoreUnavailable>
     readonly show: (
@@ -82,10 +93,10 @@ export class ParkingDesk extends Context.Service<
       pace: Pace,
       by: Actor
     ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
-    /** Takes the failing event out, and replays what is behind it. */
+    /** Takes the failing event out, and replays what is behind it. False also when it is not the first (any more). */
     readonly skip: (
       stream: string,
-      names: ReadonlyArray<ParkedName>,
+      names: ReadonlyArray<FirstParked>,
       by: Actor
     ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
     /** Takes all events of the key out that are there now. What comes later is handled as ever. */

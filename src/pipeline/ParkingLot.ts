@@ -2,7 +2,7 @@ import { Context, type Effect, type Option } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { Claim } from "./Ownership.ts"
 import type { FailedAttempt } from "./Parked.ts"
-import type { LeaseLost, StoreUnavailable, TransactionIdle } from "./PipelineError.ts"
+import type { KeyChanged, LeaseLost, StoreUnavailable, TransactionIdle } from "./PipelineError.ts"
 
 /** A key of a handler, with the partition it belongs to. */
 export interface KeyPlace {
@@ -29,6 +29,12 @@ export interface AsideCount {
   readonly eventsOfOneKey: number
 }
 
+/** A key as it was read. Every act raises the generation: what was read before is not valid behind it. */
+export interface AsideKey {
+  readonly key: string
+  readonly generation: number
+}
+
 /** What a failed attempt leaves behind. */
 export interface AsideFailure {
   readonly version: number
@@ -39,8 +45,7 @@ export interface AsideFailure {
 }
 
 /** What an attempt that went well takes away. */
-export interface AsideDone {
-  readonly key: string
+export interface AsideDone extends AsideKey {
   /** Undefined: nothing was left to be done. */
   readonly version: number | undefined
   /** Nothing is behind it: the key is no longer put aside, and its next event is one like any other. */
@@ -49,7 +54,8 @@ export interface AsideDone {
 
 /**
  * Keys that were put aside: those that wait for an attempt that is some time off, and those that were given up. The
- * handler's inbox puts them here; the owner of their partition, and nobody else, takes them back.
+ * handler's inbox puts them here; the owner of their partition, and nobody else, takes them back. An act of somebody on a
+ * key in between fails what was under way with `KeyChanged`, and leaves nothing of it in the store.
  *
  * Guarantees: everything is fenced by the claim's epoch and opening, but not by its cursor: the live flow goes on beside
  * it. Effects, the event's removal and the key's return are one transaction.
@@ -57,7 +63,7 @@ export interface AsideDone {
 export class ParkingLot extends Context.Service<
   ParkingLot,
   {
-    /** Keys of these partitions whose next attempt is due, the longest due first. */
+    /** Keys of these partitions whose next attempt is due, of each so many at most, the longest due first. */
     readonly due: (
       stream: string,
       places: ReadonlyArray<{ readonly handler: string; readonly partition: number }>,
@@ -72,20 +78,20 @@ export class ParkingLot extends Context.Service<
       eventsMax: number
     ) => Effect.Effect<Option.Option<Aside>, StoreUnavailable>
     /** Counts an attempt before it is made, so that one that ends the process is counted too. */
-    readonly begin: (claim: Claim, key: string) => Effect.Effect<void, LeaseLost | StoreUnavailable>
+    readonly begin: (claim: Claim, of: AsideKey) => Effect.Effect<void, KeyChanged | LeaseLost | StoreUnavailable>
     /** Takes a begun attempt back: it was broken off from outside, it has not failed. */
-    readonly withdraw: (claim: Claim, key: string) => Effect.Effect<void, StoreUnavailable>
-    /** Runs the effects and takes the event away with them. An event that somebody else took meanwhile fails with `LeaseLost`. */
+    readonly withdraw: (claim: Claim, of: AsideKey) => Effect.Effect<void, StoreUnavailable>
+    /** Runs the effects and takes the event away with them. */
     readonly settle: <E, R>(
       claim: Claim,
       done: AsideDone,
       effects: Effect.Effect<void, E, R>
-    ) => Effect.Effect<void, E | LeaseLost | StoreUnavailable | TransactionIdle, R>
+    ) => Effect.Effect<void, E | KeyChanged | LeaseLost | StoreUnavailable | TransactionIdle, R>
     /** The attempt failed: the key waits for its next one, or for somebody. */
     readonly failed: (
       claim: Claim,
-      key: string,
+      of: AsideKey,
       failure: AsideFailure
-    ) => Effect.Effect<void, LeaseLost | StoreUnavailable>
+    ) => Effect.Effect<void, KeyChanged | LeaseLost | StoreUnavailable>
   }
 >()("millrace/pipeline/ParkingLot") {}

@@ -194,8 +194,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
     ),
     opening.stopping.await.pipe(
       Effect.andThen(draining.open),
-      Effect.andThen(runner.drain),
-      Effect.andThen(aside.drain),
+      Effect.andThen(Effect.all([runner.drain, aside.drain], { concurrency: "unbounded", discard: true })),
       Effect.catchTag("LeaseLost", refused)
     )
   ])

@@ -53,6 +53,19 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
 }
 
 /**
+ * Somebody acted on a key that was put aside while it was being tried: replayed it, edited, skipped or discarded. What was
+ * under way was rolled back as far as the store goes; read the key again.
+ */
+export class KeyChanged extends Schema.TaggedError<KeyChanged>()("KeyChanged", {
+  handler: Schema.String,
+  key: Schema.String
+}) {
+  override get message() {
+    return `${this.handler}: somebody acted on key ${JSON.stringify(this.key)} meanwhile; it is read again`
+  }
+}
+
+/**
  * A transactional handler left its transaction idle for so long that the store ended it; nothing was written. It counts
  * as a failed attempt. Wait for things outside the database in an `external` handler.
  */

@@ -43,7 +43,6 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   const runParts = makeIsolation(commit, retry, gate)
 
   const turnOver = Effect.fnUntraced(function* () {
-    yield* gate.ready
     const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
     const [fresh, retried] = split(taken)
     const batches = [fill(fresh), ...retried.map((lane) => fill([lane], 1))]
@@ -52,7 +51,9 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   })
 
   return {
-    work: Effect.forever(Queue.peek(ready).pipe(Effect.andThen(turn.withPermit(turnOver())))),
+    work: Effect.forever(
+      Queue.peek(ready).pipe(Effect.andThen(gate.ready), Effect.andThen(turn.withPermit(turnOver())))
+    ),
     drain: turn.take(1).pipe(Effect.asVoid)
   }
 })
@@ -69,10 +70,17 @@ const makeIsolation = (
     const entries = parts.flatMap((part) => part.entries)
     const exit = yield* Effect.exit(commit(entries))
     if (Exit.isSuccess(exit)) return parts.forEach((part) => retry.succeeded(part.lane))
-    const cause = yield* handlerFailure(exit.cause)
+    // Nobody acts on a key of the live flow.
+    const cause = yield* Effect.catchTag(handlerFailure(exit.cause), "KeyChanged", Effect.die)
     if (yield* gate.isToBlame(cause)) return yield* isolate(parts, cause)
-    for (const { entries: taken, lane } of parts) lane.queue.unshift(...taken)
+    for (const part of parts) yield* putBack(part)
   })
+
+  // A lane that was waiting for its retry has no timer any more; the others are offered by whoever took them.
+  const putBack = ({ entries, lane }: Part) => {
+    lane.queue.unshift(...entries)
+    return lane.failures > 0 ? retry.later(lane) : Effect.void
+  }
 
   // Halve by lanes, then by events; what stands alone has failed by itself.
   const isolate = Effect.fnUntraced(function* (
@@ -98,8 +106,8 @@ const makeIsolation = (
     const { lane } = part
     const [left, right] = halves(part.entries)
     yield* runParts([{ lane, entries: left }])
-    if (lane.failures === 0) return yield* runParts([{ lane, entries: right }])
-    // The lane waits for a retry: what was behind the failing event goes back behind it.
+    if (left.every((entry) => entry.done)) return yield* runParts([{ lane, entries: right }])
+    // Some of it waits, for a retry or for the handler: what was behind it goes back behind it.
     const waiting = lane.queue.findIndex((entry) => entry.stored.seq > (left.at(-1)?.stored.seq ?? 0))
     lane.queue.splice(waiting === -1 ? lane.queue.length : waiting, 0, ...right)
   })

@@ -119,8 +119,8 @@ const faultyParkingLot = (lot: ParkingLot["Service"], store: Faulty): ParkingLot
   due: (stream, places, keysMax) => store(lot.due(stream, places, keysMax)),
   count: (stream) => store(lot.count(stream)),
   next: (claim, key, eventsMax) => store(lot.next(claim, key, eventsMax)),
-  begin: (claim, key) => store(lot.begin(claim, key)),
-  withdraw: (claim, key) => store(lot.withdraw(claim, key)),
+  begin: (claim, of) => store(lot.begin(claim, of)),
+  withdraw: (claim, of) => store(lot.withdraw(claim, of)),
   settle: (claim, done, effects) => store(lot.settle(claim, done, effects)),
-  failed: (claim, key, failure) => store(lot.failed(claim, key, failure))
+  failed: (claim, of, failure) => store(lot.failed(claim, of, failure))
 })

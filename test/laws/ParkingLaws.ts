@@ -24,6 +24,9 @@ const parking = (claim: Claim, key: string, events: number, retryInMs?: number):
   }))
 })
 
+/** A key as it was read before anybody acted on it. */
+const of = (key: string, generation = 0) => ({ handler: "mail", key, generation })
+
 const opened = Effect.gen(function* () {
   const stream = yield* freshStream
   const target = yield* freshStream
@@ -48,11 +51,10 @@ const opened = Effect.gen(function* () {
   const isParked = (key: string) => Effect.map(inbox.progress(stream, "mail", [key]), ([one]) => one?.parked)
   const effect = (what: string) => Effect.asVoid(outbox.append(target, [entryOf(what)], {}))
   const effects = Effect.map(rowsIn(target), (rows) => rows.map((row) => row.key))
-  const of = (key: string) => ({ handler: "mail", key })
   const shown = (key: string) =>
     Effect.flatMap(desk.show(stream, of(key), 10), (found) => present(Option.getOrUndefined(found)))
   const stores = { desk, inbox, lot, ownership, stream }
-  return { ...stores, left, right, park, due, versions, isParked, effect, effects, of, shown }
+  return { ...stores, left, right, park, due, versions, isParked, effect, effects, shown }
 })
 
 const isTriedWhenDue: Law<ParkingPorts> = Effect.gen(function* () {
@@ -76,13 +78,16 @@ const isTriedWhenDue: Law<ParkingPorts> = Effect.gen(function* () {
 const returnsWithItsLast: Law<ParkingPorts> = Effect.gen(function* () {
   const { due, effect, effects, isParked, left, lot, park, versions } = yield* opened
   yield* park(left, "a", 3, 0)
-  yield* lot.settle(left, { key: "a", version: 1, last: false }, effect("one"))
+  yield* lot.settle(left, { key: "a", generation: 0, version: 1, last: false }, effect("one"))
   assert.deepStrictEqual(yield* versions(left, "a"), [2, 3])
   // What is behind may not be forgotten.
-  assert.strictEqual(yield* tagOf(lot.settle(left, { key: "a", version: 2, last: true }, effect("no"))), "LeaseLost")
+  assert.strictEqual(
+    yield* tagOf(lot.settle(left, { key: "a", generation: 0, version: 2, last: true }, effect("no"))),
+    "KeyChanged"
+  )
   assert.isTrue(yield* isParked("a"))
-  yield* lot.settle(left, { key: "a", version: 2, last: false }, effect("two"))
-  yield* lot.settle(left, { key: "a", version: 3, last: true }, effect("three"))
+  yield* lot.settle(left, { key: "a", generation: 0, version: 2, last: false }, effect("two"))
+  yield* lot.settle(left, { key: "a", generation: 0, version: 3, last: true }, effect("three"))
   assert.deepStrictEqual(yield* effects, ["one", "two", "three"])
   assert.isFalse(yield* isParked("a"))
   assert.isUndefined(yield* versions(left, "a"))
@@ -96,41 +101,41 @@ const returnsWithItsLast: Law<ParkingPorts> = Effect.gen(function* () {
 const leavesNothingOfFailedEffects: Law<ParkingPorts> = Effect.gen(function* () {
   const { effect, effects, left, lot, park, versions } = yield* opened
   yield* park(left, "a", 2, 0)
-  const done = { key: "a", version: 1, last: false }
+  const done = { key: "a", generation: 0, version: 1, last: false }
   for (const end of [Effect.fail("no"), Effect.die("bug"), Effect.interrupt])
     assert.isTrue(Exit.isFailure(yield* Effect.exit(lot.settle(left, done, Effect.andThen(effect("half"), end)))))
   assert.deepStrictEqual(yield* effects, [])
   assert.deepStrictEqual(yield* versions(left, "a"), [1, 2])
   yield* lot.settle(left, done, effect("whole"))
-  assert.strictEqual(yield* tagOf(lot.settle(left, done, effect("again"))), "LeaseLost")
+  assert.strictEqual(yield* tagOf(lot.settle(left, done, effect("again"))), "KeyChanged")
   assert.deepStrictEqual(yield* effects, ["whole"])
 })
 
 const countsAttempts: Law<ParkingPorts> = Effect.gen(function* () {
   const { due, left, lot, park, shown } = yield* opened
   yield* park(left, "a", 2, 0)
-  yield* lot.begin(left, "a")
-  yield* lot.begin(left, "a")
-  yield* lot.withdraw(left, "a")
+  yield* lot.begin(left, of("a"))
+  yield* lot.begin(left, of("a"))
+  yield* lot.withdraw(left, of("a"))
   assert.strictEqual((yield* shown("a")).parked.attempts, 4)
   const failed = { attempt: 4, atMs: 9, tag: "Busy", message: "later", instance: "bob" }
-  yield* lot.failed(left, "a", { version: 1, failed, stack: "s", retryInMs: 60_000 })
+  yield* lot.failed(left, of("a"), { version: 1, failed, stack: "s", retryInMs: 60_000 })
   assert.deepStrictEqual(yield* due, [])
   const { parked } = yield* shown("a")
   assert.deepStrictEqual([parked.status, parked.reason], ["retrying", { tag: "Busy", message: "later", stack: "s" }])
   assert.deepStrictEqual(parked.history, [...reasonOf("Boom", 3).history, failed])
   for (let i = 5; i < 40; i++)
-    yield* lot.failed(left, "a", { version: 1, failed: { ...failed, attempt: i }, stack: "", retryInMs: 0 })
+    yield* lot.failed(left, of("a"), { version: 1, failed: { ...failed, attempt: i }, stack: "", retryInMs: 0 })
   const history = (yield* shown("a")).parked.history
   assert.deepStrictEqual([history.length, history[0]?.attempt, history.at(-1)?.attempt], [20, 20, 39])
-  yield* lot.failed(left, "a", { version: 1, failed, stack: "", retryInMs: undefined })
+  yield* lot.failed(left, of("a"), { version: 1, failed, stack: "", retryInMs: undefined })
   assert.strictEqual((yield* shown("a")).parked.status, "parked")
   assert.strictEqual((yield* shown("a")).parked.dueAtMs, undefined)
-  assert.strictEqual(yield* tagOf(lot.begin(left, "a")), "LeaseLost")
+  assert.strictEqual(yield* tagOf(lot.begin(left, of("a"))), "KeyChanged")
   // The next event begins with none.
   yield* park(left, "b", 2, 0)
-  yield* lot.begin(left, "b")
-  yield* lot.settle(left, { key: "b", version: 1, last: false }, Effect.void)
+  yield* lot.begin(left, of("b"))
+  yield* lot.settle(left, { key: "b", generation: 0, version: 1, last: false }, Effect.void)
   assert.deepStrictEqual([(yield* shown("b")).parked.attempts, (yield* shown("b")).parked.history], [0, []])
 })
 
@@ -140,17 +145,17 @@ const isFenced: Law<ParkingPorts> = Effect.gen(function* () {
   const next = yield* ownership.open(left)
   const failed = { attempt: 4, atMs: 9, tag: "Busy", message: "later", instance: "bob" }
   for (const stale of [left, { ...next, epoch: next.epoch - 1 }]) {
-    assert.strictEqual(yield* tagOf(lot.begin(stale, "a")), "LeaseLost")
+    assert.strictEqual(yield* tagOf(lot.begin(stale, of("a"))), "LeaseLost")
     assert.strictEqual(
-      yield* tagOf(lot.settle(stale, { key: "a", version: 1, last: true }, effect("late"))),
+      yield* tagOf(lot.settle(stale, { key: "a", generation: 0, version: 1, last: true }, effect("late"))),
       "LeaseLost"
     )
     const failure = { version: 1, failed, stack: "", retryInMs: undefined }
-    assert.strictEqual(yield* tagOf(lot.failed(stale, "a", failure)), "LeaseLost")
+    assert.strictEqual(yield* tagOf(lot.failed(stale, of("a"), failure)), "LeaseLost")
   }
   assert.deepStrictEqual(yield* versions(next, "a"), [1])
   // The cursor is not its business: the live flow moves it meanwhile.
-  yield* lot.settle({ ...next, cursor: 77 }, { key: "a", version: 1, last: true }, effect("in time"))
+  yield* lot.settle({ ...next, cursor: 77 }, { key: "a", generation: 0, version: 1, last: true }, effect("in time"))
   assert.deepStrictEqual(yield* effects, ["in time"])
 })
 
@@ -162,16 +167,19 @@ const waitsBehind: Law<ParkingPorts> = Effect.gen(function* () {
     moves: [{ key: "a", from: 1, to: 2, parked: true }],
     parked: [{ event: storedOf("a", 2, 5), reason: undefined }]
   }
-  yield* lot.begin(left, "a")
+  yield* lot.begin(left, of("a"))
   yield* inbox.commitOne(more)
-  assert.strictEqual(yield* tagOf(lot.settle(left, { key: "a", version: 1, last: true }, Effect.void)), "LeaseLost")
-  yield* lot.settle(left, { key: "a", version: 1, last: false }, Effect.void)
+  assert.strictEqual(
+    yield* tagOf(lot.settle(left, { key: "a", generation: 0, version: 1, last: true }, Effect.void)),
+    "KeyChanged"
+  )
+  yield* lot.settle(left, { key: "a", generation: 0, version: 1, last: false }, Effect.void)
   assert.deepStrictEqual(yield* versions(left, "a"), [2])
   assert.isTrue(yield* isParked("a"))
 })
 
 const isReplayed: Law<ParkingPorts> = Effect.gen(function* () {
-  const { desk, due, left, lot, of, park, right, shown, stream, versions } = yield* opened
+  const { desk, due, left, lot, park, right, shown, stream, versions } = yield* opened
   yield* park(left, "a", 2)
   yield* park(right, "b", 1)
   yield* park(left, "c", 1)
@@ -192,24 +200,51 @@ const isReplayed: Law<ParkingPorts> = Effect.gen(function* () {
   assert.sameMembers([...(yield* due)], ["b"])
 })
 
+const first = (key: string, version = 1) => ({ ...of(key), version })
+
+/** What was read before an act is not valid behind it. */
+const isUndone = (
+  act: (desk: ParkingDesk["Service"], stream: string) => Effect.Effect<unknown, unknown>
+): Law<ParkingPorts> =>
+  Effect.gen(function* () {
+    const { desk, effect, effects, left, lot, park, shown, stream } = yield* opened
+    yield* park(left, "a", 3, 0)
+    yield* lot.begin(left, of("a"))
+    yield* act(desk, stream)
+    const { status } = (yield* shown("a")).parked
+    const failed = { attempt: 4, atMs: 9, tag: "Busy", message: "later", instance: "bob" }
+    const failure = { version: 1, failed, stack: "", retryInMs: undefined }
+    const done = { ...of("a"), version: 2, last: false }
+    assert.strictEqual(yield* tagOf(lot.begin(left, of("a"))), "KeyChanged")
+    assert.strictEqual(yield* tagOf(lot.failed(left, of("a"), failure)), "KeyChanged")
+    assert.strictEqual(yield* tagOf(lot.settle(left, done, effect("late"))), "KeyChanged")
+    yield* lot.withdraw(left, of("a"))
+    assert.deepStrictEqual(yield* effects, [])
+    assert.strictEqual((yield* shown("a")).parked.status, status)
+    const aside = yield* present(Option.getOrUndefined(yield* lot.next(left, "a", 10)))
+    assert.strictEqual(aside.generation, 1)
+  })
+
 const isSkipped: Law<ParkingPorts> = Effect.gen(function* () {
-  const { desk, isParked, left, lot, of, park, shown, stream, versions } = yield* opened
+  const { desk, isParked, left, lot, park, shown, stream, versions } = yield* opened
   yield* park(left, "a", 3)
   yield* park(left, "b", 1)
-  assert.deepStrictEqual(yield* desk.skip(stream, [of("a"), of("b"), of("nobody")], by), [true, true, false])
+  assert.deepStrictEqual(yield* desk.skip(stream, [first("a"), first("b"), first("nobody")], by), [true, true, false])
+  // Asked twice, it is done once: what is behind was never tried.
+  assert.deepStrictEqual(yield* desk.skip(stream, [first("a")], by), [false])
   assert.deepStrictEqual(yield* versions(left, "a"), [2, 3])
   const [act] = (yield* shown("a")).acts
   assert.deepStrictEqual([act?.act, act?.version, act?.before], ["skip", 1, `"a 1"`])
   // The key is its owner's to return, also when nothing is left of it.
   assert.isTrue(yield* isParked("b"))
   assert.deepStrictEqual(yield* versions(left, "b"), [])
-  assert.deepStrictEqual(yield* desk.skip(stream, [of("b")], by), [false])
-  yield* lot.settle(left, { key: "b", version: undefined, last: true }, Effect.void)
+  assert.deepStrictEqual(yield* desk.skip(stream, [first("b")], by), [false])
+  yield* lot.settle(left, { ...of("b", 1), version: undefined, last: true }, Effect.void)
   assert.isFalse(yield* isParked("b"))
 })
 
 const isDiscarded: Law<ParkingPorts> = Effect.gen(function* () {
-  const { desk, left, lot, of, park, shown, stream, versions } = yield* opened
+  const { desk, left, lot, park, shown, stream, versions } = yield* opened
   yield* park(left, "a", 2)
   assert.deepStrictEqual(yield* desk.discard(stream, [of("a"), of("nobody")], by), [true, false])
   assert.deepStrictEqual(yield* versions(left, "a"), [])
@@ -219,11 +254,11 @@ const isDiscarded: Law<ParkingPorts> = Effect.gen(function* () {
     acts.map(({ act, before, version }) => `${act} ${version} ${before}`),
     [`discard 1 "a 1"`, `discard 2 "a 2"`]
   )
-  yield* lot.settle(left, { key: "a", version: undefined, last: true }, Effect.void)
+  yield* lot.settle(left, { ...of("a", 1), version: undefined, last: true }, Effect.void)
 })
 
 const isEdited: Law<ParkingPorts> = Effect.gen(function* () {
-  const { desk, left, of, park, shown, stream } = yield* opened
+  const { desk, left, park, shown, stream } = yield* opened
   yield* park(left, "a", 2)
   assert.isTrue(yield* desk.edit(stream, of("a"), 2, `"new"`, by))
   assert.isTrue(yield* desk.edit(stream, of("a"), 2, `"newer"`, by))
@@ -269,6 +304,10 @@ const isListed: Law<ParkingPorts> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* keys({ olderThanMs: 60_000 }), [])
   assert.strictEqual((yield* keys({ olderThanMs: 0 })).length, 4)
   assert.strictEqual(yield* desk.count(stream, { status: "parked" }), 3)
+  assert.deepStrictEqual(yield* desk.names(stream, { status: "parked" }, 2), [
+    { handler: "mail", key: "a", version: 1 },
+    { handler: "mail", key: "b", version: 1 }
+  ])
   const [, , , d] = yield* desk.list(stream, {}, 10)
   assert.deepStrictEqual([d?.partition, d?.events, d?.first?.version, d?.attempts], [1, 2, 1, 3])
   assert.deepStrictEqual(yield* desk.list(yield* freshStream, {}, 10), [])
@@ -285,6 +324,18 @@ export const parkingLaws = suiteOf<ParkingPorts>()({
   "an epoch or an opening before is refused; the cursor is not looked at": isFenced,
   "what arrives meanwhile waits behind": waitsBehind,
   "a replay makes all events of a key due under a new generation, and is on record": isReplayed,
+  "what was read before a replay is not valid behind it": isUndone((desk, stream) =>
+    desk.replay(stream, [of("a")], atOnce, by)
+  ),
+  "what was read before an event was skipped is not valid behind it": isUndone((desk, stream) =>
+    desk.skip(stream, [first("a")], by)
+  ),
+  "what was read before all was discarded is not valid behind it": isUndone((desk, stream) =>
+    desk.discard(stream, [of("a")], by)
+  ),
+  "what was read before an edit is not valid behind it": isUndone((desk, stream) =>
+    desk.edit(stream, of("a"), 2, `"new"`, by)
+  ),
   "skipping takes the first event out, and on record, and lets the rest go on": isSkipped,
   "discarding takes all events out, each on record": isDiscarded,
   "an edit keeps the original and every version on record": isEdited,

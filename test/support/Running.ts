@@ -67,7 +67,11 @@ export const running = Effect.fnUntraced(function* <E>(
       ),
     replay: (handler: string, key: string) =>
       Effect.andThen(desk.replay(noteStream.name, [{ handler, key }], atOnce, by), ring),
-    skip: (handler: string, key: string) => Effect.andThen(desk.skip(noteStream.name, [{ handler, key }], by), ring),
+    skip: (handler: string, key: string) =>
+      desk.names(noteStream.name, { handler, key }, 1).pipe(
+        Effect.flatMap((names) => desk.skip(noteStream.name, names, by)),
+        Effect.andThen(ring)
+      ),
     discard: (handler: string, key: string) =>
       Effect.andThen(desk.discard(noteStream.name, [{ handler, key }], by), ring)
   }

@@ -71,7 +71,7 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
           "parked again",
           Effect.map(cli("parked", "show", "push", "bad", "-o", "json"), ({ stdout }) => {
             const again: unknown = JSON.parse(stdout)
-            return at(again, "parked", "status") === "parked" && at(again, "parked", "generation") === 1
+            return at(again, "parked", "status") === "parked" && at(again, "parked", "generation") === 2
           })
         )
         const rehearsed = yield* cli("parked", "replay", "--all", "--dry-run")
@@ -86,7 +86,7 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
         )
         assert.deepStrictEqual(versionsOf(push.pushes, "bad"), [1, 2, 3, 4])
         const first = push.pushes.find(({ body }) => at(body, "userId") === "bad")
-        assert.match(String(first?.headers["idempotency-key"]), /:2$/)
+        assert.match(String(first?.headers["idempotency-key"]), /:3$/)
         assert.strictEqual((yield* cli("parked", "list", "--retrying")).code, 0)
         assert.isUndefined(at((yield* shop.show("b-2")).json, "parked"))
 
@@ -135,8 +135,22 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
       assert.strictEqual(within.stdout, "nothing is parked\n")
       assert.strictEqual((yield* runApp(["audit", "--url", url], { OPS_TOKEN: "a-token-of-some-length" })).code, 0)
       const open = yield* startPipeline({}, ["--memory"])
-      const foreign = yield* call(open.url, "GET", "/ops/parked", { headers: { host: "shop.example" } })
-      assert.strictEqual(foreign.status, 403)
+      // However the address is written, and whoever leads a browser here.
+      for (const path of ["//ops/audit", "/OPS/audit", "/%6fps/audit", "/ops//audit", "/ops/parked"]) {
+        assert.notStrictEqual((yield* call(url, "GET", path)).status, 200, path)
+        const foreign = yield* call(open.url, "GET", path, { headers: { host: "shop.example" } })
+        assert.notStrictEqual(foreign.status, 200, path)
+      }
+      const act = { raw: `{"act":"discard","filter":{},"actor":"eve","why":"x"}` }
+      for (const headers of [
+        { origin: "http://shop.example" },
+        { "sec-fetch-site": "cross-site" },
+        { "x-forwarded-for": "10.0.0.7" }
+      ])
+        assert.strictEqual((yield* call(open.url, "POST", "/ops/parked/act", { ...act, headers })).status, 403)
+      const own = { ...act, headers: { "content-type": "application/json" } }
+      assert.strictEqual((yield* call(open.url, "POST", "/ops/parked/act", own)).status, 200)
+      assert.strictEqual((yield* call(open.url, "GET", "/health", { headers: { host: "shop.example" } })).status, 200)
     })
   )
 })

@@ -27,15 +27,19 @@ export interface ServerOptions {
 /** The longest id, when each of its characters takes the nine that percent-encoding may need. */
 const pathParameterMaxChars = 9 * idMaxChars
 
-const operations = Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders))
+const operations = ({ opsToken }: ServerOptions) =>
+  Layer.mergeAll(
+    OpsHttp.layerHealth,
+    Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders)).pipe(Layer.provide(opsGuard(opsToken)))
+  )
 
 /** When a 503 may be worth repeating: limits are looked at once a second. */
 const retryAfterSeconds = "1"
 
-const answers = ({ draining, opsToken }: ServerOptions) =>
+const answers = ({ draining }: ServerOptions) =>
   HttpRouter.middleware(
     (effect) =>
-      Effect.map(opsGuard(opsToken)(plainFailures(effect)), (response) => {
+      Effect.map(plainFailures(effect), (response) => {
         const timed =
           response.status === 503 ? HttpServerResponse.setHeader(response, "retry-after", retryAfterSeconds) : response
         return draining.now ? HttpServerResponse.setHeader(timed, "connection", "close") : timed
@@ -46,10 +50,11 @@ const answers = ({ draining, opsToken }: ServerOptions) =>
 const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
-export const layer = (options: ServerOptions) => serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations))
+export const layer = (options: ServerOptions) =>
+  serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations(options)))
 
 /** Health and audit only, for a process without the API. */
-export const layerOperations = (options: ServerOptions) => serve(options, operations)
+export const layerOperations = (options: ServerOptions) => serve(options, operations(options))
 
 const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =>
   HttpRouter.serve(Layer.mergeAll(routes, answers(options)), {

@@ -31,6 +31,15 @@ export const layer: Layer.Layer<ParkingDesk, never, MemoryState> = Layer.effect(
           const at = found.findIndex((one) => one.handler === after?.handler && one.key === after.key)
           return found.slice(at + 1, at + 1 + keysMax).map((one) => describe(tables, one))
         }),
+      names: (stream, filter, keysMax) =>
+        look(stream, (tables, nowMs) =>
+          matching(tables, filter, nowMs)
+            .flatMap(({ handler, key }) => {
+              const [first] = eventsOf(tables, { handler, key })
+              return first === undefined ? [] : [{ handler, key, version: first.event.version }]
+            })
+            .slice(0, keysMax)
+        ),
       count: (stream, filter) => look(stream, (tables, nowMs) => matching(tables, filter, nowMs).length),
       show: (stream, name, eventsMax) => look(stream, (tables) => detailOf(tables, name, eventsMax)),
       event: (stream, name, version) =>
@@ -39,7 +48,7 @@ export const layer: Layer.Layer<ParkingDesk, never, MemoryState> = Layer.effect(
         ),
       replay: (stream, names, { afterMs, everyMs }, by) =>
         each(stream, names, (meant) => replay(meant, by, afterMs + meant.i * everyMs)),
-      skip: (stream, names, by) => each(stream, names, (meant) => takeOut(meant, "skip", by)),
+      skip: (stream, names, by) => each(stream, names, (meant) => takeOut(meant, "skip", by, names[meant.i]?.version)),
       discard: (stream, names, by) => each(stream, names, (meant) => takeOut(meant, "discard", by)),
       edit: (stream, name, version, payload, by) =>
         look(stream, (tables, nowMs) => edit(tables, { name, version, payload, by }, nowMs))
@@ -61,8 +70,9 @@ const replay = ({ nowMs, parked, tables }: Meant, by: Actor, inMs: number) => {
   return true
 }
 
-const takeOut = ({ nowMs, parked, tables }: Meant, act: "skip" | "discard", by: Actor) => {
-  const events = eventsOf(tables, parked).slice(0, act === "skip" ? 1 : undefined)
+const takeOut = ({ nowMs, parked, tables }: Meant, act: "skip" | "discard", by: Actor, version?: number) => {
+  const all = eventsOf(tables, parked)
+  const events = act === "discard" ? all : all.slice(0, 1).filter(({ event }) => event.version === version)
   for (const one of events) {
     const { payload, version } = one.event
     tables.parked.splice(tables.parked.indexOf(one), 1)
@@ -86,6 +96,8 @@ const edit = (tables: MemoryTables, { by, name, payload, version }: Edit, nowMs:
   const before = tables.parked[at]
   if (parked === undefined || before === undefined) return false
   const original = before.original ?? before.event.payload
+  // What was read before is not to be handled any more.
+  parked.generation += 1
   tables.parked[at] = { ...before, event: { ...before.event, payload }, original }
   const act = actOf("edit", parked, by, nowMs)
   tables.acts.push({ ...act, version, before: before.event.payload, after: payload })

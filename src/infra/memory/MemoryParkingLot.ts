@@ -1,8 +1,8 @@
 import { Clock, Effect, Layer, Option } from "effect"
 import type { Claim } from "../../pipeline/Ownership.ts"
-import { type AsideDone, type AsideFailure, ParkingLot } from "../../pipeline/ParkingLot.ts"
+import { type AsideDone, type AsideFailure, type AsideKey, ParkingLot } from "../../pipeline/ParkingLot.ts"
 import { attemptsKeptMax } from "../../pipeline/Parked.ts"
-import { LeaseLost } from "../../pipeline/PipelineError.ts"
+import { KeyChanged, LeaseLost } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
 import { type MemoryParkedKey, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
@@ -15,17 +15,20 @@ export const layer: Layer.Layer<ParkingLot, never, MemoryState | Transactor> = L
     const tablesOf = ({ stream }: Claim) => state.of(stream)
 
     /** Changes a key that is to be tried, for who owns its partition. */
-    const change = (claim: Claim, key: string, how: (parked: MemoryParkedKey, nowMs: number) => void) =>
-      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-        const parked = retrying(tablesOf(claim), claim, key)
-        if (parked === undefined || !holds(tablesOf(claim), claim)) return lost(claim)
+    const change = (claim: Claim, of: AsideKey, how: (parked: MemoryParkedKey, nowMs: number) => void) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs): Effect.Effect<void, KeyChanged | LeaseLost> => {
+        const parked = retrying(tablesOf(claim), claim, of.key)
+        if (!holds(tablesOf(claim), claim)) return lost(claim)
+        if (parked?.generation !== of.generation) return changed(claim, of)
         how(parked, nowMs)
         return Effect.void
       })
 
     return ParkingLot.of({
       due: (stream, places, keysMax) =>
-        Effect.map(Clock.currentTimeMillis, (nowMs) => dueIn(state.of(stream), places, nowMs).slice(0, keysMax)),
+        Effect.map(Clock.currentTimeMillis, (nowMs) =>
+          places.flatMap((place) => dueIn(state.of(stream), [place], nowMs).slice(0, keysMax))
+        ),
       count: (stream) => Effect.sync(() => countsOf(state.of(stream))),
       next: (claim, key, eventsMax) =>
         Effect.sync(() =>
@@ -39,20 +42,20 @@ export const layer: Layer.Layer<ParkingLot, never, MemoryState | Transactor> = L
             })
           )
         ),
-      begin: (claim, key) => change(claim, key, (parked) => (parked.attempts += 1)),
-      withdraw: (claim, key) =>
-        Effect.ignore(change(claim, key, (parked) => (parked.attempts = Math.max(0, parked.attempts - 1)))),
+      begin: (claim, of) => change(claim, of, (parked) => (parked.attempts += 1)),
+      withdraw: (claim, of) =>
+        Effect.ignore(change(claim, of, (parked) => (parked.attempts = Math.max(0, parked.attempts - 1)))),
       // Once taken away it must commit: an interruption in between would undo the effects and lose the event.
       settle: (claim, done, effects) =>
         Effect.uninterruptibleMask((restore) =>
           transactor.run(
             Effect.andThen(
               restore(effects),
-              Effect.suspend(() => (takeAway(tablesOf(claim), claim, done) ? Effect.void : lost(claim)))
+              Effect.suspend(() => takeAway(tablesOf(claim), claim, done))
             )
           )
         ),
-      failed: (claim, key, failure) => change(claim, key, (parked, nowMs) => noteFailure(parked, failure, nowMs))
+      failed: (claim, of, failure) => change(claim, of, (parked, nowMs) => noteFailure(parked, failure, nowMs))
     })
   })
 )
@@ -91,7 +94,8 @@ const dueIn = (
     .map(({ handler, key, partition }) => ({ handler, key, partition }))
 }
 
-const takeAway = (tables: MemoryTables, claim: Claim, { key, last, version }: AsideDone): boolean => {
+const takeAway = (tables: MemoryTables, claim: Claim, done: AsideDone): Effect.Effect<void, KeyChanged | LeaseLost> => {
+  const { generation, key, last, version } = done
   const { handler } = claim
   const parked = retrying(tables, claim, key)
   const at = tables.parked.findIndex(
@@ -99,11 +103,12 @@ const takeAway = (tables: MemoryTables, claim: Claim, { key, last, version }: As
   )
   const isThere = version === undefined || at !== -1
   const left = eventsOf(tables, claim, key).length - (at === -1 ? 0 : 1)
-  if (!holds(tables, claim) || parked === undefined || !isThere || (last && left > 0)) return false
+  if (!holds(tables, claim)) return lost(claim)
+  if (parked?.generation !== generation || !isThere || (last && left > 0)) return changed(claim, done)
   if (at !== -1) tables.parked.splice(at, 1)
   Object.assign(parked, { attempts: 0, history: [] })
   if (last) giveBack(tables, handler, key)
-  return true
+  return Effect.void
 }
 
 const giveBack = (tables: MemoryTables, handler: string, key: string) => {
@@ -124,3 +129,5 @@ const noteFailure = (parked: MemoryParkedKey, { failed, retryInMs, stack }: Asid
 
 const lost = ({ epoch, handler, partition }: Claim) =>
   Effect.fail(new LeaseLost({ lease: `${handler}/${partition}`, epoch }))
+
+const changed = ({ handler }: Claim, { key }: AsideKey) => Effect.fail(new KeyChanged({ handler, key }))

@@ -110,7 +110,7 @@ const parkKeys = Effect.gen(function* () {
        reason_stack text NOT NULL, history jsonb NOT NULL, parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
        PRIMARY KEY (stream, handler, key), CHECK ((status = 'retrying') = (due_at IS NOT NULL))
      ) WITH (fillfactor = 70)`,
-    `CREATE INDEX ON millrace.parked_key (stream, due_at) WHERE status = 'retrying'`,
+    `CREATE INDEX ON millrace.parked_key (stream, handler, partition, due_at) WHERE status = 'retrying'`,
     `CREATE INDEX ON millrace.parked_key (stream, parked_at)`,
     `CREATE INDEX ON millrace.parked_key (stream, key)`,
     `ALTER TABLE millrace.parked_event ADD COLUMN original text`,

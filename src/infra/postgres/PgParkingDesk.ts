@@ -93,6 +93,16 @@ const count = (sql: SqlClient.SqlClient) => (stream: string, filter: ParkedFilte
     asStoreUnavailable("ParkingDesk.count")
   )
 
+const names = (sql: SqlClient.SqlClient) => (stream: string, filter: ParkedFilter, keysMax: number) =>
+  sql<{ readonly handler: string; readonly key: string; readonly version: bigint }>`
+    SELECT k.handler, k.key, f.version FROM millrace.parked_key k
+    CROSS JOIN LATERAL (SELECT version FROM millrace.parked_event e
+      WHERE e.stream = k.stream AND e.handler = k.handler AND e.key = k.key ORDER BY version LIMIT 1) f
+    WHERE ${matches(sql, stream, filter)} ORDER BY k.parked_at, k.handler, k.key LIMIT ${keysMax}::bigint`.pipe(
+    Effect.map((rows) => rows.map((row) => ({ ...row, version: Number(row.version) }))),
+    asStoreUnavailable("ParkingDesk.names")
+  )
+
 interface ActRow {
   readonly act: ParkingAct["act"]
   readonly handler: string
@@ -183,13 +193,14 @@ const replay = (sql: SqlClient.SqlClient) =>
 /** Takes the first event of each key out, or all of them, and lets the key go on without. */
 const takeOut = (sql: SqlClient.SqlClient, act: "skip" | "discard") =>
   Effect.fnUntraced(
-    function* (stream: string, names: ReadonlyArray<ParkedName>, by: Actor) {
+    function* (stream: string, names: ReadonlyArray<ParkedName & { readonly version?: number }>, by: Actor) {
+      const versions = names.map(({ version }) => BigInt(version ?? 0))
       const rows = yield* sql<{ readonly i: bigint }>`
       WITH ${asked(sql, stream, names)}, gone AS (
         DELETE FROM millrace.parked_event e USING meant m
-        WHERE e.stream = m.stream AND e.handler = m.handler AND e.key = m.key AND (${act === "discard"}::boolean OR e.version = (
-          SELECT min(f.version) FROM millrace.parked_event f
-          WHERE f.stream = m.stream AND f.handler = m.handler AND f.key = m.key))
+        WHERE e.stream = m.stream AND e.handler = m.handler AND e.key = m.key AND (${act === "discard"}::boolean OR (
+          e.version = (${versions}::bigint[])[m.i] AND e.version = (SELECT min(f.version) FROM millrace.parked_event f
+            WHERE f.stream = m.stream AND f.handler = m.handler AND f.key = m.key)))
         RETURNING e.*
       ), ${goOn(sql, atOnce, "gone")}, kept AS (
         INSERT INTO millrace.discarded_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
@@ -211,6 +222,9 @@ const edit = (sql: SqlClient.SqlClient) =>
         SELECT e.stream, e.handler, e.key, e.version, e.payload FROM millrace.parked_event e JOIN meant m
           ON e.stream = m.stream AND e.handler = m.handler AND e.key = m.key
         WHERE e.version = ${version}
+      ), raised AS (
+        UPDATE millrace.parked_key k SET generation = k.generation + 1 FROM before b
+        WHERE k.stream = b.stream AND k.handler = b.handler AND k.key = b.key
       ), edited AS (
         UPDATE millrace.parked_event e SET payload = ${payload}, original = coalesce(e.original, e.payload) FROM before b
         WHERE e.stream = b.stream AND e.handler = b.handler AND e.key = b.key AND e.version = b.version
@@ -228,6 +242,7 @@ export const layer: Layer.Layer<ParkingDesk, never, SqlClient.SqlClient> = Layer
     ParkingDesk.of({
       list: list(sql),
       count: count(sql),
+      names: names(sql),
       show: show(sql),
       event: event(sql),
       replay: replay(sql),

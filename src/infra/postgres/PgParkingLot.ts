@@ -2,10 +2,16 @@ import { Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { StoredEvent } from "../../pipeline/Envelope.ts"
 import type { Claim } from "../../pipeline/Ownership.ts"
-import { type AsideDone, type AsideFailure, type KeyPlace, ParkingLot } from "../../pipeline/ParkingLot.ts"
+import {
+  type AsideDone,
+  type AsideFailure,
+  type AsideKey,
+  type KeyPlace,
+  ParkingLot
+} from "../../pipeline/ParkingLot.ts"
 import { attemptsKeptMax, type FailedAttempt } from "../../pipeline/Parked.ts"
-import { LeaseLost, TransactionIdle } from "../../pipeline/PipelineError.ts"
-import { storable } from "./parkEvents.ts"
+import { KeyChanged, LeaseLost, TransactionIdle } from "../../pipeline/PipelineError.ts"
+import { storable, wholeMs } from "./parkEvents.ts"
 import { inTransaction } from "./PgTransactor.ts"
 import { asStoreUnavailable, isIdleEnd } from "./sqlFailure.ts"
 
@@ -57,11 +63,14 @@ const due =
   (sql: SqlClient.SqlClient) =>
   (stream: string, places: ReadonlyArray<{ readonly handler: string; readonly partition: number }>, keysMax: number) =>
     sql<KeyPlace>`
-      SELECT k.handler, k.partition, k.key FROM millrace.parked_key k
-      JOIN unnest(${places.map((p) => p.handler)}::text[], ${places.map((p) => p.partition)}::int[]) AS x(handler, partition)
-        ON x.handler = k.handler AND x.partition = k.partition
-      WHERE k.stream = ${stream} AND k.status = 'retrying' AND k.due_at <= clock_timestamp()
-      ORDER BY k.due_at LIMIT ${keysMax}::int`.pipe(asStoreUnavailable("ParkingLot.due"))
+      SELECT x.handler, x.partition, k.key
+      FROM unnest(${places.map((p) => p.handler)}::text[], ${places.map((p) => p.partition)}::int[]) AS x(handler, partition)
+      CROSS JOIN LATERAL (
+        SELECT key FROM millrace.parked_key k
+        WHERE k.stream = ${stream} AND k.handler = x.handler AND k.partition = x.partition
+          AND k.status = 'retrying' AND k.due_at <= clock_timestamp()
+        ORDER BY k.due_at LIMIT ${keysMax}::int
+      ) k`.pipe(asStoreUnavailable("ParkingLot.due"))
 
 const count = (sql: SqlClient.SqlClient) => (stream: string) =>
   sql<{ readonly handler: string; readonly events: bigint; readonly most: bigint }>`
@@ -109,51 +118,66 @@ const heldBy = (sql: SqlClient.SqlClient, { epoch, handler, opening, partition, 
   sql`SELECT 1 FROM millrace.lease WHERE stream = ${stream} AND handler = ${handler} AND partition = ${partition}
     AND epoch = ${epoch} AND opening = ${opening} FOR UPDATE`
 
+interface Answer {
+  readonly held: bigint
+  readonly done: bigint
+}
+
+/** Who owns the partition no longer is told from a key that somebody acted on. */
+const unlessDone = (claim: Claim, { key }: AsideKey, row: Answer | undefined) => {
+  if (row === undefined || Number(row.held) === 0) return lost(claim)
+  return Number(row.done) === 1 ? Effect.void : Effect.fail(new KeyChanged({ handler: claim.handler, key }))
+}
+
 const begin = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (claim: Claim, key: string) {
+  Effect.fnUntraced(function* (claim: Claim, of: AsideKey) {
     const { handler, stream } = claim
-    const rows = yield* sql`
-      WITH held AS (${heldBy(sql, claim)})
-      UPDATE millrace.parked_key SET attempts = attempts + 1 FROM held
-      WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} AND status = 'retrying' RETURNING 1`
-    if (rows.length === 0) return yield* lost(claim)
+    const [row] = yield* sql<Answer>`
+      WITH held AS (${heldBy(sql, claim)}), begun AS (
+        UPDATE millrace.parked_key SET attempts = attempts + 1 FROM held WHERE stream = ${stream} AND handler = ${handler}
+          AND key = ${of.key} AND generation = ${of.generation} AND status = 'retrying' RETURNING 1
+      ) SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM begun) AS done`
+    return yield* unlessDone(claim, of, row)
   }, asStoreUnavailable("ParkingLot.begin"))
 
-const withdraw = (sql: SqlClient.SqlClient) => (claim: Claim, key: string) =>
+const withdraw = (sql: SqlClient.SqlClient) => (claim: Claim, of: AsideKey) =>
   sql`
     WITH held AS (${heldBy(sql, claim)})
-    UPDATE millrace.parked_key SET attempts = greatest(attempts - 1, 0) FROM held
-    WHERE stream = ${claim.stream} AND handler = ${claim.handler} AND key = ${key} AND status = 'retrying'`.pipe(
+    UPDATE millrace.parked_key SET attempts = greatest(attempts - 1, 0) FROM held WHERE stream = ${claim.stream}
+      AND handler = ${claim.handler} AND key = ${of.key} AND generation = ${of.generation} AND status = 'retrying'`.pipe(
     Effect.asVoid,
     asStoreUnavailable("ParkingLot.withdraw")
   )
 
 const failed = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (claim: Claim, key: string, failure: AsideFailure) {
+  Effect.fnUntraced(function* (claim: Claim, of: AsideKey, failure: AsideFailure) {
     const { handler, stream } = claim
     const { tag, message } = failure.failed
-    const wait = failure.retryInMs === undefined ? [] : [Math.ceil(failure.retryInMs)]
-    const rows = yield* sql`
-      WITH held AS (${heldBy(sql, claim)}), wait AS (SELECT (${wait}::int[])[1] AS ms)
-      UPDATE millrace.parked_key SET status = CASE WHEN wait.ms IS NULL THEN 'parked' ELSE 'retrying' END,
-        due_at = clock_timestamp() + make_interval(secs => wait.ms / 1000.0), reason_tag = ${storable(tag)},
-        reason_message = ${storable(message)}, reason_stack = ${storable(failure.stack)},
-        history = (SELECT coalesce(jsonb_agg(one ORDER BY i), '[]') FROM (
-          SELECT one, i FROM jsonb_array_elements(history || ${storable(JSON.stringify([failure.failed]))}::jsonb) WITH ORDINALITY AS h(one, i)
-          ORDER BY i DESC LIMIT ${attemptsKeptMax}::int) AS newest)
-      FROM held, wait WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} AND status = 'retrying' RETURNING 1`
-    if (rows.length === 0) return yield* lost(claim)
+    const wait = failure.retryInMs === undefined ? [] : [wholeMs(failure.retryInMs)]
+    const [row] = yield* sql<Answer>`
+      WITH held AS (${heldBy(sql, claim)}), wait AS (SELECT (${wait}::int[])[1] AS ms), noted AS (
+        UPDATE millrace.parked_key SET status = CASE WHEN wait.ms IS NULL THEN 'parked' ELSE 'retrying' END,
+          due_at = clock_timestamp() + make_interval(secs => wait.ms / 1000.0), reason_tag = ${storable(tag)},
+          reason_message = ${storable(message)}, reason_stack = ${storable(failure.stack)},
+          history = (SELECT coalesce(jsonb_agg(one ORDER BY i), '[]') FROM (
+            SELECT one, i FROM jsonb_array_elements(history || ${storable(JSON.stringify([failure.failed]))}::jsonb) WITH ORDINALITY AS h(one, i)
+            ORDER BY i DESC LIMIT ${attemptsKeptMax}::int) AS newest)
+        FROM held, wait WHERE stream = ${stream} AND handler = ${handler} AND key = ${of.key}
+          AND generation = ${of.generation} AND status = 'retrying' RETURNING 1
+      ) SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM noted) AS done`
+    return yield* unlessDone(claim, of, row)
   }, asStoreUnavailable("ParkingLot.failed"))
 
 // The sub-select that looks for events behind sees the state before the statement: the one that goes is left out of it.
 const takeAway = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (claim: Claim, { key, last, version }: AsideDone) {
+  Effect.fnUntraced(function* (claim: Claim, of: AsideDone) {
+    const { generation, key, last, version } = of
     const { handler, stream } = claim
     const done = version === undefined ? [] : [BigInt(version)]
-    const rows = yield* sql<{ readonly taken: bigint; readonly kept: bigint }>`
+    const [row] = yield* sql<Answer>`
       WITH held AS (${heldBy(sql, claim)}), aside AS (
-        SELECT 1 FROM millrace.parked_key, held
-        WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} AND status = 'retrying' FOR UPDATE OF parked_key
+        SELECT 1 FROM millrace.parked_key, held WHERE stream = ${stream} AND handler = ${handler} AND key = ${key}
+          AND generation = ${generation} AND status = 'retrying' FOR UPDATE OF parked_key
       ), behind AS (
         SELECT 1 FROM millrace.parked_event
         WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} AND version <> ALL(${done}::bigint[]) LIMIT 1
@@ -171,9 +195,9 @@ const takeAway = (sql: SqlClient.SqlClient) =>
         UPDATE millrace.progress SET parked = false FROM returned
         WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} RETURNING 1
       )
-      SELECT (SELECT count(*) FROM taken) AS taken, (SELECT count(*) FROM kept) + (SELECT count(*) FROM unparked) AS kept`
-    const [row] = rows
-    if (Number(row?.taken) !== done.length || Number(row?.kept) !== 1) return yield* lost(claim)
+      SELECT (SELECT count(*) FROM held) AS held, CASE WHEN (SELECT count(*) FROM taken) = ${BigInt(done.length)}::bigint
+        THEN (SELECT count(*) FROM kept) + (SELECT count(*) FROM unparked) ELSE 0 END AS done`
+    return yield* unlessDone(claim, of, row)
   }, asStoreUnavailable("ParkingLot.settle"))
 
 /**

@@ -5,7 +5,10 @@ import type { ParkReason } from "../../pipeline/Parked.ts"
 import { bigints, nullables } from "./parameters.ts"
 
 /** Evidence must be storable whatever it holds: Postgres text has no NUL. Ours never has one; a foreign message may. */
-export const storable = (text: string) => text.replaceAll("\0", "\uFFFD")
+export const storable = (text: string) => text.toWellFormed().replaceAll("\0", "\uFFFD")
+
+/** As many milliseconds as an int holds: 24 days, after which it is looked again. */
+export const wholeMs = (ms: number) => Math.min(2_147_483_647, Math.ceil(ms))
 
 /** Puts events aside, in the transaction of the commit that passes them by. */
 export const parkEvents = (sql: SqlClient.SqlClient) =>
@@ -44,7 +47,7 @@ const parkKeys = (sql: SqlClient.SqlClient) =>
     FROM unnest(${reasoned.map((one) => one.key)}::text[], ${reasons.map((r) => r.attempts)}::int[],
       ${reasons.map((r) => storable(r.tag))}::text[], ${reasons.map((r) => storable(r.message))}::text[],
       ${reasons.map((r) => storable(r.stack))}::text[], ${reasons.map((r) => storable(JSON.stringify(r.history)))}::text[],
-      ${nullables(reasons.map((r) => (r.retryInMs === undefined ? null : Math.ceil(r.retryInMs))))}::int[])
+      ${nullables(reasons.map((r) => (r.retryInMs === undefined ? null : wholeMs(r.retryInMs))))}::int[])
       WITH ORDINALITY AS x(key, attempts, tag, message, stack, history, wait_ms, i)
     ORDER BY x.i ON CONFLICT (stream, handler, key) DO NOTHING`
   })
