@@ -6,6 +6,7 @@
 export * as Audit from "./Audit.ts"
 export * as EventStream from "./EventStream.ts"
 export * as Handler from "./Handler.ts"
+export * as HandlerBreaker from "./HandlerBreaker.ts"
 export * as Oracle from "./Oracle.ts"
 export * as PartitionStream from "./PartitionStream.ts"
 export * as Pipeline from "./Pipeline.ts"
