@@ -87,7 +87,7 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
 
 /** Through the gate, and counted before it is made. One that is broken off has not failed, and is taken back. */
 const counted = <E, A, F, R>(
-  { alone, claim, draining, gate }: RunnerContext<E>,
+  { claim, draining, gate, suspicion }: RunnerContext<E>,
   lot: ParkingLot["Service"],
   one: AsideTry,
   attempt: Effect.Effect<A, F, R>
@@ -100,7 +100,7 @@ const counted = <E, A, F, R>(
     return yield* attempt
   })
   // The attempt before was never heard of again: it may be what ended the process.
-  const careful = unheardOf(one) > 0 ? alone.withPermit(whole) : whole
+  const careful = unheardOf(one) > 0 ? suspicion.alone(whole) : suspicion.beside(whole)
   const withdraw = Effect.suspend(() => (begun.yet ? Effect.ignore(lot.withdraw(claim, of)) : Effect.void))
   return gate.attempt({ key: of.key, fresh: false }, careful, draining).pipe(
     // Broken off, or the store came between: the process lives, and the attempt has not failed.

@@ -1,8 +1,9 @@
-import { Effect, type Semaphore } from "effect"
+import { Effect } from "effect"
 import { CrashLog } from "./CrashLog.ts"
 import { EventLog } from "./EventLog.ts"
 import type { Entry } from "./Lanes.ts"
 import type { Claim } from "./Ownership.ts"
+import type { Suspicion } from "./Suspicion.ts"
 import { NotBegun } from "./NotBegun.ts"
 import type { StoredEvent } from "./Envelope.ts"
 
@@ -32,8 +33,7 @@ export const carefree: Careful = {
 /** Events that may have been in hand when the owner before ended, at most: what a partition's window holds. */
 export interface CarefulOptions {
   readonly eventsMax: number
-  /** One permit for the whole process. */
-  readonly alone: Semaphore.Semaphore
+  readonly suspicion: Suspicion
   readonly done: () => void
 }
 
@@ -41,7 +41,7 @@ export interface CarefulOptions {
  * For a partition whose owner before has not given it back: one of the events it had in hand may be what ended it. Those
  * are the next ones, as many as a window holds, and none that was published since.
  */
-export const makeCareful = Effect.fnUntraced(function* (claim: Claim, { alone, done, eventsMax }: CarefulOptions) {
+export const makeCareful = Effect.fnUntraced(function* (claim: Claim, { done, eventsMax, suspicion }: CarefulOptions) {
   const crashes = yield* CrashLog
   const { lastSeq } = yield* (yield* EventLog).info(claim.stream)
   const known = new Map((yield* crashes.read(claim)).map((one) => [placeOf(one), one.attempts]))
@@ -64,7 +64,7 @@ export const makeCareful = Effect.fnUntraced(function* (claim: Claim, { alone, d
       // Whatever came of it, the process lives. Should the store be away just now, it counts all the same.
       () => Effect.ignore(crashes.heard(claim, events))
     )
-    return suspects.some(isSuspect) ? alone.withPermit(noted) : noted
+    return suspects.some(isSuspect) ? suspicion.alone(noted) : suspicion.beside(noted)
   }
 
   const passed = (cursor: number) =>

@@ -18,6 +18,7 @@ import {
   shouldOwn,
   type Working
 } from "./Share.ts"
+import { makeSuspicion } from "./Suspicion.ts"
 import { signal } from "./Signals.ts"
 
 /** How an instance keeps its share. */
@@ -101,7 +102,7 @@ const makeShare = Effect.fnUntraced(function* <E>(
       declaration,
       instance: instance.id,
       groupCommit: yield* makeGroupCommit(),
-      alone: yield* Semaphore.make(1),
+      suspicion: makeSuspicion(),
       parking
     },
     units: new Map(units.map((unit) => [unit.handler.name, unit])),

@@ -14,6 +14,7 @@ import { type Claim, Ownership } from "./Ownership.ts"
 import { BrokerUnavailable, DeliveryInterrupted, LeaseLost } from "./PipelineError.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
+import type { Suspicion } from "./Suspicion.ts"
 import { makeTransactionalRunner } from "./TransactionalRunner.ts"
 
 /** Events in hand per partition and handler, from delivery to commit; the broker delivers no more than that. */
@@ -43,8 +44,7 @@ export interface WorkerOptions {
   readonly instance: string
   /** Commits of external handlers, shared by all partitions of the instance. */
   readonly groupCommit: GroupCommit
-  /** One permit for the whole process: whoever may end it has it while it runs. */
-  readonly alone: Semaphore.Semaphore
+  readonly suspicion: Suspicion
   readonly parking: { changed: boolean }
 }
 
@@ -162,7 +162,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const subscription = yield* log.open(options.declaration, from)
   const ready = yield* Queue.unbounded<Lane>()
   const careful = opening.isCareful
-    ? yield* makeCareful(open, { eventsMax: windowEventsMax, alone: options.alone, done: opening.trusted })
+    ? yield* makeCareful(open, { eventsMax: windowEventsMax, suspicion: options.suspicion, done: opening.trusted })
     : carefree
   const lanes = new Lanes(handler, cursor, (lane) => Queue.offerUnsafe(ready, lane), careful.suspicionOf)
   const room = yield* Latch.make(true)
@@ -171,10 +171,10 @@ const openOnce = Effect.fnUntraced(function* <E>(
     subscription.acknowledge,
     opening.moved
   )
-  const { alone, instance } = options
+  const { instance, suspicion } = options
   const { gate } = unit
   const draining = yield* Latch.make(false)
-  const shared = { claim: open, instance, handler, lanes, gate, careful, alone, draining }
+  const shared = { claim: open, instance, handler, lanes, gate, careful, suspicion, draining }
   const context: RunnerContext<E> = { ...shared, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
   const intake = yield* Semaphore.make(1)

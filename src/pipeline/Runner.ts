@@ -1,4 +1,4 @@
-import type { Effect, Latch, Queue, Semaphore } from "effect"
+import type { Effect, Latch, Queue } from "effect"
 import type { Careful } from "./Careful.ts"
 import type { Handler } from "./Handler.ts"
 import type { HandlerGate } from "./HandlerGate.ts"
@@ -6,6 +6,7 @@ import type { InboxCommit } from "./Inbox.ts"
 import type { Lane, Lanes } from "./Lanes.ts"
 import type { Claim } from "./Ownership.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { Suspicion } from "./Suspicion.ts"
 
 /** What a runner works with: one partition of one handler, from one opening of its subscription to the next. */
 export interface RunnerContext<E> {
@@ -16,8 +17,7 @@ export interface RunnerContext<E> {
   readonly lanes: Lanes
   readonly gate: HandlerGate
   readonly careful: Careful
-  /** One permit for the whole process: whoever may end it has it while it runs. */
-  readonly alone: Semaphore.Semaphore
+  readonly suspicion: Suspicion
   /** Opened when what is in hand is to be finished, and nothing else to be begun. */
   readonly draining: Latch.Latch
   /** Lanes with work that nobody works on. Bounded by the window. */

@@ -208,7 +208,7 @@ describe("a replay that meets new events", () => {
     const world = yield* running([handler], slowCommits)
     yield* world.start("ada")
     yield* world.append("bad", "bad")
-    yield* pass(200)
+    yield* pass(1_000)
     mended = true
     yield* world.append("bad")
     yield* pass(seed, 1)
