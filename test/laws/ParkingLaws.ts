@@ -139,6 +139,19 @@ const countsAttempts: Law<ParkingPorts> = Effect.gen(function* () {
   assert.deepStrictEqual([(yield* shown("b")).parked.attempts, (yield* shown("b")).parked.history], [0, []])
 })
 
+const keepsWhateverIsSaid: Law<ParkingPorts> = Effect.gen(function* () {
+  const { inbox, left, lot, shown } = yield* opened
+  const odd = "\0 \ud83d 'quoted' 🛒"
+  const failed = { attempt: 4, atMs: 9, tag: odd, message: odd, instance: odd }
+  const reason = { ...reasonOf("Boom", 3, 0), tag: odd, message: odd, stack: odd, history: [failed] }
+  const [first] = parking(left, "a", 1, 0).parked
+  yield* inbox.commitOne({ ...parking(left, "a", 1, 0), parked: [{ event: (yield* present(first)).event, reason }] })
+  yield* lot.failed(left, of("a"), { version: 1, failed, stack: odd, retryInMs: 1e15 })
+  const { parked } = yield* shown("a")
+  assert.lengthOf(parked.history, 2)
+  assert.include(parked.reason.message, "'quoted' 🛒")
+})
+
 const isFenced: Law<ParkingPorts> = Effect.gen(function* () {
   const { effect, effects, left, lot, ownership, park, versions } = yield* opened
   yield* park(left, "a", 1, 0)
@@ -321,6 +334,7 @@ export const parkingLaws = suiteOf<ParkingPorts>()({
   "a key returns to the live flow with its last event, and not before": returnsWithItsLast,
   "effects that fail, die or are interrupted leave nothing, and take nothing away": leavesNothingOfFailedEffects,
   "attempts are counted before they are made, and remembered after": countsAttempts,
+  "a failure may say whatever it likes, and come again whenever": keepsWhateverIsSaid,
   "an epoch or an opening before is refused; the cursor is not looked at": isFenced,
   "what arrives meanwhile waits behind": waitsBehind,
   "a replay makes all events of a key due under a new generation, and is on record": isReplayed,

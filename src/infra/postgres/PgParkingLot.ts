@@ -11,7 +11,7 @@ import {
 } from "../../pipeline/ParkingLot.ts"
 import { attemptsKeptMax, type FailedAttempt } from "../../pipeline/Parked.ts"
 import { KeyChanged, LeaseLost, TransactionIdle } from "../../pipeline/PipelineError.ts"
-import { storable, wholeMs } from "./parkEvents.ts"
+import { storable, storableJson, wholeMs } from "./parkEvents.ts"
 import { inTransaction } from "./PgTransactor.ts"
 import { asStoreUnavailable, isIdleEnd } from "./sqlFailure.ts"
 
@@ -160,7 +160,7 @@ const failed = (sql: SqlClient.SqlClient) =>
           due_at = clock_timestamp() + make_interval(secs => wait.ms / 1000.0), reason_tag = ${storable(tag)},
           reason_message = ${storable(message)}, reason_stack = ${storable(failure.stack)},
           history = (SELECT coalesce(jsonb_agg(one ORDER BY i), '[]') FROM (
-            SELECT one, i FROM jsonb_array_elements(history || ${storable(JSON.stringify([failure.failed]))}::jsonb) WITH ORDINALITY AS h(one, i)
+            SELECT one, i FROM jsonb_array_elements(history || ${storableJson([failure.failed])}::jsonb) WITH ORDINALITY AS h(one, i)
             ORDER BY i DESC LIMIT ${attemptsKeptMax}::int) AS newest)
         FROM held, wait WHERE stream = ${stream} AND handler = ${handler} AND key = ${of.key}
           AND generation = ${of.generation} AND status = 'retrying' RETURNING 1

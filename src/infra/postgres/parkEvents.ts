@@ -7,6 +7,10 @@ import { bigints, nullables } from "./parameters.ts"
 /** Evidence must be storable whatever it holds: Postgres text has no NUL. Ours never has one; a foreign message may. */
 export const storable = (text: string) => text.toWellFormed().replaceAll("\0", "\uFFFD")
 
+/** The same for JSON, in which a NUL would be an escape that Postgres refuses. */
+export const storableJson = (value: unknown) =>
+  JSON.stringify(value, (_, inner: unknown) => (typeof inner === "string" ? storable(inner) : inner))
+
 /** As many milliseconds as an int holds: 24 days, after which it is looked again. */
 export const wholeMs = (ms: number) => Math.min(2_147_483_647, Math.ceil(ms))
 
@@ -46,7 +50,7 @@ const parkKeys = (sql: SqlClient.SqlClient) =>
       clock_timestamp() + make_interval(secs => x.wait_ms / 1000.0), x.tag, x.message, x.stack, x.history::jsonb
     FROM unnest(${reasoned.map((one) => one.key)}::text[], ${reasons.map((r) => r.attempts)}::int[],
       ${reasons.map((r) => storable(r.tag))}::text[], ${reasons.map((r) => storable(r.message))}::text[],
-      ${reasons.map((r) => storable(r.stack))}::text[], ${reasons.map((r) => storable(JSON.stringify(r.history)))}::text[],
+      ${reasons.map((r) => storable(r.stack))}::text[], ${reasons.map((r) => storableJson(r.history))}::text[],
       ${nullables(reasons.map((r) => (r.retryInMs === undefined ? null : wholeMs(r.retryInMs))))}::int[])
       WITH ORDINALITY AS x(key, attempts, tag, message, stack, history, wait_ms, i)
     ORDER BY x.i ON CONFLICT (stream, handler, key) DO NOTHING`
