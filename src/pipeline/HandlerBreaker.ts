@@ -46,8 +46,9 @@ export interface HandlerBreaker {
 }
 
 /**
- * Effect's own CircuitBreaker, which rejects, made to wait. Only first attempts can open it, and a key counts once: some bad
- * orders that are tried again and again, perhaps all in the same second, are not a dead downstream. What is ignored says nothing about the downstream, either way.
+ * Effect's own CircuitBreaker, which rejects, made to wait. Only first attempts can open it, and a key counts once:
+ * some bad orders that are tried again and again, perhaps all in the same second, are not a dead downstream. What is
+ * ignored says nothing about the downstream, either way.
  */
 export const makeHandlerBreaker = Effect.fnUntraced(function* (
   handler: string,

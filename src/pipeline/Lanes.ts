@@ -222,7 +222,7 @@ const reasonWithoutAttempt = (tag: string, message: string): ParkReason => ({
   retryInMs: undefined
 })
 
-/** An event as its handler gets it. A generation is raised by every replay. */
+/** An event as its handler gets it. A generation is raised by every act of an operator on the key. */
 export const deliveryOf = (
   handler: Handler,
   stored: StoredEvent,

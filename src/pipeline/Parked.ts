@@ -42,7 +42,7 @@ export interface ParkedKey {
   readonly key: string
   readonly partition: number
   readonly status: ParkedStatus
-  /** Raised by every replay; part of the idempotency key, so that nobody takes a replay for a repetition. */
+  /** Raised by every act on the key; part of the idempotency key, so that nobody takes a replay for a repetition. */
   readonly generation: number
   /** Attempts at the first event, in this generation. */
   readonly attempts: number

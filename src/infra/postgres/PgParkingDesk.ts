@@ -50,7 +50,7 @@ const parkedOf = (row: ParkedKeyRow): ParkedKey => ({
       : { version: Number(row.version), type: row.type ?? "", traceparent: row.traceparent ?? "" }
 })
 
-// What is left out is null, and narrows nothing.
+// A filter that is left out adds no clause, and narrows nothing.
 const matches = (sql: SqlClient.SqlClient, stream: string, filter: ParkedFilter) => {
   const clauses = [
     sql`k.stream = ${stream}`,

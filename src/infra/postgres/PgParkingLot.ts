@@ -41,7 +41,7 @@ export const storedOf = (row: ParkedEventRow): StoredEvent => ({
 })
 
 /** The newest failed attempts as they are kept in a row. */
-export const History = Schema.fromJsonString(
+const History = Schema.fromJsonString(
   Schema.Array(
     Schema.Struct({
       attempt: Schema.Int,
