@@ -1,8 +1,10 @@
 // What a review of the first version found: each of these lost, reordered or stopped events.
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Duration, Effect } from "effect"
+import { Data, Duration, Effect, Exit, Fiber, Latch } from "effect"
+import { TestClock } from "effect/testing"
 import { rowKey } from "../../src/infra/memory/MemoryState.ts"
 import { atCommit } from "../../src/infra/memory/MemoryTransactor.ts"
+import { fatalPause, makeFatalPause } from "../../src/pipeline/FatalPause.ts"
 import { type Delivery, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
 import { retryPolicy, withTags } from "../../src/pipeline/RetryPolicy.ts"
 import { type Noted, noteStream } from "../support/Ledger.ts"
@@ -61,26 +63,17 @@ describe("a fatal failure of a transactional handler", () => {
 
   it.effect("whose trial is broken off lets somebody else try", () =>
     Effect.gen(function* () {
-      const state = { locked: true, hangs: false, done: [] as Array<string> }
-      const handler = external(noteStream, "push", { retry, breaker: "none" }, (delivery) =>
-        Effect.suspend((): Effect.Effect<void, Locked> => {
-          if (state.hangs) return Effect.never
-          if (state.locked) return Effect.fail(new Locked())
-          state.done.push(placeOf(delivery))
-          return Effect.void
-        })
-      )
-      const world = yield* running([handler])
-      yield* world.append("a", "b", "c")
-      yield* world.start("ada")
-      yield* pass(1_000)
-      state.hangs = true
-      yield* pass(32_000, 100)
-      // The one who tries is interrupted: its partition goes to somebody who comes meanwhile, or it times out.
-      state.hangs = false
-      state.locked = false
-      yield* pass(60_000, 100)
-      assert.sameMembers(state.done, ["a 1", "b 1", "c 1"])
+      const pause = makeFatalPause("push")
+      const draining = yield* Latch.make(false)
+      yield* pause.came("the account is locked")
+      yield* TestClock.adjust(fatalPause)
+      const trial = yield* Effect.forkChild(pause.pass(draining, Effect.never))
+      const second = yield* Effect.forkChild(pause.pass(draining, Effect.succeed("tried")))
+      yield* TestClock.adjust(1_000)
+      assert.strictEqual(second.pollUnsafe(), undefined)
+      yield* Fiber.interrupt(trial)
+      yield* TestClock.adjust(1_000)
+      assert.deepStrictEqual(second.pollUnsafe(), Exit.succeed("tried"))
     })
   )
 })
