@@ -19,6 +19,7 @@ import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { Backlog } from "../pipeline/Backlog.ts"
 import type { CrashLog } from "../pipeline/CrashLog.ts"
 import type { EffectLedger } from "../pipeline/EffectLedger.ts"
+import type { EventLedger } from "../pipeline/EventLedger.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { Inbox } from "../pipeline/Inbox.ts"
 import type { Outbox } from "../pipeline/Outbox.ts"
@@ -186,6 +187,7 @@ type Infra =
   | Backlog
   | CrashLog
   | EffectLedger
+  | EventLedger
   | EventLog
   | Inbox
   | OrderStore

@@ -87,7 +87,7 @@ export const editEvent = Effect.fnUntraced(function* <Events extends EventSchema
   const found = yield* desk.event(stream.name, name, version)
   if (Option.isNone(found)) return Option.none()
   const before = found.value.event
-  yield* Effect.fromResult(stream.check(before.type, payload, name.key))
+  yield* Effect.fromResult(stream.check(before.type, payload, before.key))
   const after = JSON.stringify(JSON.parse(payload))
   if (!dryRun && !(yield* desk.edit(stream.name, name, version, after, by))) return Option.none()
   return Option.some({ before: before.payload, after, diff: difference(before.payload, after) })

@@ -14,6 +14,8 @@ import { signal } from "./Signals.ts"
 
 /** An event that was put aside, and what was tried so far. */
 export interface AsideTry {
+  /** The name it was put aside under. */
+  readonly key: string
   readonly stored: StoredEvent
   readonly generation: number
   /** Attempts that were begun before. */
@@ -22,6 +24,12 @@ export interface AsideTry {
   /** Nothing is behind it: with it, its key goes back to the live flow. */
   readonly last: boolean
 }
+
+/** What an attempt at an event that was put aside works with. */
+export type AsideContext<E> = Pick<
+  RunnerContext<E>,
+  "claim" | "instance" | "handler" | "gate" | "suspicion" | "draining"
+>
 
 /** Takes an event away that has no effects to wait for. */
 export const settleWithout = (
@@ -42,7 +50,7 @@ const unheardMax = 2
  * Guarantees: the attempt is counted before it is made; once as many as the policy allows were begun, the last of which
  * were never heard of again, the process ended with them, and none is made again.
  */
-export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerContext<E>) {
+export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: AsideContext<E>) {
   const lot = yield* ParkingLot
   const failures = makeFailures(context, lot)
   const { claim, handler } = context
@@ -50,8 +58,8 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
 
   /** An attempt that the gate did not count is taken back: the key stays due. */
   const run = Effect.fnUntraced(function* (one: AsideTry, event: unknown) {
-    const { attempts, generation, last, stored } = one
-    const done: AsideDone = { key: stored.key, generation, version: stored.version, last }
+    const { attempts, generation, key, last, stored } = one
+    const done: AsideDone = { key, generation, version: stored.version, last }
     const delivery = { ...deliveryOf(handler, stored, event, generation), attempt: attempts + 1 }
     const isOutside = handler.mode === "external"
     const effects = runDelivery(handler, delivery)
@@ -68,8 +76,8 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
   })
 
   const tryOne = Effect.fnUntraced(function* (one: AsideTry) {
-    const { attempts, generation, last, stored } = one
-    const { key, version } = stored
+    const { attempts, generation, key, last, stored } = one
+    const { version } = stored
     if (attempts >= retry.attemptsMax && unheardOf(one) >= unheardMax) return yield* failures.endedItsProcess(one)
     if (!handler.types.has(stored.type)) {
       yield* settleWithout(lot, claim, { key, generation, version, last })
@@ -87,12 +95,12 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: RunnerC
 
 /** Through the gate, and counted before it is made. One that is broken off has not failed, and is taken back. */
 const counted = <E, A, F, R>(
-  { claim, draining, gate, suspicion }: RunnerContext<E>,
+  { claim, draining, gate, suspicion }: AsideContext<E>,
   lot: ParkingLot["Service"],
   one: AsideTry,
   attempt: Effect.Effect<A, F, R>
 ) => {
-  const of = { key: one.stored.key, generation: one.generation }
+  const of = { key: one.key, generation: one.generation }
   const begun = { yet: false }
   const whole = Effect.gen(function* () {
     yield* Effect.mapError(lot.begin(claim, of), (error) => new NotBegun(error))
@@ -114,16 +122,16 @@ const counted = <E, A, F, R>(
 }
 
 /** What follows a failed attempt: the key waits for its next one, or for somebody. False, always: it is not done. */
-const makeFailures = <E>({ claim, handler, instance }: RunnerContext<E>, lot: ParkingLot["Service"]) => {
+const makeFailures = <E>({ claim, handler, instance }: AsideContext<E>, lot: ParkingLot["Service"]) => {
   const { retry } = handler
 
   const giveUp = Effect.fnUntraced(function* (one: AsideTry, failure: Failure) {
-    const { attempts, generation, history, stored } = one
+    const { attempts, generation, history, key, stored } = one
     const { failed, stack } = failure
     const steps = yield* retryStepsAfter(retry, attempts, history)
     const delay = failure.class === "poison" ? Option.none() : yield* steps(failed.tag, failure.error, failed.atMs)
     const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
-    const of = { key: stored.key, generation }
+    const of = { key, generation }
     yield* lot.failed(claim, of, { version: stored.version, failed, stack, retryInMs })
     yield* signal(failedSignal(handler.name, stored, failure, retryInMs))
     return false
@@ -148,7 +156,8 @@ const makeFailures = <E>({ claim, handler, instance }: RunnerContext<E>, lot: Pa
 /** Attempts that were begun since the last one that failed, and never heard of again. */
 const unheardOf = ({ attempts, history }: AsideTry) => attempts - (history.at(-1)?.attempt ?? 0)
 
-const failedSignal = (
+/** What is said of a failed attempt. */
+export const failedSignal = (
   handler: string,
   { key, version }: StoredEvent,
   { failed, stack }: Failure,

@@ -1,5 +1,5 @@
 import { Effect, FiberSet, Option, Queue, type Scope, type Semaphore } from "effect"
-import { makeAsideAttempt, settleWithout } from "./AsideAttempt.ts"
+import { type AsideContext, makeAsideAttempt, settleWithout } from "./AsideAttempt.ts"
 import { Inbox } from "./Inbox.ts"
 import type { Lane } from "./Lanes.ts"
 import { type Aside, ParkingLot } from "./ParkingLot.ts"
@@ -39,13 +39,38 @@ export const makeAsideRunner = Effect.fnUntraced(function* <E>(
   parts: AsideParts
 ): Effect.fn.Return<AsideRunner, never, Inbox | ParkingLot | Scope.Scope> {
   const state = { draining: false }
-  const serveSome = yield* makeServeSome(context, parts, state)
+  return yield* makeServing(parts.slots, yield* makeServeSome(context, parts, state), state)
+})
+
+/**
+ * The same for a balanced handler, whose events are put aside one by one: nothing arrives behind them, and there is no
+ * live flow to give them back to.
+ */
+export const makeAloneRunner = Effect.fnUntraced(function* <E>(
+  context: AsideContext<E>,
+  slots: Semaphore.Semaphore
+): Effect.fn.Return<AsideRunner, never, ParkingLot | Scope.Scope> {
+  const state = { draining: false }
+  // What only came again, after its instance was never heard of again, has nothing to be said of.
+  const hadFailed = ({ generation, history }: Aside) => generation > 0 || history.length > 0
+  const finish = yield* makeFinish(context, yield* makeRunAll(context, state), hadFailed)
+  return yield* makeServing(slots, (key) => (state.draining ? Effect.succeed(false) : finish(key, () => {})), state)
+})
+
+type ServeSome = (key: string) => Effect.Effect<boolean, LeaseLost | StoreUnavailable>
+
+/** Each key that is woken is served until there is nothing more to be done, so many at the same time. */
+const makeServing = Effect.fnUntraced(function* (
+  slots: Semaphore.Semaphore,
+  serveSome: ServeSome,
+  state: { draining: boolean }
+): Effect.fn.Return<AsideRunner, never, Scope.Scope> {
   const woken = yield* Queue.unbounded<string>()
   const inHand = new Set<string>()
   const serving = yield* FiberSet.make<void, LeaseLost | StoreUnavailable>()
   const serve = (key: string) =>
     Effect.repeat(serveSome(key), { while: (more) => more }).pipe(
-      parts.slots.withPermit,
+      slots.withPermit,
       Effect.asVoid,
       Effect.ensuring(Effect.sync(() => inHand.delete(key)))
     )
@@ -73,19 +98,8 @@ const makeServeSome = Effect.fnUntraced(function* <E>(
   const lot = yield* ParkingLot
   const openAndHold = yield* makeOpenAndHold(context)
   const runAll = yield* makeRunAll(context, state)
-  const { claim, handler, lanes } = context
-
-  // Looked at again: until the lane was held, more may have arrived.
-  const finish = Effect.fnUntraced(function* (key: string, returns: () => void) {
-    const aside = yield* lot.next(claim, key, asideEventsMax)
-    if (Option.isNone(aside)) return false
-    const isLast = aside.value.events.length < asideEventsMax
-    const done = yield* runAll(key, aside.value, isLast)
-    if (!done || !isLast) return done
-    returns()
-    yield* signal({ _tag: "KeyReturned", handler: handler.name, key })
-    return false
-  })
+  const finish = yield* makeFinish(context, runAll, () => true)
+  const { claim, lanes } = context
 
   const finishAndRelease = (key: string, lane: Lane) => {
     let returned = false
@@ -106,6 +120,28 @@ const makeServeSome = Effect.fnUntraced(function* <E>(
   })
 })
 
+/** Tries what is left of a key, and says so when nothing is any more. True: there is more. */
+const makeFinish = Effect.fnUntraced(function* <E>(
+  { claim, handler }: AsideContext<E>,
+  runAll: RunAll,
+  isSaid: (aside: Aside) => boolean
+) {
+  const lot = yield* ParkingLot
+  // Looked at again: until the lane was held, more may have arrived.
+  return Effect.fnUntraced(function* (key: string, returns: () => void) {
+    const aside = yield* lot.next(claim, key, asideEventsMax)
+    if (Option.isNone(aside)) return false
+    const isLast = aside.value.events.length < asideEventsMax
+    const done = yield* runAll(key, aside.value, isLast)
+    if (!done || !isLast) return done
+    returns()
+    if (isSaid(aside.value)) yield* signal({ _tag: "KeyReturned", handler: handler.name, key })
+    return false
+  })
+})
+
+type RunAll = (key: string, aside: Aside, isLast: boolean) => Effect.Effect<boolean, LeaseLost | StoreUnavailable>
+
 /** A lane that nobody has opened yet is opened, so that it can be held. */
 const makeOpenAndHold = Effect.fnUntraced(function* <E>({ claim, handler, lanes }: RunnerContext<E>) {
   const inbox = yield* Inbox
@@ -118,7 +154,7 @@ const makeOpenAndHold = Effect.fnUntraced(function* <E>({ claim, handler, lanes 
 })
 
 /** One event after the other. True: all of these were done. */
-const makeRunAll = Effect.fnUntraced(function* <E>(context: RunnerContext<E>, state: { readonly draining: boolean }) {
+const makeRunAll = Effect.fnUntraced(function* <E>(context: AsideContext<E>, state: { readonly draining: boolean }) {
   const lot = yield* ParkingLot
   const attempt = yield* makeAsideAttempt(context)
   const settleNothing = (key: string, generation: number, last: boolean) =>
@@ -133,7 +169,7 @@ const makeRunAll = Effect.fnUntraced(function* <E>(context: RunnerContext<E>, st
       if (state.draining) return false
       const before = i === 0 ? aside : { attempts: 0, history: [] }
       const last = isLast && i === events.length - 1
-      if (!(yield* attempt({ stored, generation, last, ...before }))) return false
+      if (!(yield* attempt({ key, stored, generation, last, ...before }))) return false
     }
     return true
   })

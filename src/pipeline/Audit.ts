@@ -187,20 +187,30 @@ const streamFaults = (
   })
 
 const handlerFaults = (
-  { cursors, name, progress, violations }: HandlerFacts,
+  { beyond, cursors, name, progress, violations }: HandlerFacts,
   keys: ReadonlyMap<string, KeyFacts>,
   known: ReadonlyArray<StoredRef>
 ): ReadonlyArray<AuditFault> => {
   const fault = (kind: AuditFaultKind, key: string, version: number) => ({ kind, handler: name, key, version })
   const passed = (ref: StoredRef) => ref.seq <= (cursors.get(keys.get(ref.key)?.partition ?? -1) ?? 0)
-  const lost = known.filter((ref) => passed(ref) && ref.version > (progress.get(ref.key) ?? 0))
+  const isDone = ({ key, version }: StoredRef) =>
+    version <= (progress.get(key) ?? 0) || beyond.get(key)?.has(version) === true
+  const lost = known.filter((ref) => passed(ref) && !isDone(ref))
   // What still waits may have been published, handled, and lost by the broker, before the relay could record it.
-  const phantoms = [...progress].filter(([key, version]) => version > (keys.get(key)?.committed ?? 0))
+  const ahead = [...beyond].flatMap(([key, versions]) => [...versions].map((version) => [key, version] as const))
+  const phantoms = [...progress, ...ahead].filter(([key, version]) => version > (keys.get(key)?.committed ?? 0))
   return [
     ...violations.map(({ key, version }) => fault("order violation", key, version)),
     ...lost.map(({ key, version }) => fault("lost", key, version)),
     ...phantoms.map(([key, version]) => fault("handled and never committed", key, version))
   ]
+}
+
+/** How many of a key's published events its handler has behind it. */
+const reachedOf = ({ beyond, progress }: HandlerFacts, key: string, published: number) => {
+  const inOrder = Math.min(published, progress.get(key) ?? 0)
+  const ahead = [...(beyond.get(key) ?? [])].filter((version) => version > inOrder && version <= published)
+  return inOrder + ahead.length
 }
 
 const balanceOf = (
@@ -211,7 +221,7 @@ const balanceOf = (
   const balance = { handled: 0, parked: 0, discarded: 0, inFlight: 0 }
   for (const [key, of] of keys) {
     if (!belongs(of)) continue
-    const reached = Math.min(of.published, handler.progress.get(key) ?? 0)
+    const reached = reachedOf(handler, key, of.published)
     const parked = handler.parked.get(key) ?? 0
     const discarded = handler.discarded.get(key) ?? 0
     balance.parked += parked

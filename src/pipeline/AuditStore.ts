@@ -6,8 +6,10 @@ export interface HandlerFacts {
   readonly name: string
   /** By partition. */
   readonly cursors: ReadonlyMap<number, number>
-  /** By key: the last version handled or parked. */
+  /** By key: the last version handled or parked, and all before it with it. */
   readonly progress: ReadonlyMap<string, number>
+  /** By key: versions that a balanced handler has handled or parked, whatever is before them. */
+  readonly beyond: ReadonlyMap<string, ReadonlySet<number>>
   /** By key: how many events are parked. */
   readonly parked: ReadonlyMap<string, number>
   /** By key: how many somebody took out of the parking lot. */

@@ -1,5 +1,6 @@
 import { Clock, Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, Semaphore, Stream } from "effect"
 import { watchAside } from "./AsideWatch.ts"
+import { type BalancedOptions, makeBalancedWorker } from "./BalancedWorker.ts"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { makeGroupCommit } from "./GroupCommit.ts"
@@ -7,7 +8,8 @@ import type { Handler } from "./Handler.ts"
 import { makeHandlerGate } from "./HandlerGate.ts"
 import { keepGoing } from "./keepGoing.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
-import { type HandlerUnit, makePartitionWorker } from "./PartitionWorker.ts"
+import type { HandlerUnit } from "./PartitionOpening.ts"
+import { makePartitionWorker } from "./PartitionWorker.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
 import {
   endUnproven,
@@ -79,7 +81,14 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
       Effect.timeoutOption(Queue.take(rung), Duration.max(minPause, Duration.subtract(options.heartbeatEvery, took)))
     )
   )
-  yield* Effect.addFinalizer(() => leave(share))
+  const balanced = yield* Effect.forEach(
+    [...share.units.values()].filter(({ handler }) => handler.delivery === "balanced"),
+    (unit) => makeBalancedWorker(balancedOptions(share, unit, options), unit)
+  )
+  // Together: both may take as long as a drain does.
+  yield* Effect.addFinalizer(() =>
+    Effect.all([leave(share), ...balanced.map(({ drain }) => drain)], { concurrency: "unbounded", discard: true })
+  )
   yield* log.ring(rebalanceDoorbell(stream))
   yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
   yield* watchAside(share, options)
@@ -112,11 +121,27 @@ const makeShare = Effect.fnUntraced(function* <E>(
     scope: yield* Effect.scope,
     drainMax: options.drainMax,
     parking,
+    rewinds: undefined,
     failing: false,
     cutOff: false,
     provenAt: 0n
   }
   return share
+})
+
+const balancedOptions = <E>(
+  share: Share<E>,
+  { handler }: HandlerUnit<E>,
+  { drainMax, transactionsMax }: ConsumerOptions
+): BalancedOptions => ({
+  ...share.workerOptions,
+  transactionsMax,
+  drainMax,
+  rewinds: () => share.rewinds,
+  claims: () =>
+    [...share.working.values()]
+      .filter(({ owned }) => owned.claim.handler === handler.name)
+      .map(({ owned }) => ({ ...owned.claim, opening: owned.opening(), cursor: owned.cursor() }))
 })
 
 const makeUnit = Effect.fnUntraced(function* <E>(handler: Handler<E>, transactionsMax: number) {
@@ -208,6 +233,7 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
     ...drainingClaims(share)
   ])
   share.provenAt = sentAt
+  share.rewinds = beat.rewinds
   yield* compare(share, asked, beat)
   yield* claimFree(share, beat)
   yield* giveUp(

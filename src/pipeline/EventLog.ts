@@ -1,4 +1,4 @@
-import { Context, type Effect, type Scope, type Stream } from "effect"
+import { Context, Duration, type Effect, type Scope, type Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "./Envelope.ts"
 import type { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "./PipelineError.ts"
 import type { RowRef } from "./RelayStore.ts"
@@ -48,6 +48,44 @@ export interface Subscription {
   readonly acknowledge: (seq: number) => Effect.Effect<void>
 }
 
+/** Whose shared consumer it is. One of a later generation replaces the one before; `afterSeq` counts for a new one only. */
+export interface SharedFrom {
+  readonly handler: string
+  readonly generation: number
+  readonly afterSeq: number
+  /** Events that may be in hand here, delivered and not acknowledged. */
+  readonly inHandMax: number
+}
+
+/** An event from a shared consumer. */
+export interface SharedDelivery {
+  readonly stored: StoredEvent
+  /** 1 for the first time; more when it was delivered before, to whomever, and never acknowledged. */
+  readonly deliveries: number
+}
+
+/** What one instance gets of a shared consumer, as long as its scope lasts. */
+export interface SharedSubscription {
+  /** Stops while too much is in hand. */
+  readonly events: Stream.Stream<SharedDelivery, BrokerUnavailable>
+  /** Takes no more; what is in hand stays there. */
+  readonly finish: Effect.Effect<void>
+  /** These are done, for all instances. */
+  readonly acknowledge: (seqs: ReadonlyArray<number>) => Effect.Effect<void>
+  /** These were not begun: another instance may have them at once. */
+  readonly giveBack: (seqs: ReadonlyArray<number>) => Effect.Effect<void>
+  /** What is in hand is being worked on. Without it the broker gives it to others after `sharedAckWait`. */
+  readonly inProgress: Effect.Effect<void>
+  /** Everything up to here was acknowledged, by whomever. */
+  readonly floor: Effect.Effect<number, BrokerRefused | BrokerUnavailable>
+}
+
+/** How long an event may be in hand without a sign of life before another instance gets it. */
+export const sharedAckWait = Duration.seconds(30)
+
+/** Events of one shared consumer in hand of all instances together. */
+export const sharedInHandMax = 20_000
+
 /**
  * The ordered log: JetStream, or memory.
  *
@@ -79,6 +117,14 @@ export class EventLog extends Context.Service<
       declaration: LogDeclaration,
       from: ReadFrom
     ) => Effect.Effect<Subscription, BrokerRefused | BrokerUnavailable, Scope.Scope>
+    /**
+     * Takes part in a handler's shared consumer, which is made when it is missing: each event goes to one of those who
+     * take part, in no order, at least once.
+     */
+    readonly share: (
+      declaration: LogDeclaration,
+      from: SharedFrom
+    ) => Effect.Effect<SharedSubscription, BrokerRefused | BrokerUnavailable, Scope.Scope>
     /** Wakes whoever waits on this doorbell, in any process. Lossy by design; a poll runs underneath. */
     readonly ring: (doorbell: string) => Effect.Effect<void>
     /** One element per ring, also per ring of the same process. */

@@ -22,7 +22,8 @@ export interface Delivery<out Event> {
 }
 
 /**
- * A named consumer of a stream. It sees every event of its types, per key in commit order.
+ * A named consumer of a stream. It sees every event of its types; an `ordered` one per key in commit order, a `balanced`
+ * one in any order.
  *
  * Delivery semantics: `transactional` effects run inside the transaction that records the progress, so they happen
  * exactly once; keep them to the database. `external` effects run outside, at least once, under a stable idempotency
@@ -31,6 +32,7 @@ export interface Delivery<out Event> {
 export interface Handler<out E = unknown, out R = never> {
   readonly name: string
   readonly mode: "transactional" | "external"
+  readonly delivery: "ordered" | "balanced"
   readonly types: ReadonlySet<string>
   readonly retry: RetryPolicy
   /** External only: when its downstream counts as down. Undefined: never. */
@@ -41,7 +43,7 @@ export interface Handler<out E = unknown, out R = never> {
   readonly effectsKeptFor: Duration.Duration
   /** Undefined: as fast as it can. */
   readonly rate: RateLimit | undefined
-  /** External only: keys handled at the same time by one instance, over all its partitions. */
+  /** External only: keys (events, when it is balanced) handled at the same time by one instance, over all its partitions. */
   readonly keysAtOnceMax: number
   readonly decode: (stored: StoredEvent) => Result.Result<unknown, DecodeFailed>
   readonly run: (deliveries: ReadonlyArray<Delivery<unknown>>) => Effect.Effect<void, E, R>
@@ -124,6 +126,14 @@ export const external = <Events extends EventSchemas, E, R, Type extends keyof E
   }
 }
 
+/**
+ * The same handler without an order: any instance takes any event, as many at a time as there are instances, and an event
+ * that fails is put aside alone, with nothing behind it. For effects that do not depend on each other, such as sums.
+ *
+ * Delivery semantics: as the handler's own, and each event is still handled once; its name is balanced for good.
+ */
+export const balanced = <E, R>(handler: Handler<E, R>): Handler<E, R> => ({ ...handler, delivery: "balanced" })
+
 const make = <Events extends EventSchemas, E, R, Type extends keyof Events & string>(
   stream: EventStream<Events>,
   name: string,
@@ -135,6 +145,7 @@ const make = <Events extends EventSchemas, E, R, Type extends keyof Events & str
   return {
     name,
     mode,
+    delivery: "ordered",
     types,
     // The engine classifies only what `run` failed with, and that is an E.
     retry: (options.retry ?? retryPolicyDefault) as RetryPolicy,

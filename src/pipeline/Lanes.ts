@@ -2,7 +2,7 @@ import { Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { Delivery, Handler } from "./Handler.ts"
 import type { InboxCommit, KeyProgress, OrderViolation, ProgressMove } from "./Inbox.ts"
-import type { ParkedEvent, ParkReason } from "./Parked.ts"
+import { type ParkedEvent, type ParkReason, reasonWithoutAttempt } from "./Parked.ts"
 import { verdict } from "./Sequence.ts"
 
 /** What is to be done with a received event. `skip`: handled before. `pass`: not one of the handler's types. */
@@ -212,15 +212,6 @@ const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent, suspicion: 
     onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event, 0) })
   })
 }
-
-const reasonWithoutAttempt = (tag: string, message: string): ParkReason => ({
-  tag,
-  message,
-  stack: "",
-  attempts: 0,
-  history: [],
-  retryInMs: undefined
-})
 
 /** An event as its handler gets it. A generation is raised by every act of an operator on the key. */
 export const deliveryOf = (

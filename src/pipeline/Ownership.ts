@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { Handler } from "./Handler.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** A partition of a handler, owned under an epoch, handled up to `cursor` (a stream sequence). */
@@ -37,6 +38,8 @@ export interface Heartbeat {
   readonly renewed: ReadonlyArray<Claim>
   /** Partitions nobody holds now. */
   readonly free: ReadonlyArray<{ readonly handler: string; readonly partition: number }>
+  /** How often the stream was turned back. Sequences of before mean nothing behind it. */
+  readonly rewinds: number
 }
 
 /**
@@ -57,6 +60,14 @@ export class Ownership extends Context.Service<
       handlers: ReadonlyArray<string>,
       partitions: number
     ) => Effect.Effect<number, StoreUnavailable>
+    /**
+     * Fixes how each of these declared handlers is delivered to, when nobody has before: what one way has recorded means
+     * something else to the other. Returns the names of those that were fixed the other way.
+     */
+    readonly fixDelivery: (
+      stream: string,
+      handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>
+    ) => Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /** Shows this instance and its handlers alive and renews its claims, in one statement; not those it has given back. */
     readonly beat: (
       stream: string,

@@ -27,16 +27,35 @@ export interface ParkReason {
   readonly retryInMs: number | undefined
 }
 
+/** Why an event is parked without any attempt of its handler's having failed. */
+export const reasonWithoutAttempt = (tag: string, message: string): ParkReason => ({
+  tag,
+  message,
+  stack: "",
+  attempts: 0,
+  history: [],
+  retryInMs: undefined
+})
+
 /** An event put aside. Only the first of a key has a reason; the others wait behind it. */
 export interface ParkedEvent {
   readonly event: StoredEvent
   readonly reason: ParkReason | undefined
+  /** Without an order nothing waits behind it: it is put aside under a name of its own. */
+  readonly alone?: true
 }
+
+/** The name an event is put aside under: its key, or `user-7@5` for version 5 of `user-7` when it is put aside alone. */
+export const parkedAs = ({ alone, event: { key, version } }: ParkedEvent): string =>
+  alone === true ? `${key}@${version}` : key
 
 /** What becomes of a key. `parked`: given up, waits for somebody. `retrying`: its next attempt comes by itself, or somebody asked for a replay. */
 export type ParkedStatus = "parked" | "retrying"
 
-/** A key that one handler has put aside: the failing event, and behind it all that arrived since. */
+/**
+ * A key that one handler has put aside: the failing event, and behind it all that arrived since. A balanced handler puts
+ * single events aside, each under a name of its own (`user-7@5`), which is what `key` says then.
+ */
 export interface ParkedKey {
   readonly handler: string
   readonly key: string

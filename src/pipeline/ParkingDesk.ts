@@ -5,6 +5,7 @@ import type { StoreUnavailable } from "./PipelineError.ts"
 /** Which parked keys are meant. What is left out does not narrow. */
 export interface ParkedFilter {
   readonly handler?: string | undefined
+  /** The name under which it is parked, or the key of its events. */
   readonly key?: string | undefined
   readonly tag?: string | undefined
   readonly status?: ParkedStatus | undefined

@@ -1,63 +1,29 @@
 import { Cause, Clock, Effect, Latch, Queue, Schedule, type Scope, Semaphore, Stream } from "effect"
 import { type AsideRunner, makeAsideRunner } from "./AsideRunner.ts"
-import type { BatchCommit } from "./BatchCommit.ts"
+import { openBalanced } from "./BalancedPartition.ts"
 import { type Careful, carefree, makeCareful } from "./Careful.ts"
 import type { StoredEvent } from "./Envelope.ts"
-import { EventLog, type LogDeclaration } from "./EventLog.ts"
+import { EventLog } from "./EventLog.ts"
 import { makeExternalRunner } from "./ExternalRunner.ts"
-import type { GroupCommit } from "./GroupCommit.ts"
-import type { HandlerGate } from "./HandlerGate.ts"
-import type { Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { type Lane, Lanes } from "./Lanes.ts"
 import { type Claim, Ownership } from "./Ownership.ts"
+import {
+  type HandlerUnit,
+  type Opening,
+  type OwnedPartition,
+  type ParkingNews,
+  refused,
+  whenRestarted,
+  type WorkerOptions
+} from "./PartitionOpening.ts"
 import { BrokerUnavailable, DeliveryInterrupted, LeaseLost } from "./PipelineError.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
-import type { Suspicion } from "./Suspicion.ts"
 import { makeTransactionalRunner } from "./TransactionalRunner.ts"
 
 /** Events in hand per partition and handler, from delivery to commit; the broker delivers no more than that. */
 export const windowEventsMax = 1_000
-
-/** A partition as its instance holds it. */
-export interface OwnedPartition {
-  readonly claim: Claim
-  /** The cursor as the worker knows it. */
-  readonly cursor: () => number
-  /** The opening it works under. */
-  readonly opening: () => number
-  /** Since when it could not be opened for want of the broker, by the monotonic clock; undefined when it could. */
-  readonly brokerAwaySince: () => bigint | undefined
-  /** The store's cursor went back: forget what is in hand and read the truth again. */
-  readonly restart: Effect.Effect<void>
-  /** The next attempt at a key that was put aside is due. */
-  readonly wake: (key: string) => void
-  /** Finish what is in hand, commit, and end. */
-  readonly stop: Effect.Effect<void>
-}
-
-/** The shared parts of all partitions of an instance. */
-export interface WorkerOptions {
-  readonly declaration: LogDeclaration
-  /** The id of the instance. */
-  readonly instance: string
-  /** Commits of external handlers, shared by all partitions of the instance. */
-  readonly groupCommit: GroupCommit
-  readonly suspicion: Suspicion
-  readonly parking: { changed: boolean }
-}
-
-/** A handler with what its partitions share. */
-export interface HandlerUnit<E> {
-  readonly handler: Handler<E>
-  readonly batchCommit: BatchCommit<E>
-  readonly gate: HandlerGate
-  /** Permits for what an external handler does at the same time. */
-  readonly slots: Semaphore.Semaphore
-  /** Permits for keys that were put aside and are tried at the same time. */
-  readonly asideSlots: Semaphore.Semaphore
-}
 
 /** Pauses between two openings of a partition that breaks off. */
 const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(
@@ -96,7 +62,8 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   const once = Effect.suspend(() => {
     generation += 1
     const trusted = () => (isCareful = false)
-    return openOnce(options, unit, claim, { generation, stopping, restarts, opened, moved, isCareful, trusted })
+    const openIt = unit.handler.delivery === "balanced" ? openBalanced : openOnce
+    return openIt(options, unit, claim, { generation, stopping, restarts, opened, moved, isCareful, trusted })
   })
   const noteAway = (failure: unknown) =>
     Effect.map(Clock.monotonicTimeNanos, (now) => {
@@ -130,18 +97,6 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   }
   return { owned, run }
 })
-
-interface Opening {
-  readonly generation: number
-  readonly stopping: Latch.Latch
-  readonly restarts: Queue.Queue<void>
-  /** Deliveries come, for as long as the scope lasts. */
-  readonly opened: (aside: AsideRunner) => Effect.Effect<unknown, never, Scope.Scope>
-  readonly moved: (cursor: number, openedAs?: number) => void
-  /** Whoever had the partition before may have been ended by one of its events, until it is `trusted`. */
-  readonly isCareful: boolean
-  readonly trusted: () => void
-}
 
 const openOnce = Effect.fnUntraced(function* <E>(
   options: WorkerOptions,
@@ -180,22 +135,17 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const intake = yield* Semaphore.make(1)
   const aside = yield* makeAsideRunner(context, { intake, slots: unit.asideSlots })
   yield* opening.opened(aside)
-  // Only the store can say that a claim is lost: a refused commit may also mean that an earlier one landed after all.
-  const refused = (error: LeaseLost) =>
-    Effect.fail(new DeliveryInterrupted({ partition, reason: `a commit was refused: ${error.message}` }))
   const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, intake, events)))
   const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
   yield* Effect.raceAllFirst([
     receive.pipe(Effect.andThen(Effect.fail(ended))),
-    runner.work.pipe(Effect.catchTag("LeaseLost", refused)),
-    aside.work.pipe(Effect.catchTag("LeaseLost", refused)),
-    Queue.take(opening.restarts).pipe(
-      Effect.andThen(Effect.fail(new DeliveryInterrupted({ partition, reason: "the cursor was lowered" })))
-    ),
+    runner.work.pipe(Effect.catchTag("LeaseLost", refused(partition))),
+    aside.work.pipe(Effect.catchTag("LeaseLost", refused(partition))),
+    whenRestarted(opening, partition),
     opening.stopping.await.pipe(
       Effect.andThen(draining.open),
       Effect.andThen(Effect.all([runner.drain, aside.drain], { concurrency: "unbounded", discard: true })),
-      Effect.catchTag("LeaseLost", refused)
+      Effect.catchTag("LeaseLost", refused(partition))
     )
   ])
 })
@@ -211,12 +161,7 @@ const makeRunner = <E>(
 
 /** What follows a commit: the window moves on, and the broker may deliver more. */
 const makeCommitted = (
-  {
-    careful,
-    lanes,
-    parking,
-    room
-  }: { lanes: Lanes; room: Latch.Latch; careful: Careful; parking: { changed: boolean } },
+  { careful, lanes, parking, room }: { lanes: Lanes; room: Latch.Latch; careful: Careful; parking: ParkingNews },
   acknowledge: (seq: number) => Effect.Effect<void>,
   moved: (cursor: number) => void
 ) =>

@@ -2,6 +2,7 @@ import { Context, Effect, Layer, Schedule } from "effect"
 import { type ConsumerOptions, consumerOptionsDefault, runConsumers } from "./Consumers.ts"
 import type { CrashLog } from "./CrashLog.ts"
 import type { EffectLedger } from "./EffectLedger.ts"
+import type { EventLedger } from "./EventLedger.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { EventSchemas, EventStream } from "./EventStream.ts"
 import type { Handler } from "./Handler.ts"
@@ -55,7 +56,7 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
 ): Layer.Layer<
   Pipeline,
   StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
-  EventLog | RelayStore | Ownership | Inbox | ParkingLot | CrashLog | EffectLedger | HandlerServices<H>
+  EventLog | RelayStore | Ownership | Inbox | ParkingLot | CrashLog | EffectLedger | EventLedger | HandlerServices<H>
 > =>
   Layer.effect(
     Pipeline,
@@ -77,6 +78,7 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
         declaration,
         handlers.map((handler) => handler.name)
       )
+      yield* fixDelivery(stream.name, handlers)
       // Each H is a Handler of its own services; their union is what `services` holds.
       const provided = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
         provide(handler, services)
@@ -121,6 +123,21 @@ const fixPartitions = Effect.fnUntraced(function* (declaration: LogDeclaration, 
   if (known === partitions) return
   const difference = `it was started with ${known} partitions, and now with ${partitions}: keys would change their partition and lose their order`
   return yield* new StreamMismatch({ stream, differences: [difference] })
+})
+
+/** What an ordered handler has recorded means something else to a balanced one, and the other way round. */
+const fixDelivery = Effect.fnUntraced(function* (
+  stream: string,
+  handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>
+) {
+  const ownership = yield* Ownership
+  const others = handlers.length === 0 ? [] : yield* ownership.fixDelivery(stream, handlers)
+  if (others.length === 0) return
+  const differences = others.map(
+    (name) =>
+      `${name} was ${handlers.find((one) => one.name === name)?.delivery === "balanced" ? "ordered" : "balanced"} before; a handler that is delivered to in another way needs another name`
+  )
+  return yield* new StreamMismatch({ stream, differences })
 })
 
 const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))

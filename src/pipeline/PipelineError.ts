@@ -77,6 +77,15 @@ export class TransactionIdle extends Schema.TaggedError<TransactionIdle>()("Tran
   }
 }
 
+/** Another instance has handled one of these events meanwhile. What was under way was rolled back; ask again which are left. */
+export class EventTaken extends Schema.TaggedError<EventTaken>()("EventTaken", {
+  handler: Schema.String
+}) {
+  override get message() {
+    return `${this.handler}: another instance has handled one of the batch meanwhile; the others are handled without it`
+  }
+}
+
 /** The key is not at the version the caller expected: somebody appended meanwhile. Read again, decide again. */
 export class VersionConflict extends Schema.TaggedError<VersionConflict>()("VersionConflict", {
   key: Schema.String,

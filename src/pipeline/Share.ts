@@ -2,7 +2,7 @@ import { Clock, Duration, Effect, type Fiber, type FiberMap, type Scope } from "
 import { EventLog } from "./EventLog.ts"
 import type { Instance, Member } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
-import type { HandlerUnit, OwnedPartition, WorkerOptions } from "./PartitionWorker.ts"
+import type { HandlerUnit, OwnedPartition, ParkingNews, WorkerOptions } from "./PartitionOpening.ts"
 import { brokerAwayMax } from "./Relay.ts"
 import { signal } from "./Signals.ts"
 
@@ -21,11 +21,6 @@ export interface Working {
   readonly fiber: Fiber.Fiber<void, unknown>
 }
 
-/** Whether anything was put aside since it was last counted how much is. */
-export interface ParkingNews {
-  changed: boolean
-}
-
 /** The name of a handler's partition. */
 export const keyOf = (at: { readonly handler: string; readonly partition: number }) => `${at.handler}/${at.partition}`
 
@@ -42,6 +37,8 @@ export interface Share<E> {
   readonly scope: Scope.Scope
   readonly drainMax: Duration.Duration
   readonly parking: ParkingNews
+  /** How often the stream was turned back; undefined before the first beat. */
+  rewinds: number | undefined
   failing: boolean
   /** Without the broker it takes no part: it shows itself without handlers until the broker answers. */
   cutOff: boolean

@@ -49,6 +49,13 @@ export type Signal =
       readonly version: number
       readonly reason: ParkReason
     }
+  | {
+      readonly _tag: "EventParked"
+      readonly handler: string
+      readonly key: string
+      readonly version: number
+      readonly reason: ParkReason
+    }
   | { readonly _tag: "KeyReturned"; readonly handler: string; readonly key: string }
   | {
       readonly _tag: "OrderViolated"
@@ -57,6 +64,7 @@ export type Signal =
       readonly handledVersion: number
       readonly version: number
     }
+  | { readonly _tag: "DeliveriesInterrupted"; readonly handler: string; readonly detail: string }
   | { readonly _tag: "HandlerPaused"; readonly handler: string; readonly reason: string }
   | { readonly _tag: "HandlerResumed"; readonly handler: string }
   | { readonly _tag: "OwnershipUnproven"; readonly stream: string; readonly count: number }
@@ -99,8 +107,10 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   PartitionInterrupted: Effect.logDebug,
   AttemptFailed: Effect.logDebug,
   KeyParked: Effect.logError,
+  EventParked: Effect.logError,
   KeyReturned: Effect.logInfo,
   OrderViolated: Effect.logError,
+  DeliveriesInterrupted: Effect.logDebug,
   HandlerPaused: Effect.logError,
   HandlerResumed: Effect.logInfo,
   OwnershipUnproven: Effect.logWarning,
@@ -118,6 +128,8 @@ const sentenceOf = (event: Signal): string => {
   switch (event._tag) {
     case "KeyParked":
       return `key parked for ${event.handler}: its later events wait behind it`
+    case "EventParked":
+      return `event parked for ${event.handler}: nothing waits behind it`
     case "KeyReturned":
       return `key handled by ${event.handler} as ever again: all that was put aside is done`
     case "OrderViolated":

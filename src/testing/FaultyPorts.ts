@@ -1,7 +1,8 @@
 import { Context, Effect, Latch } from "effect"
 import { CrashLog } from "../pipeline/CrashLog.ts"
 import { EffectLedger } from "../pipeline/EffectLedger.ts"
-import { EventLog } from "../pipeline/EventLog.ts"
+import { EventLedger } from "../pipeline/EventLedger.ts"
+import { EventLog, type SharedSubscription } from "../pipeline/EventLog.ts"
 import { Inbox } from "../pipeline/Inbox.ts"
 import { Ownership } from "../pipeline/Ownership.ts"
 import { ParkingLot } from "../pipeline/ParkingLot.ts"
@@ -23,7 +24,7 @@ export interface Fate {
 }
 
 /** Everything an instance asks of the outside. */
-export type Ports = CrashLog | EffectLedger | EventLog | Inbox | Ownership | ParkingLot | RelayStore
+export type Ports = CrashLog | EffectLedger | EventLedger | EventLog | Inbox | Ownership | ParkingLot | RelayStore
 
 /** The ports as one instance sees them: an operation waits while it is frozen, and fails or loses its answer at random. */
 export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: Random): Context.Context<Ports> => {
@@ -48,12 +49,14 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
   const inbox = Context.get(ports, Inbox)
   const ledger = Context.get(ports, EffectLedger)
   const crashes = Context.get(ports, CrashLog)
+  const handled = Context.get(ports, EventLedger)
   const lot = Context.get(ports, ParkingLot)
   const log = Context.get(ports, EventLog)
   return Context.make(RelayStore, faultyRelayStore(relayStore, store)).pipe(
     Context.add(Ownership, {
       ...ownership,
       declare: (stream, handlers, partitions) => store(ownership.declare(stream, handlers, partitions)),
+      fixDelivery: (stream, handlers) => store(ownership.fixDelivery(stream, handlers)),
       beat: (stream, instance, handlers, claims) => store(ownership.beat(stream, instance, handlers, claims)),
       renew: (claims) => store(ownership.renew(claims)),
       claim: (stream, owner, wanted) => store(ownership.claim(stream, owner, wanted)),
@@ -75,18 +78,43 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
     }),
     Context.add(CrashLog, faultyCrashLog(crashes, store)),
     Context.add(ParkingLot, faultyParkingLot(lot, store)),
-    Context.add(EventLog, {
-      ...log,
-      declare: (declaration) => broker(log.declare(declaration)),
-      info: (name) => broker(log.info(name)),
-      publish: (declaration, rows, expectedLastSeq) => broker(log.publish(declaration, rows, expectedLastSeq)),
-      refs: (name, afterSeq, toSeq) => broker(log.refs(name, afterSeq, toSeq)),
-      open: (declaration, from) => broker(log.open(declaration, from))
-    })
+    Context.add(EventLog, faultyEventLog(log, broker)),
+    Context.add(EventLedger, faultyEventLedger(handled, store))
   )
 }
 
 type Faulty = <A, E, R>(operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StoreUnavailable, R>
+
+type FaultyBroker = <A, E, R>(operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BrokerUnavailable, R>
+
+const faultyEventLog = (log: EventLog["Service"], broker: FaultyBroker): EventLog["Service"] => {
+  // Fire and forget: whether it gets there is not known.
+  const told = (operation: Effect.Effect<void>) => Effect.ignore(broker(operation))
+  return {
+    ...log,
+    declare: (declaration) => broker(log.declare(declaration)),
+    info: (name) => broker(log.info(name)),
+    publish: (declaration, rows, expectedLastSeq) => broker(log.publish(declaration, rows, expectedLastSeq)),
+    refs: (name, afterSeq, toSeq) => broker(log.refs(name, afterSeq, toSeq)),
+    open: (declaration, from) => broker(log.open(declaration, from)),
+    share: (declaration, from) =>
+      Effect.map(broker(log.share(declaration, from)), (shared): SharedSubscription => ({
+        ...shared,
+        acknowledge: (seqs) => told(shared.acknowledge(seqs)),
+        giveBack: (seqs) => told(shared.giveBack(seqs)),
+        inProgress: told(shared.inProgress),
+        floor: broker(shared.floor)
+      }))
+  }
+}
+
+const faultyEventLedger = (ledger: EventLedger["Service"], store: Faulty): EventLedger["Service"] => ({
+  start: (stream, handler) => store(ledger.start(stream, handler)),
+  isDone: (stream, handler, events) => store(ledger.isDone(stream, handler, events)),
+  commit: (commit, effects) => store(ledger.commit(commit, effects)),
+  record: (commit) => store(ledger.record(commit)),
+  advance: (to) => store(ledger.advance(to))
+})
 
 const faultyRelayStore = (relayStore: RelayStore["Service"], store: Faulty): RelayStore["Service"] => ({
   ...relayStore,

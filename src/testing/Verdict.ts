@@ -1,6 +1,7 @@
 import { type MemoryTables, rowKey } from "../infra/memory/MemoryState.ts"
 import type { AuditReport } from "../pipeline/Audit.ts"
 import type { Handler } from "../pipeline/Handler.ts"
+import { parkedAs } from "../pipeline/Parked.ts"
 import { judge } from "../pipeline/Oracle.ts"
 import type { Made } from "./Book.ts"
 import type { History } from "./History.ts"
@@ -10,7 +11,7 @@ export type Unjudged = Omit<History, "faults">
 
 /** Everything committed is in the stream, every handler has it behind it, and no key waits for another attempt. */
 export const isSettled = (
-  { heads, outbox, parkedKeys, progress }: MemoryTables,
+  { handled, heads, outbox, parkedKeys, progress }: MemoryTables,
   published: number,
   handlers: ReadonlyArray<Handler<unknown, unknown>>
 ): boolean =>
@@ -18,8 +19,14 @@ export const isSettled = (
   [...parkedKeys.values()].every(({ status }) => status === "parked") &&
   [...heads.values()].reduce((sum, version) => sum + version, 0) === published &&
   [...heads].every(([key, version]) =>
-    handlers.every(({ name }) => (progress.get(rowKey(name, key))?.version ?? 0) >= version)
+    handlers.every(({ name }) => {
+      const behind = progress.get(rowKey(name, key))?.version ?? 0
+      return versionsFrom(behind + 1, version).every((one) => handled.has(rowKey(name, key, one)))
+    })
   )
+
+const versionsFrom = (first: number, last: number) =>
+  Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i)
 
 /** What is wrong with a history, in words. Empty: nothing. */
 export const faultsOf = (
@@ -34,17 +41,19 @@ export const faultsOf = (
   ...strayFaults(history.tables),
   ...streamFaults(history),
   ...history.audits.flatMap(auditFaults),
-  ...handlers.flatMap((handler) => handlerFaults(history, handler))
+  ...handlers.flatMap((handler) =>
+    handler.delivery === "balanced" ? balancedFaults(history, handler) : handlerFaults(history, handler)
+  )
 ]
 
-/** A parked event belongs to a parked key, and a parked key is marked as one in its handler's progress. */
+/** A parked event belongs to a parked key, and a parked key is marked as one in its handler's progress, unless it stands alone. */
 const strayFaults = ({ parked, parkedKeys, progress }: MemoryTables): ReadonlyArray<string> => [
   ...parked
-    .filter(({ event, handler }) => !parkedKeys.has(rowKey(handler, event.key)))
+    .filter((one) => !parkedKeys.has(rowKey(one.handler, parkedAs(one))))
     .map(({ event, handler }) => `${handler}: ${event.key} ${event.version} is parked, and its key is not`),
-  ...[...parkedKeys.keys()]
-    .filter((at) => progress.get(at)?.parked !== true)
-    .map((at) => `${at} is parked, and its progress says it is not`)
+  ...[...parkedKeys]
+    .filter(([at, { key, ofKey }]) => key === ofKey && progress.get(at)?.parked !== true)
+    .map(([at]) => `${at} is parked, and its progress says it is not`)
 ]
 
 /** The audit finds nothing, and its sums are what they should be. */
@@ -67,6 +76,33 @@ const streamFaults = (history: Unjudged): ReadonlyArray<string> =>
     countByKey(history),
     history.stream.map(({ eventId, key, seq, version }) => ({ eventId, key, version, position: seq }))
   ).faults.map(({ key, kind, version }) => `stream: ${key} ${version} ${kind}`)
+
+/** Every wanted event has its effect, wherever in the sequence: inside once, outside at least once; or it is parked, once. */
+const balancedFaults = (
+  { committed, made, tables }: Unjudged,
+  { mode, name, types }: Handler<unknown, unknown>
+): ReadonlyArray<string> => {
+  const place = ({ key, version }: { readonly key: string; readonly version: number }) => `${key} ${version}`
+  const effects = made.get(name) ?? []
+  const count = (of: ReadonlyArray<{ readonly key: string; readonly version: number }>) =>
+    new Map([...Map.groupBy(of, place)].map(([at, same]) => [at, same.length]))
+  const done = count(effects)
+  const parked = count(tables.parked.filter(({ handler }) => handler === name).map(({ event }) => event))
+  const wanted = new Set(committed.filter(({ type }) => types.has(type)).map(place))
+  const isOutside = mode === "external"
+  return [
+    ...[...wanted].filter((at) => !done.has(at) && !parked.has(at)).map((at) => `${name}: ${at} lost`),
+    ...[...done].filter(([, times]) => times > 1 && !isOutside).map(([at]) => `${name}: ${at} duplicated`),
+    ...[...done.keys()]
+      .filter((at) => !wanted.has(at))
+      .map((at) => `${name}: ${at} has an effect and was never written`),
+    ...[...parked].filter(([, times]) => times > 1).map(([at]) => `${name}: ${at} is parked twice`),
+    ...[...parked.keys()]
+      .filter((at) => done.has(at) && !isOutside)
+      .map((at) => `${name}: ${at} was parked and has an effect`),
+    ...keyFaults(name, effects)
+  ]
+}
 
 const handlerFaults = (history: Unjudged, handler: Handler<unknown, unknown>): ReadonlyArray<string> => {
   const { mode, name } = handler

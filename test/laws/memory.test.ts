@@ -1,6 +1,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { leaseTtlMs } from "../../src/infra/memory/MemoryState.ts"
+import { eventLedgerLaws } from "./EventLedgerLaws.ts"
 import { eventLogLaws } from "./EventLogLaws.ts"
 import { crashLogLaws } from "./CrashLogLaws.ts"
 import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
@@ -10,6 +11,7 @@ import { outboxLaws } from "./OutboxLaws.ts"
 import { ownershipLaws } from "./OwnershipLaws.ts"
 import { parkingLaws } from "./ParkingLaws.ts"
 import { relayStoreLaws } from "./RelayStoreLaws.ts"
+import { sharedLaws } from "./SharedLaws.ts"
 
 /** A clock that goes on by itself, as the laws' timeouts need it, and can be put forward. */
 const leaseClock = Layer.effectContext(
@@ -43,3 +45,5 @@ eventLogLaws("the event log in memory", MemoryPipeline.layer)
 parkingLaws("the parking lot in memory", world)
 crashLogLaws("the crash log in memory", world)
 effectLedgerLaws("the effect ledger in memory", world)
+eventLedgerLaws("the event ledger in memory", world)
+sharedLaws("shared consumers in memory", MemoryPipeline.layer)

@@ -3,6 +3,7 @@ import { query } from "../infra/embedded/Clients.ts"
 import { PgUnderTest, pgWorld } from "../infra/postgres/PgWorld.ts"
 import { crashLogLaws } from "./CrashLogLaws.ts"
 import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
+import { eventLedgerLaws } from "./EventLedgerLaws.ts"
 import { inboxLaws } from "./InboxLaws.ts"
 import { LeaseClock } from "./LawSuite.ts"
 import { outboxLaws } from "./OutboxLaws.ts"
@@ -38,3 +39,4 @@ relayStoreLaws("the relay's store in Postgres", world)
 parkingLaws("the parking lot in Postgres", world)
 crashLogLaws("the crash log in Postgres", world)
 effectLedgerLaws("the effect ledger in Postgres", world)
+eventLedgerLaws("the event ledger in Postgres", world)

@@ -9,6 +9,7 @@ const handler = (fields: Partial<HandlerFacts> = {}): HandlerFacts => ({
     ["ada", 2],
     ["bob", 1]
   ]),
+  beyond: new Map(),
   parked: new Map(),
   discarded: new Map(),
   violations: [],

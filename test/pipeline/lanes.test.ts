@@ -11,6 +11,7 @@ import { makeRandom } from "../../src/testing/Random.ts"
 const handler: Handler = {
   name: "points",
   mode: "transactional",
+  delivery: "ordered",
   types: new Set(["paid", "broken"]),
   retry: retryPolicyDefault,
   keysAtOnceMax: 1,

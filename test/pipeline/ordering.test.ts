@@ -2,6 +2,7 @@
 // MILLRACE_SEED=210 one again.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { parkedAs } from "../../src/pipeline/Parked.ts"
 import type { History } from "../../src/testing/History.ts"
 import { isDoneWell } from "../support/Ledger.ts"
 import { runHistory } from "../support/World.ts"
@@ -65,7 +66,7 @@ const innocent = ({ seed, tables }: History) =>
   [...tables.parkedKeys.values()]
     .filter(({ reason }) => reason.tag === "ProcessEnded")
     .flatMap(({ handler, key }) => {
-      const first = tables.parked.find((one) => one.handler === handler && one.event.key === key)?.event
+      const first = tables.parked.find((one) => one.handler === handler && parkedAs(one) === key)?.event
       return first !== undefined && !isDoneWell(seed, handler, first) ? [] : [`${handler} ${key} ${first?.version}`]
     })
 

@@ -1,6 +1,6 @@
 import { Data, Duration, Effect, Schema } from "effect"
 import * as EventStream from "../../src/pipeline/EventStream.ts"
-import { type Delivery, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
+import { balanced, type Delivery, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
 import { breakerDefault } from "../../src/pipeline/HandlerBreaker.ts"
 import { fnv1a } from "../../src/pipeline/Partition.ts"
 import { retryPolicy } from "../../src/pipeline/RetryPolicy.ts"
@@ -50,13 +50,15 @@ const luckOfPlace = (seed: number, handler: string, { key, version }: Spot) =>
 const endsItsProcess = (seed: number, handler: string, place: Spot): boolean =>
   (luckOfPlace(seed, handler, place) >>> 16) % 400 === 0
 
+const outside: ReadonlySet<string> = new Set(["mail", "hooks"])
+
 /** Whether a handler does this event well, always. */
 export const isDoneWell = (seed: number, handler: string, place: Spot): boolean => {
   const luck = (luckOfPlace(seed, handler, place) >>> 4) % 100
-  return !endsItsProcess(seed, handler, place) && (handler === "mail" ? moodOutside : moodInside)(luck) === "well"
+  return !endsItsProcess(seed, handler, place) && (outside.has(handler) ? moodOutside : moodInside)(luck) === "well"
 }
 
-/** Two handlers, one of each kind, whose moods and latencies depend on the seed and the event only, until they are mended. */
+/** Ordered handlers, one of each kind, and a balanced one of either kind, whose moods and latencies depend on the seed and the event only, until they are mended. */
 export const noteHandlers = (
   effects: Effects,
   seed: number,
@@ -88,10 +90,15 @@ export const noteHandlers = (
     })
 
   const breaker = { ...breakerDefault, openFor: "1 second", blamedMax: Duration.seconds(5) } as const
-  const outside = { retry, keysAtOnceMax: 1 + (seed % 3), breaker }
+  const options = { retry, keysAtOnceMax: 1 + (seed % 3), breaker }
   return [
     transactional(noteStream, "points", { retry }, handle("points", moodInside)),
-    external(noteStream, "mail", outside, handle("mail", moodOutside))
+    external(noteStream, "mail", options, handle("mail", moodOutside)),
+    balanced(
+      seed % 4 < 2
+        ? transactional(noteStream, "sums", { retry }, handle("sums", moodInside))
+        : external(noteStream, "hooks", options, handle("hooks", moodOutside))
+    )
   ]
 }
 

@@ -34,6 +34,7 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
     handlers: names.map((name) => ({
       name,
       cursors: new Map(leases.filter((one) => one.name === name).map((one) => [one.partition, one.cursor])),
+      beyond: beyondOf(tables, name),
       progress: new Map(progress.filter((one) => one.name === name).map((one) => [one.key, one.version])),
       parked: countByKey(tables.parked.filter((one) => one.handler === name).map((one) => one.event.key)),
       discarded: countByKey(tables.discarded.filter((one) => one.handler === name).map((one) => one.event.key)),
@@ -42,6 +43,12 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
         .map(({ event }) => ({ key: event.key, version: event.version }))
     }))
   }
+}
+
+const beyondOf = ({ handled }: MemoryTables, name: string): ReadonlyMap<string, ReadonlySet<number>> => {
+  const own = [...handled.values()].filter(({ handler }) => handler === name)
+  const byKey = Map.groupBy(own, ({ key }) => key)
+  return new Map([...byKey].map(([key, of]) => [key, new Set(of.map(({ version }) => version))]))
 }
 
 const countByKey = (keys: ReadonlyArray<string>): ReadonlyMap<string, number> =>

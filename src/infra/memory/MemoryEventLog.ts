@@ -1,7 +1,15 @@
-import { Cause, Context, Effect, Layer, PubSub, Queue, Stream } from "effect"
+import { Cause, Clock, Context, Effect, Layer, PubSub, Queue, type Scope, Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
 import { MemoryBroker } from "./MemoryBroker.ts"
-import { EventLog, type LogDeclaration, type ReadFrom } from "../../pipeline/EventLog.ts"
+import { MemorySharedConsumer } from "./MemorySharedConsumer.ts"
+import {
+  EventLog,
+  type LogDeclaration,
+  type ReadFrom,
+  type SharedDelivery,
+  type SharedFrom,
+  type SharedSubscription
+} from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
 import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "../../pipeline/PipelineError.ts"
 
@@ -20,6 +28,8 @@ interface Log {
   readonly messages: Array<Message>
   readonly eventIds: Map<string, number>
   readonly subscribers: Set<Subscriber>
+  /** By handler and generation. */
+  readonly shared: Map<string, MemorySharedConsumer>
 }
 
 /** The largest message, like a server's default. */
@@ -38,13 +48,13 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
     const doorbells = yield* PubSub.sliding<string>(64)
 
     const logOf = (name: string) => {
-      const log = logs.get(name) ?? { subject: undefined, messages: [], eventIds: new Map(), subscribers: new Set() }
+      const log = logs.get(name) ?? emptyLog()
       logs.set(name, log)
       return log
     }
 
     const publish = (declaration: LogDeclaration, rows: ReadonlyArray<OutboxRow>, expectedLastSeq: number) =>
-      Effect.suspend(() => {
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
         const log = logOf(declaration.name)
         const lastSeq = log.messages.length
         if (lastSeq !== expectedLastSeq) return refuse(wrongLastSequence, `wrong last sequence: ${lastSeq}`)
@@ -56,6 +66,7 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
         if (known !== undefined && rows.length > 1) return refuse(duplicateInBatch, "duplicate message id in batch")
         if (known !== undefined) return Effect.succeed({ seq: known, duplicate: true })
         for (const row of rows) store(log, declaration, row)
+        for (const consumer of log.shared.values()) consumer.serve(nowMs)
         return Effect.succeed({ seq: log.messages.length, duplicate: false })
       })
 
@@ -81,6 +92,7 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
       publish,
       refs: (name, afterSeq, toSeq) => Effect.sync(() => logOf(name).messages.slice(afterSeq, toSeq)),
       open,
+      share: (declaration, from) => takePart(logOf(declaration.name), from),
       ring: (doorbell) => PubSub.publish(doorbells, doorbell).pipe(Effect.asVoid),
       rings: (doorbell) =>
         Stream.fromPubSub(doorbells).pipe(
@@ -91,6 +103,48 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
     return Context.make(EventLog, eventLog).pipe(Context.add(MemoryBroker, brokerOf(logOf)))
   })
 )
+
+const emptyLog = (): Log => ({
+  subject: undefined,
+  messages: [],
+  eventIds: new Map(),
+  subscribers: new Set(),
+  shared: new Map()
+})
+
+/** How often is looked for what was in hand for too long. */
+const lookEvery = "1 second"
+
+const takePart = Effect.fnUntraced(function* (
+  log: Log,
+  { afterSeq, generation, handler, inHandMax }: SharedFrom
+): Effect.fn.Return<SharedSubscription, never, Scope.Scope> {
+  const at = `${handler} ${generation}`
+  const consumer = log.shared.get(at) ?? new MemorySharedConsumer(log.messages, afterSeq)
+  log.shared.set(at, consumer)
+  for (let older = generation - 1; log.shared.delete(`${handler} ${older}`);) older -= 1
+  const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
+  const self = { queue, inHand: new Set<number>(), inHandMax }
+  const now = (act: (nowMs: number) => void) => Effect.map(Clock.currentTimeMillis, act)
+  yield* now((nowMs) => consumer.join(self, nowMs))
+  yield* Effect.addFinalizer(() => Effect.sync(() => consumer.part(self)))
+  yield* Effect.forkScoped(
+    Effect.forever(
+      Effect.andThen(
+        Effect.sleep(lookEvery),
+        now((nowMs) => consumer.serve(nowMs))
+      )
+    )
+  )
+  return {
+    events: Stream.fromQueue(queue),
+    finish: Effect.sync(() => consumer.part(self)),
+    acknowledge: (seqs) => now((nowMs) => consumer.acknowledge(self, seqs, nowMs)),
+    giveBack: (seqs) => now((nowMs) => consumer.giveBack(self, seqs, nowMs)),
+    inProgress: now((nowMs) => consumer.inProgress(self, nowMs)),
+    floor: Effect.sync(() => consumer.floor)
+  }
+})
 
 const brokerOf = (logOf: (name: string) => Log): MemoryBroker["Service"] => ({
   messagesIn: (name) => logOf(name).messages.length,

@@ -1,9 +1,9 @@
 import { Clock, Effect, Layer } from "effect"
 import { Inbox, type InboxCommit, type KeyProgress } from "../../pipeline/Inbox.ts"
-import type { ParkedEvent } from "../../pipeline/Parked.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
-import { MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+import { park } from "./memoryParking.ts"
+import { MemoryState, rowKey } from "./MemoryState.ts"
 
 const untouched: KeyProgress = { version: 0, parked: false }
 
@@ -32,7 +32,7 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
       for (const { key, parked: parks, to } of moves) {
         tables.progress.set(rowKey(handler, key), { version: to, parked: parks || before(commit, key).parked })
       }
-      for (const one of parked) park(tables, commit, one, nowMs)
+      for (const one of parked) park(tables, { handler, partition, nowMs }, one)
       tables.violations.push(...violations.map((one) => ({ ...one, handler })))
     }
 
@@ -64,28 +64,6 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
     })
   })
 )
-
-/** The first event of a key with a reason makes the key a parked one; those behind it join it. */
-const park = (tables: MemoryTables, { claim }: InboxCommit, one: ParkedEvent, nowMs: number) => {
-  const { handler, partition } = claim
-  const { event, reason } = one
-  const at = rowKey(handler, event.key)
-  tables.parked.push({ ...one, handler })
-  if (reason === undefined || tables.parkedKeys.has(at)) return
-  const { attempts, history, message, retryInMs, stack, tag } = reason
-  tables.parkedKeys.set(at, {
-    handler,
-    key: event.key,
-    partition,
-    parkedAtMs: nowMs,
-    status: retryInMs === undefined ? "parked" : "retrying",
-    generation: 0,
-    attempts,
-    dueAtMs: retryInMs === undefined ? undefined : nowMs + retryInMs,
-    reason: { tag, message, stack },
-    history
-  })
-}
 
 const lost = ({ claim }: InboxCommit) =>
   Effect.fail(new LeaseLost({ lease: `${claim.handler}/${claim.partition}`, epoch: claim.epoch }))

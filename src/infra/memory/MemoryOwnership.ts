@@ -1,4 +1,5 @@
 import { Clock, Effect, Layer } from "effect"
+import type { Handler } from "../../pipeline/Handler.ts"
 import { type Claim, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { columnsOf, leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
@@ -22,9 +23,10 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
           for (const place of places.filter((key) => !leases.has(key))) leases.set(place, freshLease())
           return partitions
         }),
+      fixDelivery: (stream, handlers) => Effect.sync(() => fixDelivery(state.of(stream), handlers)),
       beat: (stream, instance, handlers, claims) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          const { instances } = state.of(stream)
+          const { instances, relay } = state.of(stream)
           instances.set(instance.id, { handlers, expiresAtMs: nowMs + leaseTtlMs })
           return {
             live: [...instances]
@@ -34,7 +36,8 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
             renewed: extend(claims, nowMs),
             free: entriesOf(state.of(stream))
               .filter(({ lease }) => lease.expiresAtMs <= nowMs)
-              .map(({ handler, partition }) => ({ handler, partition }))
+              .map(({ handler, partition }) => ({ handler, partition })),
+            rewinds: relay.rewinds
           }
         }),
       renew: (claims) => Effect.map(Clock.currentTimeMillis, (nowMs) => extend(claims, nowMs)),
@@ -59,6 +62,15 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+/** Those that were fixed the other way. */
+const fixDelivery = (tables: MemoryTables, handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>) => {
+  const known = new Map(handlers.map(({ delivery, name }) => [name, delivery]))
+  const own = entriesOf(tables).filter(({ handler }) => known.has(handler))
+  for (const { handler, lease } of own) lease.delivery ??= known.get(handler) ?? "ordered"
+  const others = own.filter(({ handler, lease }) => lease.delivery !== known.get(handler))
+  return [...new Set(others.map(({ handler }) => handler))].sort()
+}
 
 const claimOne = (
   state: MemoryState["Service"],
@@ -92,5 +104,5 @@ const extendLeases = (state: MemoryState["Service"]) => (claims: ReadonlyArray<C
     const lease = leaseOfClaim(state)(claim)
     if (lease?.owner === undefined) return []
     lease.expiresAtMs = nowMs + leaseTtlMs
-    return [{ ...claim, cursor: lease.cursor }]
+    return [{ ...claim, opening: lease.opening, cursor: lease.cursor }]
   })

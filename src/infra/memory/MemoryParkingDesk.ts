@@ -6,7 +6,7 @@ import {
   type ParkedFilter,
   type ParkedName
 } from "../../pipeline/ParkingDesk.ts"
-import type { ParkedKey, ParkingAct } from "../../pipeline/Parked.ts"
+import { parkedAs, type ParkedKey, type ParkingAct } from "../../pipeline/Parked.ts"
 import { type MemoryParkedEvent, type MemoryParkedKey, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** The parking desk in memory: each act is one synchronous change. */
@@ -117,10 +117,10 @@ const actOf = (
 ): ParkingAct => ({ act, handler, key, version: undefined, actor, why, atMs, before: undefined, after: undefined })
 
 const placeOf = (tables: MemoryTables, { handler, key }: ParkedName, version: number) =>
-  tables.parked.findIndex((one) => one.handler === handler && one.event.key === key && one.event.version === version)
+  tables.parked.findIndex((one) => one.handler === handler && parkedAs(one) === key && one.event.version === version)
 
 const eventsOf = (tables: MemoryTables, { handler, key }: ParkedName) =>
-  tables.parked.filter((one) => one.handler === handler && one.event.key === key)
+  tables.parked.filter((one) => one.handler === handler && parkedAs(one) === key)
 
 const eventDetail = ({ event, original }: MemoryParkedEvent) => ({ event, original })
 
@@ -139,7 +139,7 @@ const matching = (tables: MemoryTables, filter: ParkedFilter, nowMs: number): Re
     .filter(
       (one) =>
         (filter.handler === undefined || one.handler === filter.handler) &&
-        (filter.key === undefined || one.key === filter.key) &&
+        (filter.key === undefined || one.key === filter.key || one.ofKey === filter.key) &&
         (filter.tag === undefined || one.reason.tag === filter.tag) &&
         (filter.status === undefined || one.status === filter.status) &&
         (filter.olderThanMs === undefined || one.parkedAtMs <= nowMs - filter.olderThanMs)

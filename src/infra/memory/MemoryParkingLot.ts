@@ -1,7 +1,7 @@
 import { Clock, Effect, Layer, Option } from "effect"
 import type { Claim } from "../../pipeline/Ownership.ts"
 import { type AsideDone, type AsideFailure, type AsideKey, ParkingLot } from "../../pipeline/ParkingLot.ts"
-import { attemptsKeptMax } from "../../pipeline/Parked.ts"
+import { attemptsKeptMax, parkedAs } from "../../pipeline/Parked.ts"
 import { KeyChanged, LeaseLost } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
 import { type MemoryParkedKey, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
@@ -71,11 +71,11 @@ const retrying = (tables: MemoryTables, { handler }: Claim, key: string) => {
 }
 
 const eventsOf = (tables: MemoryTables, { handler }: Claim, key: string) =>
-  tables.parked.filter((one) => one.handler === handler && one.event.key === key).map((one) => one.event)
+  tables.parked.filter((one) => one.handler === handler && parkedAs(one) === key).map((one) => one.event)
 
 const countsOf = (tables: MemoryTables) =>
   [...Map.groupBy(tables.parked, ({ handler }) => handler)].map(([handler, parked]) => {
-    const byKey = Map.groupBy(parked, ({ event }) => event.key)
+    const byKey = Map.groupBy(parked, parkedAs)
     const most = Math.max(...[...byKey.values()].map((events) => events.length))
     return { handler, events: parked.length, eventsOfOneKey: most }
   })
@@ -99,7 +99,7 @@ const takeAway = (tables: MemoryTables, claim: Claim, done: AsideDone): Effect.E
   const { handler } = claim
   const parked = retrying(tables, claim, key)
   const at = tables.parked.findIndex(
-    (one) => one.handler === handler && one.event.key === key && one.event.version === version
+    (one) => one.handler === handler && parkedAs(one) === key && one.event.version === version
   )
   const isThere = version === undefined || at !== -1
   const left = eventsOf(tables, claim, key).length - (at === -1 ? 0 : 1)
@@ -114,7 +114,8 @@ const takeAway = (tables: MemoryTables, claim: Claim, done: AsideDone): Effect.E
 const giveBack = (tables: MemoryTables, handler: string, key: string) => {
   const at = rowKey(handler, key)
   tables.parkedKeys.delete(at)
-  tables.progress.set(at, { version: tables.progress.get(at)?.version ?? 0, parked: false })
+  const progress = tables.progress.get(at)
+  if (progress !== undefined) tables.progress.set(at, { ...progress, parked: false })
 }
 
 const noteFailure = (parked: MemoryParkedKey, { failed, retryInMs, stack }: AsideFailure, nowMs: number) => {

@@ -3,6 +3,7 @@ import * as MemoryAuditStore from "./MemoryAuditStore.ts"
 import * as MemoryBacklog from "./MemoryBacklog.ts"
 import * as MemoryCrashLog from "./MemoryCrashLog.ts"
 import * as MemoryEffectLedger from "./MemoryEffectLedger.ts"
+import * as MemoryEventLedger from "./MemoryEventLedger.ts"
 import * as MemoryEventLog from "./MemoryEventLog.ts"
 import * as MemoryInbox from "./MemoryInbox.ts"
 import * as MemoryOutbox from "./MemoryOutbox.ts"
@@ -24,5 +25,6 @@ export const layer = Layer.mergeAll(
   MemoryParkingDesk.layer,
   MemoryCrashLog.layer,
   MemoryBacklog.layer,
-  MemoryEffectLedger.layer
+  MemoryEffectLedger.layer,
+  MemoryEventLedger.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

@@ -94,6 +94,7 @@ const remove = ({ outbox, published }: MemoryTables, ref: RowRef, keptAtMs: numb
 
 const rewind = (tables: MemoryTables, from: RelayPosition, to: RelayPosition, nowMs: number) => {
   if (!move(tables.relay, from, to, nowMs)) return undefined
+  tables.relay.rewinds += 1
   if (from.streamCreated !== "" && from.streamCreated !== to.streamCreated) tables.relay.remade = true
   for (const row of tables.leases.values())
     Object.assign(row, { cursor: Math.min(row.cursor, to.lastSeq), opening: row.opening + 1 })

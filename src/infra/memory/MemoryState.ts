@@ -10,6 +10,18 @@ export interface MemoryLease {
   opening: number
   expiresAtMs: number
   cursor: number
+  /** Fixed by who declares the handler first. */
+  delivery?: "ordered" | "balanced"
+}
+
+/** An event that a balanced handler has handled, ahead of the floor. */
+export interface MemoryHandled {
+  readonly handler: string
+  readonly key: string
+  readonly version: number
+  readonly seq: number
+  readonly partition: number
+  readonly generation: number
 }
 
 /** The relay's row. */
@@ -21,6 +33,8 @@ export interface MemoryRelay {
   streamCreated: string
   /** Whether the stream was ever made anew. */
   remade: boolean
+  /** How often the stream was turned back. */
+  rewinds: number
   /** Of the stream; undefined before anybody declared it. */
   partitions: number | undefined
 }
@@ -34,7 +48,10 @@ export interface MemoryInstance {
 /** A key that was put aside. */
 export interface MemoryParkedKey {
   readonly handler: string
+  /** The name it is parked under. */
   readonly key: string
+  /** The key of its events. */
+  readonly ofKey: string
   readonly partition: number
   readonly parkedAtMs: number
   status: ParkedStatus
@@ -64,6 +81,7 @@ export interface MemoryTables {
   readonly leases: Map<string, MemoryLease>
   readonly instances: Map<string, MemoryInstance>
   readonly progress: Map<string, KeyProgress>
+  readonly handled: Map<string, MemoryHandled>
   /** In the order they were put aside. */
   readonly parked: Array<MemoryParkedEvent>
   readonly parkedKeys: Map<string, MemoryParkedKey>
@@ -119,11 +137,13 @@ const emptyTables = (): MemoryTables => ({
     lastSeq: 0,
     streamCreated: "",
     remade: false,
+    rewinds: 0,
     partitions: undefined
   },
   leases: new Map(),
   instances: new Map(),
   progress: new Map(),
+  handled: new Map(),
   parked: [],
   parkedKeys: new Map(),
   discarded: [],

@@ -6,6 +6,7 @@ import type { BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineEr
 import { header, headersOf, parseHeaderBlock, readHeaders, subjectOf } from "./Message.ts"
 import { answerOf, brokerFailure, call } from "./natsFailure.ts"
 import { NatsConnection } from "./NatsConnection.ts"
+import { openShared } from "./NatsSharedSubscription.ts"
 import { type NatsHandles, openSubscription } from "./NatsSubscription.ts"
 import { declareStream, type StreamOptions } from "./StreamDeclaration.ts"
 
@@ -51,6 +52,7 @@ export const layer = (
         publish: (declaration, rows, expectedLastSeq) => publish(connection, declaration, rows, expectedLastSeq),
         refs: (name, afterSeq, toSeq) => refs(connection, name, afterSeq, toSeq),
         open: (declaration, from) => openSubscription(handles, declaration, streamNameOf(declaration.name), from),
+        share: (declaration, from) => openShared(handles, declaration, streamNameOf(declaration.name), from),
         ring: (doorbell) =>
           Effect.try({
             try: () => connection.publish(doorbellSubject(doorbell)),

@@ -174,7 +174,8 @@ const watch = Effect.fnUntraced(function* (messages: ConsumerMessages, interrupt
   yield* Effect.all([closed, broken], { concurrency: "unbounded", discard: true })
 })
 
-const storedOf = (message: JsMsg): StoredEvent => {
+/** The event in a message; one that is not ours becomes an impossible version of a key of its own. */
+export const storedOf = (message: JsMsg): StoredEvent => {
   const ours = readHeaders((name) => message.headers?.get(name) ?? "")
   const type = message.subject.slice(message.subject.lastIndexOf(".") + 1)
   return { ...(ours ?? foreignEvent(message.seq)), seq: message.seq, type, payload: message.string() }
@@ -186,7 +187,7 @@ type Connection = NatsConnection["Service"]["connection"]
  * Where an acknowledgement goes. It is all that is kept of a message until then: whole messages with their parsed headers
  * lived long enough to be moved by every garbage collection, which took a quarter of the machine.
  */
-const replyOf = (message: JsMsg): string =>
+export const replyOf = (message: JsMsg): string =>
   Predicate.hasProperty(message, "reply") && Predicate.isString(message.reply) ? message.reply : ""
 
 /** Acknowledges everything up to a sequence with one message; fire and forget, the cursor is in the store. */

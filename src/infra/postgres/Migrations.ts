@@ -147,6 +147,28 @@ const noteEffects = Effect.gen(function* () {
   yield* sql`CREATE INDEX ON millrace.effect (stream, handler, confirmed_at)`
 })
 
+// handlers without an order: which events they have handled, beyond what their progress says
+const balanceHandlers = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const statements = [
+    `CREATE TABLE millrace.handled (
+       stream text NOT NULL, handler text NOT NULL, key text NOT NULL, version bigint NOT NULL, partition int NOT NULL,
+       rewinds bigint NOT NULL, seq bigint NOT NULL, PRIMARY KEY (stream, handler, key, version)
+     ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0)`,
+    `CREATE INDEX ON millrace.handled (stream, handler, partition, seq)`,
+    // sequences of before a rewind mean nothing behind it
+    `ALTER TABLE millrace.relay ADD COLUMN rewinds bigint NOT NULL DEFAULT 0`,
+    `ALTER TABLE millrace.lease ADD COLUMN delivery text CHECK (delivery IN ('ordered', 'balanced'))`,
+    `UPDATE millrace.lease SET delivery = 'ordered'`,
+    // an event that is put aside alone has a name of its own; this is then its key
+    `ALTER TABLE millrace.parked_key ADD COLUMN of_key text`,
+    `ALTER TABLE millrace.parked_event ADD COLUMN of_key text`,
+    `ALTER TABLE millrace.discarded_event ADD COLUMN of_key text`,
+    `CREATE INDEX ON millrace.parked_key (stream, of_key) WHERE of_key IS NOT NULL`
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
 // the partition is the key's hash, which only the code knows
 const carryOverParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -178,7 +200,8 @@ export const pipelineMigrations: MigrationSet = {
   "0003_fix_partitions": fixPartitions,
   "0004_keep_published": keepPublished,
   "0005_park_keys": parkKeys,
-  "0006_note_effects": noteEffects
+  "0006_note_effects": noteEffects,
+  "0007_balance_handlers": balanceHandlers
 }
 
 /** Brings the library's own tables to the newest version. */

@@ -24,10 +24,12 @@ const look = (sql: SqlClient.SqlClient) =>
       SELECT handler, partition, cursor FROM millrace.lease WHERE stream = ${stream} ORDER BY handler, partition`
     const progress = yield* sql<KeyRow>`
       SELECT handler, key, version AS n FROM millrace.progress WHERE stream = ${stream}`
+    const beyond = yield* sql<KeyRow>`
+      SELECT handler, key, version AS n FROM millrace.handled WHERE stream = ${stream}`
     const parked = yield* sql<KeyRow>`
-      SELECT handler, key, count(*) AS n FROM millrace.parked_event WHERE stream = ${stream} GROUP BY handler, key`
+      SELECT handler, coalesce(of_key, key) AS key, count(*) AS n FROM millrace.parked_event WHERE stream = ${stream} GROUP BY 1, 2`
     const discarded = yield* sql<KeyRow>`
-      SELECT handler, key, count(*) AS n FROM millrace.discarded_event WHERE stream = ${stream} GROUP BY handler, key`
+      SELECT handler, coalesce(of_key, key) AS key, count(*) AS n FROM millrace.discarded_event WHERE stream = ${stream} GROUP BY 1, 2`
     const violations = yield* sql<KeyRow>`
       SELECT handler, key, version AS n FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
     const names = [...new Set(leases.map(({ handler }) => handler))]
@@ -47,6 +49,7 @@ const look = (sql: SqlClient.SqlClient) =>
           leases.filter(({ handler }) => handler === name).map((row) => [row.partition, Number(row.cursor)])
         ),
         progress: byKey(progress, name),
+        beyond: beyondOf(beyond, name),
         parked: byKey(parked, name),
         discarded: byKey(discarded, name),
         violations: violations
@@ -59,6 +62,16 @@ const look = (sql: SqlClient.SqlClient) =>
 
 const byKey = (rows: ReadonlyArray<KeyRow>, name: string): ReadonlyMap<string, number> =>
   new Map(rows.filter(({ handler }) => handler === name).map(({ key, n }) => [key, Number(n)]))
+
+const beyondOf = (rows: ReadonlyArray<KeyRow>, name: string): ReadonlyMap<string, ReadonlySet<number>> =>
+  new Map(
+    [
+      ...Map.groupBy(
+        rows.filter(({ handler }) => handler === name),
+        ({ key }) => key
+      )
+    ].map(([key, of]) => [key, new Set(of.map(({ n }) => Number(n)))])
+  )
 
 /** The facts in Postgres, in one read-only transaction that sees one snapshot. */
 export const layer: Layer.Layer<AuditStore, never, SqlClient.SqlClient> = Layer.effect(

@@ -77,7 +77,8 @@ const moveAll = (sql: SqlClient.SqlClient) =>
 const record = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
     for (const commit of commits) {
-      yield* parkEvents(sql)(commit)
+      const { handler, partition, stream } = commit.claim
+      yield* parkEvents(sql)({ stream, handler, partitionOf: () => partition }, commit.parked)
       yield* recordViolations(sql)(commit)
     }
     const { landed, moved, wanted } = yield* moveAll(sql)(commits)

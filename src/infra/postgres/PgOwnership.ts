@@ -1,4 +1,5 @@
 import { Effect, Layer } from "effect"
+import type { Handler } from "../../pipeline/Handler.ts"
 import { type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { bigints } from "./parameters.ts"
@@ -23,6 +24,7 @@ interface BeatRow {
     cursor: string
   }>
   readonly free: ReadonlyArray<{ handler: string; partition: number }>
+  readonly rewinds: bigint | null
 }
 
 interface Place {
@@ -43,6 +45,23 @@ const declare = (sql: PgControl["Service"]) =>
       ORDER BY h, p ON CONFLICT DO NOTHING`
     return partitions
   }, asStoreUnavailable("Ownership.declare"))
+
+const fixDelivery = (sql: PgControl["Service"]) =>
+  Effect.fnUntraced(function* (stream: string, handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>) {
+    const wanted = sql`unnest(${handlers.map((h) => h.name)}::text[], ${handlers.map((h) => h.delivery)}::text[])
+      AS x(handler, delivery)`
+    yield* sql`
+      WITH open AS (
+        SELECT l.handler, l.partition, x.delivery FROM millrace.lease l JOIN ${wanted} ON l.handler = x.handler
+        WHERE l.stream = ${stream} AND l.delivery IS NULL ORDER BY l.handler, l.partition FOR UPDATE OF l
+      )
+      UPDATE millrace.lease l SET delivery = o.delivery FROM open o
+      WHERE l.stream = ${stream} AND l.handler = o.handler AND l.partition = o.partition`
+    const other = yield* sql<{ readonly handler: string }>`
+      SELECT DISTINCT l.handler FROM millrace.lease l JOIN ${wanted} ON l.handler = x.handler
+      WHERE l.stream = ${stream} AND l.delivery <> x.delivery ORDER BY l.handler`
+    return other.map(({ handler }) => handler)
+  }, asStoreUnavailable("Ownership.fixDelivery"))
 
 // What was given back is nobody's, also for a beat that was under way meanwhile: renewed, it would be kept from the others.
 // The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
@@ -76,13 +95,15 @@ const beat = (sql: PgControl["Service"]) =>
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text, 'opening', opening::text,
         'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
-        WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free`
+        WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free,
+      (SELECT rewinds FROM millrace.relay WHERE stream = ${stream}) AS rewinds`
     const renewed = (row?.renewed ?? []).map((r) => toClaim(stream, r))
     const mine = new Set(renewed.map(placeOf))
     return {
       live: [...(row?.live ?? []).filter(({ id }) => id !== instance.id), { id: instance.id, handlers }].sort(byId),
       renewed,
-      free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place)))
+      free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place))),
+      rewinds: Number(row?.rewinds ?? 0)
     }
   }, asLeaseStatement("Ownership.beat"))
 
@@ -149,6 +170,7 @@ export const layer: Layer.Layer<Ownership, never, PgControl> = Layer.effect(
     return Ownership.of({
       renew: renew(sql),
       declare: declare(sql),
+      fixDelivery: fixDelivery(sql),
       beat: beat(sql),
       claim: claim(sql),
       open: open(sql),

@@ -51,11 +51,12 @@ const parkedOf = (row: ParkedKeyRow): ParkedKey => ({
 })
 
 // A filter that is left out adds no clause, and narrows nothing.
-const matches = (sql: SqlClient.SqlClient, stream: string, filter: ParkedFilter) => {
+const matches = (sql: SqlClient.SqlClient, stream: string, filter: ParkedFilter & { readonly name?: string }) => {
   const clauses = [
     sql`k.stream = ${stream}`,
     ...(filter.handler === undefined ? [] : [sql`k.handler = ${filter.handler}`]),
-    ...(filter.key === undefined ? [] : [sql`k.key = ${filter.key}`]),
+    ...(filter.key === undefined ? [] : [sql`(k.key = ${filter.key} OR k.of_key = ${filter.key})`]),
+    ...(filter.name === undefined ? [] : [sql`k.key = ${filter.name}`]),
     ...(filter.tag === undefined ? [] : [sql`k.reason_tag = ${filter.tag}`]),
     ...(filter.status === undefined ? [] : [sql`k.status = ${filter.status}`]),
     ...(filter.olderThanMs === undefined
@@ -66,7 +67,12 @@ const matches = (sql: SqlClient.SqlClient, stream: string, filter: ParkedFilter)
 }
 
 const list = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (stream: string, filter: ParkedFilter, keysMax: number, after?: ParkedName) {
+  Effect.fnUntraced(function* (
+    stream: string,
+    filter: Parameters<typeof matches>[2],
+    keysMax: number,
+    after?: ParkedName
+  ) {
     const beyond =
       after === undefined
         ? sql`true`
@@ -127,12 +133,16 @@ const actOf = ({ act, actor, after, at, before, handler, key, version, why }: Ac
   after: after ?? undefined
 })
 
+/** An event's own columns: its key may be another than the name it is parked under. */
+const ownColumns = (sql: SqlClient.SqlClient) =>
+  sql`coalesce(of_key, key) AS key, version, event_id, type, traceparent, payload, seq, outbox_id, original`
+
 const show = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (stream: string, { handler, key }: ParkedName, eventsMax: number) {
-    const [parked] = yield* list(sql)(stream, { handler, key }, 1)
+    const [parked] = yield* list(sql)(stream, { handler, name: key }, 1)
     if (parked === undefined) return Option.none()
     const rows = yield* sql<ParkedEventRow>`
-      SELECT key, version, event_id, type, traceparent, payload, seq, outbox_id, original FROM millrace.parked_event
+      SELECT ${ownColumns(sql)} FROM millrace.parked_event
       WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} ORDER BY version LIMIT ${eventsMax}::int`
     const acts = yield* sql<ActRow>`
       SELECT act, handler, key, version, actor, why, at, before, after FROM millrace.parking_act
@@ -145,7 +155,7 @@ const event =
   (sql: SqlClient.SqlClient) =>
   (stream: string, { handler, key }: ParkedName, version: number) =>
     sql<ParkedEventRow>`
-    SELECT key, version, event_id, type, traceparent, payload, seq, outbox_id, original FROM millrace.parked_event
+    SELECT ${ownColumns(sql)} FROM millrace.parked_event
     WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} AND version = ${version}`.pipe(
       Effect.map(([row]) =>
         Option.map(Option.fromUndefinedOr(row), (one) => ({
@@ -203,9 +213,10 @@ const takeOut = (sql: SqlClient.SqlClient, act: "skip" | "discard") =>
             WHERE f.stream = m.stream AND f.handler = m.handler AND f.key = m.key)))
         RETURNING e.*
       ), ${goOn(sql, atOnce, "gone")}, kept AS (
-        INSERT INTO millrace.discarded_event (stream, handler, key, version, event_id, type, traceparent, payload, seq,
+        INSERT INTO millrace.discarded_event (stream, handler, key, of_key, version, event_id, type, traceparent, payload, seq,
           outbox_id, parked_at, original)
-        SELECT stream, handler, key, version, event_id, type, traceparent, payload, seq, outbox_id, parked_at, original FROM gone
+        SELECT stream, handler, key, of_key, version, event_id, type, traceparent, payload, seq, outbox_id, parked_at, original
+        FROM gone
       ), noted AS (
         INSERT INTO millrace.parking_act (stream, handler, key, version, act, actor, why, before)
         SELECT stream, handler, key, version, ${act}, ${by.actor}, ${by.why}, payload FROM gone ORDER BY handler, key, version

@@ -17,6 +17,7 @@ import { asStoreUnavailable, isIdleEnd } from "./sqlFailure.ts"
 
 /** A row of `millrace.parked_event`. */
 export interface ParkedEventRow {
+  /** Of the event; what it is parked under may be another name. */
   readonly key: string
   readonly version: bigint
   readonly event_id: string
@@ -96,7 +97,8 @@ const next = (sql: SqlClient.SqlClient) =>
     >`
       SELECT k.generation, k.attempts, k.history::text AS history, e.* FROM millrace.parked_key k
       LEFT JOIN LATERAL (
-        SELECT key, version, event_id, type, traceparent, payload, seq, outbox_id, original FROM millrace.parked_event e
+        SELECT coalesce(of_key, key) AS key, version, event_id, type, traceparent, payload, seq, outbox_id, original
+        FROM millrace.parked_event e
         WHERE e.stream = k.stream AND e.handler = k.handler AND e.key = k.key ORDER BY e.version LIMIT ${eventsMax}::int
       ) e ON true
       WHERE k.stream = ${stream} AND k.handler = ${handler} AND k.key = ${key} AND k.status = 'retrying'
@@ -193,10 +195,10 @@ const takeAway = (sql: SqlClient.SqlClient) =>
         RETURNING 1
       ), unparked AS (
         UPDATE millrace.progress SET parked = false FROM returned
-        WHERE stream = ${stream} AND handler = ${handler} AND key = ${key} RETURNING 1
+        WHERE stream = ${stream} AND handler = ${handler} AND key = ${key}
       )
       SELECT (SELECT count(*) FROM held) AS held, CASE WHEN (SELECT count(*) FROM taken) = ${BigInt(done.length)}::bigint
-        THEN (SELECT count(*) FROM kept) + (SELECT count(*) FROM unparked) ELSE 0 END AS done`
+        THEN (SELECT count(*) FROM kept) + (SELECT count(*) FROM returned) ELSE 0 END AS done`
     return yield* unlessDone(claim, of, row)
   }, asStoreUnavailable("ParkingLot.settle"))
 

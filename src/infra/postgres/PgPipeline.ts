@@ -3,6 +3,7 @@ import * as PgAuditStore from "./PgAuditStore.ts"
 import * as PgBacklog from "./PgBacklog.ts"
 import * as PgCrashLog from "./PgCrashLog.ts"
 import * as PgEffectLedger from "./PgEffectLedger.ts"
+import * as PgEventLedger from "./PgEventLedger.ts"
 import * as PgInbox from "./PgInbox.ts"
 import * as PgOutbox from "./PgOutbox.ts"
 import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
@@ -33,6 +34,7 @@ export const layer = (options: PgOptions) => {
     PgParkingDesk.layer,
     PgCrashLog.layer,
     PgBacklog.layer,
-    PgEffectLedger.layer
+    PgEffectLedger.layer,
+    PgEventLedger.layer
   ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
 }

@@ -134,7 +134,7 @@ const turnBack = (sql: PgControl["Service"]) =>
     const anew = from.streamCreated !== "" && from.streamCreated !== to.streamCreated
     const rows = yield* sql`
     UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, remade = remade OR ${anew}::boolean,
-      expires_at = ${leaseExpiry(sql)}
+      rewinds = rewinds + 1, expires_at = ${leaseExpiry(sql)}
     WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1`
     if (rows.length === 0) return yield* lost(lease)
     yield* sql`

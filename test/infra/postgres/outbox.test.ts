@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 6,
+          pipeline: 7,
           app: Object.keys(orderMigrations).length
         }
       ])

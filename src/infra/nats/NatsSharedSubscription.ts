@@ -1,0 +1,174 @@
+import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream"
+import { nanos } from "@nats-io/transport-node"
+import { Cause, Duration, Effect, Fiber, Queue, type Scope, Stream } from "effect"
+import {
+  type LogDeclaration,
+  type SharedDelivery,
+  type SharedFrom,
+  type SharedSubscription,
+  sharedAckWait,
+  sharedInHandMax
+} from "../../pipeline/EventLog.ts"
+import { type BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
+import { call } from "./natsFailure.ts"
+import { type NatsHandles, replyOf, storedOf } from "./NatsSubscription.ts"
+
+/** A consumer nobody pulls from vanishes after this; whoever comes next makes it anew behind the floor. */
+const inactiveMs = 3_600_000
+
+/** How long a pull waits for events before it is renewed, and how often a server that has none says so. */
+const pullMs = 15_000
+const heartbeatMs = 3_000
+
+/** Pause after a pull that failed. */
+const pullAgainAfter = "250 millis"
+
+/** How long the last pull may take to fill, when no other follows. */
+const lastPullMax = "300 millis"
+
+type Failure = BrokerRefused | BrokerUnavailable
+
+/**
+ * Takes part in a handler's shared consumer: durable, named after handler and generation, with explicit acknowledgement.
+ *
+ * Delivery semantics: at least once, in no order. So many events are pulled as there is room for, by one pull at a time:
+ * what is prefetched here is kept from the others. A pull that breaks off is made again, and what is in hand stays; only a
+ * consumer that is gone ends the subscription.
+ */
+export const openShared = Effect.fnUntraced(function* (
+  handles: NatsHandles,
+  declaration: LogDeclaration,
+  streamName: string,
+  from: SharedFrom
+): Effect.fn.Return<SharedSubscription, Failure, Scope.Scope> {
+  const name = nameOf(declaration, from.handler, from.generation)
+  const { connection } = handles.nats
+  yield* ensureConsumer(handles, streamName, name, from)
+  if (from.generation > 0)
+    yield* forgetConsumer(handles, streamName, nameOf(declaration, from.handler, from.generation - 1))
+  const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
+  const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
+  const inHand = new Map<number, string>()
+  const pulling = yield* makePulling(handles, consumer, { streamName, name, inHandMax: from.inHandMax, inHand, queue })
+
+  const answer = (seqs: ReadonlyArray<number>, word: string) =>
+    Effect.sync(() => {
+      for (const seq of seqs) {
+        const reply = inHand.get(seq)
+        inHand.delete(seq)
+        if (reply !== undefined && !connection.isClosed()) connection.publish(reply, word)
+      }
+      pulling.roomMade()
+    })
+  return {
+    events: Stream.fromQueue(queue),
+    finish: pulling.finish,
+    acknowledge: (seqs) => answer(seqs, "+ACK"),
+    giveBack: (seqs) => answer(seqs, "-NAK"),
+    inProgress: Effect.sync(() => {
+      if (connection.isClosed()) return
+      for (const reply of inHand.values()) connection.publish(reply, "+WPI")
+    }),
+    floor: call("look at a consumer", () => handles.manager.consumers.info(streamName, name)).pipe(
+      Effect.map(({ ack_floor }) => ack_floor.stream_seq)
+    )
+  }
+})
+
+const nameOf = ({ name }: LogDeclaration, handler: string, generation: number) => `${name}-${handler}-r${generation}`
+
+// Whoever comes second finds the one of the first, wherever that one begins: it is the same floor or an earlier one.
+const ensureConsumer = (handles: NatsHandles, streamName: string, name: string, from: SharedFrom) => {
+  const look = call("look at a consumer", () => handles.manager.consumers.info(streamName, name))
+  const make = call("create a consumer", () =>
+    handles.manager.consumers.add(streamName, {
+      name,
+      durable_name: name,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: from.afterSeq + 1,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(Duration.toMillis(sharedAckWait)),
+      max_ack_pending: sharedInHandMax,
+      inactive_threshold: nanos(inactiveMs),
+      metadata: { handler: from.handler, generation: String(from.generation) }
+    })
+  )
+  return look.pipe(
+    Effect.catchIf(isGone, () => Effect.catchTag(make, "BrokerRefused", () => look)),
+    Effect.asVoid
+  )
+}
+
+// Hygiene only: nobody acts on its floor any more.
+const forgetConsumer = (handles: NatsHandles, streamName: string, name: string) =>
+  Effect.ignore(call("delete a consumer", () => handles.manager.consumers.delete(streamName, name)))
+
+const consumerMissing = 10014
+const streamMissing = 10059
+
+const isGone = (error: Failure) =>
+  error._tag === "BrokerRefused" && (error.code === consumerMissing || error.code === streamMissing)
+
+interface Hand {
+  readonly streamName: string
+  readonly name: string
+  readonly inHandMax: number
+  readonly inHand: Map<number, string>
+  readonly queue: Queue.Queue<SharedDelivery, BrokerUnavailable | Cause.Done>
+}
+
+/** One pull after the other, each for as many events as there is room for. */
+const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer: Consumer, hand: Hand) {
+  const { inHand, inHandMax, name, queue, streamName } = hand
+  const room = yield* Queue.sliding<void>(1)
+  const state: { open: ConsumerMessages | undefined; ending: boolean } = { open: undefined, ending: false }
+  const stop = () => void state.open?.stop()
+
+  const take = (message: JsMsg) => {
+    // One that is in hand already came again: it is answered by its newest address.
+    const isNew = !inHand.has(message.seq)
+    inHand.set(message.seq, replyOf(message))
+    if (isNew) Queue.offerUnsafe(queue, { stored: storedOf(message), deliveries: message.info.deliveryCount })
+  }
+  const pull = call("pull", async () => {
+    state.open = await consumer.fetch({
+      max_messages: inHandMax - inHand.size,
+      expires: pullMs,
+      idle_heartbeat: heartbeatMs
+    })
+    for await (const message of state.open) take(message)
+  })
+  const hasRoom = () => inHand.size * 2 <= inHandMax
+  const roomy = Effect.suspend(() => (hasRoom() ? Effect.void : Queue.take(room))).pipe(
+    Effect.repeat({ until: hasRoom })
+  )
+  const gone = Effect.suspend(() => {
+    const detail = `the shared consumer ${name} is gone`
+    return Queue.failCause(queue, Cause.fail(new BrokerUnavailable({ operation: "pull", detail })))
+  })
+  // Why it failed does not matter: whether there is anything left to pull from does.
+  const look = call("look at a consumer", () => handles.manager.consumers.info(streamName, name)).pipe(
+    Effect.as(true),
+    Effect.catchIf(isGone, () => Effect.as(gone, false)),
+    Effect.orElseSucceed(() => true)
+  )
+  const again = Effect.andThen(Effect.sleep(pullAgainAfter), look)
+  const turn = Effect.andThen(
+    roomy,
+    Effect.catch(Effect.as(pull, true), () => again)
+  )
+  const loop = Effect.repeat(turn, { while: (more) => more && !state.ending && !handles.nats.connection.isClosed() })
+  yield* Effect.addFinalizer(() => Effect.sync(stop))
+  // Pulls do not survive the connection they were made on.
+  const stopListening = handles.nats.onInterruption(stop)
+  yield* Effect.addFinalizer(() => Effect.sync(stopListening))
+  const fiber = yield* Effect.forkScoped(loop)
+  return {
+    roomMade: () => void Queue.offerUnsafe(room, undefined),
+    finish: Effect.gen(function* () {
+      state.ending = true
+      yield* Effect.timeoutOption(Fiber.await(fiber), lastPullMax)
+      stop()
+    })
+  }
+})

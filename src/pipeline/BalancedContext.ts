@@ -1,0 +1,88 @@
+import { type Cause, Duration, Effect, type Latch, Option, Schedule } from "effect"
+import { failedSignal } from "./AsideAttempt.ts"
+import { asideDoorbell } from "./AsideWatch.ts"
+import { failureOf, reasonFor, retrySteps } from "./Attempt.ts"
+import type { BalancedHand, Held } from "./BalancedHand.ts"
+import { EventLedger } from "./EventLedger.ts"
+import { EventLog } from "./EventLog.ts"
+import type { HandlerUnit, ParkingNews } from "./PartitionOpening.ts"
+import type { StoreUnavailable } from "./PipelineError.ts"
+import { signal } from "./Signals.ts"
+
+/** What a balanced handler's runner works with, in one instance. */
+export interface BalancedContext<E> {
+  readonly stream: string
+  /** The process that runs it, as it is named in the history of failed attempts. */
+  readonly instance: string
+  readonly unit: HandlerUnit<E>
+  readonly hand: BalancedHand
+  readonly parking: ParkingNews
+  /** Opened when what is in hand is to be finished, and nothing else to be begun. */
+  readonly draining: Latch.Latch
+}
+
+/** Handles what is in hand, one way or the other. */
+export interface BalancedRunner {
+  readonly offer: (some: ReadonlyArray<Held>) => void
+  readonly work: Effect.Effect<never>
+}
+
+/** Pauses between two questions to a store that does not answer. */
+const askAgain = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(Schedule.jittered)
+
+/** Asks until the store answers: what is in hand stays in hand meanwhile. */
+export const untilAnswered = <A, R>(ask: Effect.Effect<A, StoreUnavailable, R>): Effect.Effect<A, never, R> =>
+  Effect.orDie(Effect.retry(ask, askAgain))
+
+/** Until an attempt that did not count is made again; the gate says when it really is. */
+export const soon = Duration.millis(200)
+
+/** What is common to both kinds of runner. */
+export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) {
+  const ledger = yield* EventLedger
+  const log = yield* EventLog
+  const { hand, instance, parking, stream, unit } = context
+  const { handler } = unit
+
+  /** Those that nobody has handled. The others are done. */
+  const left = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+    const done = yield* untilAnswered(
+      ledger.isDone(
+        stream,
+        handler.name,
+        some.map(({ stored }) => stored)
+      )
+    )
+    yield* hand.done(some.filter((_, i) => done[i] === true))
+    return some.filter((_, i) => done[i] !== true)
+  })
+
+  /** An attempt has failed: the event is put aside, for its next one or for somebody. */
+  const putAside = Effect.fnUntraced(function* (held: Held, cause: Cause.Cause<unknown>) {
+    const failure = yield* failureOf(handler.retry, cause, 1, instance)
+    const { failed } = failure
+    const delay =
+      failure.class === "poison"
+        ? Option.none()
+        : yield* retrySteps(handler.retry)(failed.tag, failure.error, failed.atMs)
+    const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
+    held.action = { _tag: "park", reason: reasonFor(failure, [failed], retryInMs) }
+    if (retryInMs !== undefined) yield* signal(failedSignal(handler.name, held.stored, failure, retryInMs))
+  })
+
+  /** What follows a commit. */
+  const committed = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+    yield* hand.done(some)
+    const parked = some.flatMap(({ action, stored }) => (action._tag === "park" ? [{ ...action, stored }] : []))
+    if (parked.length === 0) return
+    parking.changed = true
+    for (const { reason, stored } of parked) {
+      const { key, version } = stored
+      if (reason.retryInMs === undefined)
+        yield* signal({ _tag: "EventParked", handler: handler.name, key, version, reason })
+    }
+    if (parked.some(({ reason }) => reason.retryInMs === 0)) yield* log.ring(asideDoorbell(stream))
+  })
+
+  return { ledger, left, putAside, committed }
+})

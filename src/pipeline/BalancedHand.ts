@@ -1,0 +1,138 @@
+import { Effect, Result } from "effect"
+import type { StoredEvent } from "./Envelope.ts"
+import type { SharedDelivery, SharedSubscription } from "./EventLog.ts"
+import type { LedgerCommit } from "./EventLedger.ts"
+import type { Delivery, Handler } from "./Handler.ts"
+import { deliveryOf } from "./Lanes.ts"
+import { type ParkReason, reasonWithoutAttempt } from "./Parked.ts"
+import { partitionOf, slotOf } from "./Partition.ts"
+
+/** What is to be done with an event. `pass`: not one of the handler's types. */
+export type BalancedAction =
+  | { readonly _tag: "run"; readonly delivery: Delivery<unknown> }
+  | { readonly _tag: "pass" }
+  | { readonly _tag: "park"; readonly reason: ParkReason }
+
+/** An event in hand, from its delivery to its acknowledgement. */
+export interface Held {
+  readonly stored: StoredEvent
+  readonly partition: number
+  /** Of the consumer it came from. */
+  readonly generation: number
+  action: BalancedAction
+  /** Whether a handler has seen it, whatever came of it. */
+  tried: boolean
+  /** Where it is acknowledged: where it came from last. */
+  from: SharedSubscription
+}
+
+/** Where events come from. */
+export interface Source {
+  readonly subscription: SharedSubscription
+  readonly generation: number
+}
+
+/**
+ * What one instance has in hand of a balanced handler. An event that comes again while it is in hand is one and the same,
+ * also after the subscription was opened anew.
+ */
+export class BalancedHand {
+  readonly #handler: Handler
+  readonly #stream: string
+  readonly #partitions: number
+  readonly #held = new Map<string, Held>()
+  readonly #abandoned = new Set<Held>()
+
+  constructor(handler: Handler, { name, partitions }: { readonly name: string; readonly partitions: number }) {
+    this.#handler = handler
+    this.#stream = name
+    this.#partitions = partitions
+  }
+
+  /** Events that are worked on, or wait for it. */
+  get busy() {
+    return this.#held.size - this.#abandoned.size
+  }
+
+  /** Takes in what is new, and returns it. */
+  take(deliveries: ReadonlyArray<SharedDelivery>, { generation, subscription }: Source): ReadonlyArray<Held> {
+    return deliveries.flatMap(({ deliveries: count, stored }) => {
+      const known = this.#held.get(placeOf(stored))
+      if (known !== undefined) known.from = subscription
+      if (known !== undefined) return []
+      const held: Held = {
+        stored,
+        partition: partitionOf(slotOf(stored.key), this.#partitions),
+        generation,
+        action: actionOf(this.#handler, stored, count),
+        tried: false,
+        from: subscription
+      }
+      this.#held.set(placeOf(stored), held)
+      return [held]
+    })
+  }
+
+  /** What a commit of these writes. */
+  commitOf(some: ReadonlyArray<Held>): LedgerCommit {
+    return {
+      stream: this.#stream,
+      handler: this.#handler.name,
+      done: some.map(({ generation, partition, stored }) => ({ stored, partition, generation })),
+      parked: some.flatMap(({ action, stored }) =>
+        action._tag === "park" ? [{ event: stored, reason: action.reason, alone: true as const }] : []
+      )
+    }
+  }
+
+  /** They are committed. */
+  done(some: ReadonlyArray<Held>): Effect.Effect<void> {
+    for (const held of some) this.#held.delete(placeOf(held.stored))
+    return answer(some, (subscription, seqs) => subscription.acknowledge(seqs))
+  }
+
+  /** They were not begun, and will not be: given back in the end. */
+  abandon(some: ReadonlyArray<Held>) {
+    for (const held of some) this.#abandoned.add(held)
+  }
+
+  /** Gives back whatever is left. */
+  readonly giveBack = Effect.suspend(() =>
+    answer([...this.#held.values()], (subscription, seqs) => subscription.giveBack(seqs))
+  )
+}
+
+const placeOf = ({ key, version }: StoredEvent) => `${version} ${key}`
+
+const answer = (
+  some: ReadonlyArray<Held>,
+  how: (subscription: SharedSubscription, seqs: ReadonlyArray<number>) => Effect.Effect<void>
+) =>
+  Effect.forEach(
+    Map.groupBy(some, ({ from }) => from),
+    ([subscription, held]) =>
+      how(
+        subscription,
+        held.map(({ stored }) => stored.seq)
+      ),
+    { discard: true }
+  )
+
+/** Before the first attempt of its own: whoever had it was never heard of again, and may have been ended by it. */
+const comesAgain: ParkReason = {
+  ...reasonWithoutAttempt("Redelivered", "its instance was not heard of again; it is tried by itself"),
+  attempts: 1,
+  retryInMs: 0
+}
+
+const foreign = reasonWithoutAttempt("NotCommitted", "it was not written by the relay")
+
+const actionOf = (handler: Handler, stored: StoredEvent, deliveries: number): BalancedAction => {
+  if (stored.outboxId === 0) return { _tag: "park", reason: foreign }
+  if (!handler.types.has(stored.type)) return { _tag: "pass" }
+  if (deliveries > 1) return { _tag: "park", reason: comesAgain }
+  return Result.match(handler.decode(stored), {
+    onFailure: (error) => ({ _tag: "park", reason: reasonWithoutAttempt(error._tag, error.message) }),
+    onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event, 0) })
+  })
+}
