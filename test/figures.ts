@@ -1,12 +1,13 @@
-// Figures of failure, on real servers: `node test/figures.ts poison|outage`. Each says what it saw, and exits 1 unless it
+// Figures of failure, on real servers: `node test/figures.ts poison|outage|balanced`. Each says what it saw, and exits 1 unless it
 // holds. They take minutes, and are no part of `npx pnpm test`.
 import { Effect } from "effect"
 import { fnv1a } from "../src/pipeline/Partition.ts"
 import { runApp, startPipeline } from "./support/servers/AppProcess.ts"
+import { doneFile, doneIn, startWorker, sumsIn } from "./support/servers/BalancedWorkers.ts"
 import { eventually } from "./support/servers/Eventually.ts"
 import { at } from "./support/servers/Http.ts"
 import { pushReceiver, type ReceivedPush } from "./support/servers/Receivers.ts"
-import { TestServers } from "./support/servers/TestServers.ts"
+import { startServers, TestServers } from "./support/servers/TestServers.ts"
 
 const say = (line: string) => Effect.sync(() => void process.stdout.write(`${line}\n`))
 
@@ -143,7 +144,80 @@ const outage = Effect.gen(function* () {
   yield* check("the audit is clean", yield* auditIsClean(url))
 }).pipe(Effect.scoped, Effect.provide(TestServers.layer))
 
-const figures: Readonly<Record<string, Effect.Effect<void, unknown>>> = { poison, outage }
+/** Events a second of so many instances with a balanced handler that takes 2 ms, one event at a time each. */
+const balancedRate = Effect.fnUntraced(function* (workers: number) {
+  const { environment } = yield* startServers(false)
+  const file = yield* doneFile
+  const settings = { ...environment, DONE_FILE: file, HANDLE_MS: "2", HANDLERS: "hooks" }
+  const events = 3_000 * workers
+  for (let i = 1; i < workers; i++) yield* startWorker(settings)
+  yield* Effect.sleep("3 seconds")
+  yield* startWorker({ ...settings, APPEND: String(events) })
+  yield* eventually(
+    "all of them done",
+    Effect.sync(() => doneIn(file).length >= events),
+    120
+  )
+  const times = doneIn(file)
+    .map(({ atMs }) => atMs)
+    .toSorted((a, b) => a - b)
+  // The first and the last tenth are of starting and of ending.
+  const [from, to] = [Math.floor(events * 0.1), Math.floor(events * 0.9)]
+  return ((to - from) * 1_000) / Math.max(1, (times[to] ?? 0) - (times[from] ?? 0))
+}, Effect.scoped)
+
+/** One of three is killed in the middle, with the default ack wait of 30 s. */
+const balancedKill = Effect.gen(function* () {
+  const { databaseUrl, environment } = yield* startServers(false)
+  const file = yield* doneFile
+  const events = 12_000
+  const settings = { ...environment, DONE_FILE: file, HANDLE_MS: "2" }
+  const victim = yield* startWorker(settings)
+  yield* startWorker(settings)
+  yield* startWorker({ ...settings, APPEND: String(events) })
+  yield* eventually(
+    "a third of them done",
+    Effect.sync(() => doneIn(file).length > events / 3),
+    60
+  )
+  victim.child.kill("SIGKILL")
+  const killedAtMs = Date.now()
+  yield* eventually(
+    "all of them done",
+    Effect.map(sumsIn(databaseUrl), (sums) => {
+      const hooked = new Set(doneIn(file).map(({ place }) => place)).size
+      return sums.events === events && hooked === events
+    }),
+    90
+  )
+  const tookMs = Date.now() - killedAtMs
+  const { rows } = yield* sumsIn(databaseUrl)
+  const again = doneIn(file).length - events
+  yield* check(
+    `what the killed one had in hand was done by the others ${(tookMs / 1_000).toFixed(1)} s after it`,
+    tookMs < 33_000
+  )
+  yield* check(`${events} events summed up, ${rows - events} of them twice`, rows === events)
+  yield* check(`${again} effects outside were made again, under the same key`, again <= 100)
+}).pipe(Effect.scoped)
+
+/** Three instances do three times as much as one; killed, its events go to the others. */
+const balanced = Effect.gen(function* () {
+  const ratios: Array<number> = []
+  for (const _ of [1, 2, 3]) {
+    const one = yield* balancedRate(1)
+    const three = yield* balancedRate(3)
+    ratios.push(three / one)
+    yield* say(`        ${Math.round(one)} events/s with one instance, ${Math.round(three)} with three`)
+  }
+  yield* check(
+    `three instances are linear within 10 %, median of ${ratios.map((one) => one.toFixed(2)).join(", ")}`,
+    quantile(ratios, 0.5) >= 2.7
+  )
+  yield* balancedKill
+})
+
+const figures: Readonly<Record<string, Effect.Effect<void, unknown>>> = { poison, outage, balanced }
 
 const wanted = process.argv.slice(2).filter((name) => name in figures)
 

@@ -109,6 +109,12 @@ export const settings = {
     "15",
     "How long one attempt may take, in seconds."
   ),
+  ackWaitSeconds: setting(
+    "ACK_WAIT_SECONDS",
+    whole(2, 600),
+    "30",
+    "Balanced handlers: how long after a crash its instance's events go to the others, in seconds."
+  ),
   parkedEventsMax: setting(
     "PARKED_EVENTS_MAX",
     whole(1, 100_000_000),

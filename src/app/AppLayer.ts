@@ -50,6 +50,7 @@ import type { OrderViews } from "./orders/OrderViews.ts"
 import * as PgOrderStore from "./orders/PgOrderStore.ts"
 import * as PgOrderViews from "./orders/PgOrderViews.ts"
 import * as Points from "./orders/Points.ts"
+import * as Revenue from "./orders/Revenue.ts"
 
 /** Where a server is, for people. */
 export class ServerAddresses extends Context.Service<
@@ -171,6 +172,7 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
     ...consumerOptionsDefault,
     transactionsMax: config.handlerTransactionsMax,
     drainMax: Duration.seconds(config.drainMaxSeconds),
+    ackWait: Duration.seconds(config.ackWaitSeconds),
     parkedEventsMax: config.parkedEventsMax,
     parkedEventsOfKeyMax: config.parkedEventsOfKeyMax
   }
@@ -198,6 +200,7 @@ type Infra =
   | ParkingLot
   | Points.Points
   | RelayStore
+  | Revenue.Revenue
   | ServerAddresses
   | ServerUrls
   | Transactor
@@ -205,7 +208,8 @@ type Infra =
 const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(
   MemoryOrderStore.layer,
   MemoryOrderViews.layer,
-  Points.layerMemory
+  Points.layerMemory,
+  Revenue.layerMemory
 ).pipe(
   Layer.provideMerge(MemoryPipeline.layer),
   Layer.provideMerge(Layer.succeed(ServerAddresses, { postgres: "none (--memory)", nats: "none (--memory)" })),
@@ -268,7 +272,7 @@ const serverInfra = (
     )
   )
 
-const stores = Layer.mergeAll(PgOrderStore.layer, PgOrderViews.layer, Points.layer)
+const stores = Layer.mergeAll(PgOrderStore.layer, PgOrderViews.layer, Points.layer, Revenue.layer)
 
 const addressOf = (url: Redacted.Redacted, embedded: boolean) => {
   // A NATS cluster is named by several addresses.

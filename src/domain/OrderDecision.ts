@@ -82,14 +82,14 @@ const withOrder = (
   })
 
 const pay = (context: DecisionContext, order: Order, command: PayOrder): Result.Result<Decision, OrderRejection> => {
-  const { email, orderId, userId } = order
+  const { email, items, orderId, userId } = order
   const { amount, currency } = command
   if (order.status !== "created") return Result.fail(new OrderAlreadyPaid({ orderId }))
   if (amount !== order.total || currency !== order.currency) {
     const expected = { amount: order.total, currency: order.currency }
     return Result.fail(new PaymentMismatch({ orderId, expected, received: { amount, currency } }))
   }
-  const event = OrderPaid.make({ orderId, userId, email, amount, currency, occurredAt: context.now })
+  const event = OrderPaid.make({ orderId, userId, email, amount, currency, items, occurredAt: context.now })
   return Result.succeed({ event, reserved: nothingReserved })
 }
 

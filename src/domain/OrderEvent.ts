@@ -23,17 +23,24 @@ const common = {
   occurredAt: Schema.DateTimeUtcFromString
 }
 
+const items = Schema.NonEmptyArray(OrderItem).check(Schema.isMaxLength(orderItemsMax))
+
 /** An order was accepted and its stock reserved. */
 export const OrderCreated = Schema.TaggedStruct("OrderCreated", {
   ...common,
   currency: Currency,
-  items: Schema.NonEmptyArray(OrderItem).check(Schema.isMaxLength(orderItemsMax)),
+  items,
   total: Amount
 })
 export type OrderCreated = typeof OrderCreated.Type
 
-/** An order was paid in full. */
-export const OrderPaid = Schema.TaggedStruct("OrderPaid", { ...common, currency: Currency, amount: Amount })
+/** An order was paid in full. `items`: what was paid for; the first versions of this app did not say. */
+export const OrderPaid = Schema.TaggedStruct("OrderPaid", {
+  ...common,
+  currency: Currency,
+  amount: Amount,
+  items: Schema.optionalKey(items)
+})
 export type OrderPaid = typeof OrderPaid.Type
 
 /** An order left the house. */

@@ -6,7 +6,7 @@ import { makeBalancedTransactional } from "./BalancedTransactional.ts"
 import { type BalancedContext, type BalancedRunner, makeBalancedSteps } from "./BalancedContext.ts"
 import { batchEventsMax } from "./BatchCommit.ts"
 import type { EventLedger } from "./EventLedger.ts"
-import { EventLog, type SharedDelivery, sharedAckWait } from "./EventLog.ts"
+import { EventLog, type SharedDelivery } from "./EventLog.ts"
 import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
 import type { Claim } from "./Ownership.ts"
@@ -18,6 +18,7 @@ import { signal } from "./Signals.ts"
 export interface BalancedOptions extends WorkerOptions {
   readonly transactionsMax: number
   readonly drainMax: Duration.Duration
+  readonly ackWait: Duration.Duration
   /** The handler's partitions that this instance owns, as they were opened. */
   readonly claims: () => ReadonlyArray<Claim>
   /** How often the stream was turned back; undefined before the first beat. */
@@ -28,8 +29,8 @@ export interface BalancedOptions extends WorkerOptions {
 export const inHandOf = ({ keysAtOnceMax, mode }: Handler): number =>
   mode === "transactional" ? 2 * batchEventsMax : Math.min(1_000, Math.max(100, 4 * keysAtOnceMax))
 
-/** How often the broker is told that what is in hand is worked on: three times before it would give it to others. */
-const inProgressEvery = Duration.millis(Duration.toMillis(sharedAckWait) / 3)
+/** How often the broker is told in an ack wait that what is in hand is worked on, before it would give it to others. */
+const signsOfLife = 3
 
 /** How often is looked whether the stream was turned back, and whether what is in hand is done. */
 const lookEvery = Duration.millis(500)
@@ -44,7 +45,7 @@ const reopenSchedule = Schedule.min([Schedule.exponential("50 millis"), Schedule
  * This instance's part in a balanced handler: takes events from the shared consumer and handles them, for as long as the
  * scope lasts. Returns how to end it: finishes what is in hand, commits, and gives back what was not begun.
  *
- * Delivery semantics: each event goes to one instance; one that is not heard of for 30 s loses it to another, and the
+ * Delivery semantics: each event goes to one instance; one that is not heard of for the ack wait loses it to another, and the
  * ledger lets only one of the two commit. What breaks off (broker, store) is opened again; what is in hand stays.
  */
 export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: BalancedOptions, unit: HandlerUnit<E>) {
@@ -85,7 +86,7 @@ const makeRunner = <E>(
 
 /** From one opening of the shared consumer to the next. */
 const openOnce = Effect.fnUntraced(function* <E>(
-  { claims, declaration, rewinds }: BalancedOptions,
+  { ackWait, claims, declaration, rewinds }: BalancedOptions,
   context: BalancedContext<E>,
   runner: BalancedRunner,
   opened: (source: Source) => void
@@ -96,7 +97,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const { ledger, left } = yield* makeBalancedSteps(context)
   const moveFloor = yield* makeFloorKeeper(stream, handler.name, claims)
   const { afterSeq, generation } = yield* ledger.start(stream, handler.name)
-  const from = { handler: handler.name, generation, afterSeq, inHandMax: inHandOf(handler) }
+  const from = { handler: handler.name, generation, afterSeq, inHandMax: inHandOf(handler), ackWait }
   const subscription = yield* log.share(declaration, from)
   const source: Source = { subscription, generation }
   opened(source)
@@ -110,6 +111,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
     Effect.andThen(Effect.fail(new BrokerUnavailable({ operation: "share", detail: "the stream was turned back" })))
   )
   const ended = new BrokerUnavailable({ operation: "share", detail: "the deliveries ended" })
+  const inProgressEvery = Duration.toMillis(ackWait) / signsOfLife
   return yield* Effect.raceAllFirst([
     subscription.events.pipe(Stream.runForEachArray(accept), Effect.andThen(Effect.fail(ended))),
     Effect.forever(Effect.andThen(Effect.sleep(inProgressEvery), subscription.inProgress)),

@@ -31,16 +31,22 @@ export interface ConsumerOptions {
   readonly transactionsMax: number
   /** How long a stopping partition may take to finish what is in hand. */
   readonly drainMax: Duration.Duration
+  /**
+   * Balanced handlers: how long an event may be in the hands of an instance that is not heard of before another one gets
+   * it. Much shorter than an attempt may take is fine: what is worked on is kept.
+   */
+  readonly ackWait: Duration.Duration
   /** Events of one handler that may be put aside, and of one key. With more it is paused, until there are fewer. */
   readonly parkedEventsMax: number
   readonly parkedEventsOfKeyMax: number
 }
 
-/** 1 s, 1, 20 s, 100,000 and 10,000. */
+/** 1 s, 1, 20 s, 30 s, 100,000 and 10,000. */
 export const consumerOptionsDefault: ConsumerOptions = {
   heartbeatEvery: Duration.seconds(1),
   transactionsMax: 1,
   drainMax: Duration.seconds(20),
+  ackWait: Duration.seconds(30),
   parkedEventsMax: 100_000,
   parkedEventsOfKeyMax: 10_000
 }
@@ -132,11 +138,12 @@ const makeShare = Effect.fnUntraced(function* <E>(
 const balancedOptions = <E>(
   share: Share<E>,
   { handler }: HandlerUnit<E>,
-  { drainMax, transactionsMax }: ConsumerOptions
+  { ackWait, drainMax, transactionsMax }: ConsumerOptions
 ): BalancedOptions => ({
   ...share.workerOptions,
   transactionsMax,
   drainMax,
+  ackWait,
   rewinds: () => share.rewinds,
   claims: () =>
     [...share.working.values()]

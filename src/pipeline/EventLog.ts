@@ -1,4 +1,4 @@
-import { Context, Duration, type Effect, type Scope, type Stream } from "effect"
+import { Context, type Duration, type Effect, type Scope, type Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "./Envelope.ts"
 import type { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "./PipelineError.ts"
 import type { RowRef } from "./RelayStore.ts"
@@ -55,6 +55,8 @@ export interface SharedFrom {
   readonly afterSeq: number
   /** Events that may be in hand here, delivered and not acknowledged. */
   readonly inHandMax: number
+  /** How long an event may be in hand, of anybody, without a sign of life before another instance gets it. */
+  readonly ackWait: Duration.Duration
 }
 
 /** An event from a shared consumer. */
@@ -74,14 +76,11 @@ export interface SharedSubscription {
   readonly acknowledge: (seqs: ReadonlyArray<number>) => Effect.Effect<void>
   /** These were not begun: another instance may have them at once. */
   readonly giveBack: (seqs: ReadonlyArray<number>) => Effect.Effect<void>
-  /** What is in hand is being worked on. Without it the broker gives it to others after `sharedAckWait`. */
+  /** What is in hand is being worked on. Without it the broker gives it to others after the ack wait. */
   readonly inProgress: Effect.Effect<void>
   /** Everything up to here was acknowledged, by whomever. */
   readonly floor: Effect.Effect<number, BrokerRefused | BrokerUnavailable>
 }
-
-/** How long an event may be in hand without a sign of life before another instance gets it. */
-export const sharedAckWait = Duration.seconds(30)
 
 /** Events of one shared consumer in hand of all instances together. */
 export const sharedInHandMax = 20_000

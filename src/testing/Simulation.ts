@@ -263,6 +263,7 @@ const makeStart = <Events extends EventSchemas, E>(
         heartbeatEvery: Duration.seconds(1),
         transactionsMax: random.between(1, 2),
         drainMax: Duration.seconds(2),
+        ackWait: Duration.seconds(random.between(2, 30)),
         parkedEventsMax: 10_000,
         parkedEventsOfKeyMax: 1_000
       }

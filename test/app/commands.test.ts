@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import { eventually } from "../support/servers/Eventually.ts"
 import { type Answer, at, call } from "../support/servers/Http.ts"
 import { orderOf } from "../support/servers/Shop.ts"
 import { AppUnderTest } from "./AppUnderTest.ts"
@@ -135,6 +136,25 @@ const suite = (name: string, app: Layer.Layer<AppUnderTest, unknown>) =>
       })
     )
 
+    it.effect("what is paid is summed up by day and SKU, and what is not paid is not", () =>
+      Effect.gen(function* () {
+        const shop = yield* AppUnderTest
+        yield* shop.setStock("chair", 100)
+        yield* shop.setStock("desk", 100)
+        const items = [...itemsOf("chair", 3), ...itemsOf("desk"), ...itemsOf("chair", 2)]
+        for (const orderId of ["sum-1", "sum-2", "sum-3"]) yield* shop.create({ orderId, userId: orderId, items })
+        yield* shop.pay("sum-1", 6 * 4_999)
+        yield* shop.pay("sum-2", 6 * 4_999)
+        yield* eventually(
+          "two orders' revenue",
+          Effect.map(shop.revenue("chair"), (line) => line?.units === 10)
+        )
+        assert.deepStrictEqual(yield* shop.revenue("chair"), { units: 10, amount: 10 * 4_999 })
+        assert.deepStrictEqual(yield* shop.revenue("desk"), { units: 2, amount: 2 * 4_999 })
+        assert.deepStrictEqual((yield* call(shop.url, "GET", "/revenue/1999-12-31")).json, [])
+      })
+    )
+
     it.effect("the write side answers at once, the read model soon, with the history", () =>
       Effect.gen(function* () {
         const shop = yield* AppUnderTest
@@ -184,6 +204,7 @@ layer(AppUnderTest.memory, { excludeTestServices: true })("documents", (it) => {
         "/orders/{orderId}",
         "/orders/{orderId}/pay",
         "/orders/{orderId}/ship",
+        "/revenue/{day}",
         "/users/{userId}/orders",
         "/users/{userId}/points"
       ])

@@ -1,11 +1,17 @@
 import { assert } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { Duration, Effect, Stream } from "effect"
 import { EventLog, type LogDeclaration, type SharedDelivery, type SharedFrom } from "../../src/pipeline/EventLog.ts"
 import { freshLog, rowsOf } from "../infra/nats/NatsWorld.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { type Law, suiteOf } from "./LawSuite.ts"
 
-const beginning: SharedFrom = { handler: "sums", generation: 0, afterSeq: 0, inHandMax: 1_000 }
+const beginning: SharedFrom = {
+  handler: "sums",
+  generation: 0,
+  afterSeq: 0,
+  inHandMax: 1_000,
+  ackWait: Duration.seconds(30)
+}
 
 const many = (count: number, firstId = 1) =>
   rowsOf(

@@ -12,7 +12,7 @@ import { startServers } from "../support/servers/TestServers.ts"
 
 const load = { orders: 300, rate: 100 }
 
-const leases = 4 * 16
+const leases = 5 * 16
 
 /** How many leases each instance holds now. */
 const shares = Effect.fnUntraced(function* (databaseUrl: Redacted.Redacted) {

@@ -55,6 +55,9 @@ const breatherMs = { minimum: 1_500, maximum: 3_500 }
 /** How long a frozen process sleeps, in milliseconds. Its leases last 3 s. */
 const sleepMs = { freeze: { minimum: 500, maximum: 2_500 }, zombie: { minimum: 3_500, maximum: 8_000 } }
 
+/** Nobody wants to wait for the events of the killed. */
+const ACK_WAIT_SECONDS = "3"
+
 /**
  * Sends orders to pipelines on throw-away servers, commits the disaster again and again, and judges: the write side's own
  * answers, the read model, the points, the pushes that arrived, and the books of the stream.
@@ -63,7 +66,7 @@ export const runDrill = Effect.fnUntraced(function* (options: DrillOptions) {
   yield* options.say("starting a Postgres and a nats-server to throw away")
   const servers = yield* Effect.mapError(drillServers, failed)
   const receiver = yield* startReceiver
-  const settings = { ...servers.environment, PUSH_WEBHOOK_URL: receiver.url, PORT: "0" }
+  const settings = { ...servers.environment, PUSH_WEBHOOK_URL: receiver.url, PORT: "0", ACK_WAIT_SECONDS }
   const api = yield* startPipeline({ ...settings, ROLE: "api" })
   const roles = options.name === "relay" ? ["worker", "relay", "relay"] : ["relay,worker", "relay,worker"]
   const others = yield* Effect.forEach(roles, (ROLE) => startPipeline({ ...settings, ROLE }))

@@ -5,6 +5,7 @@ import { type RetryPolicy, withTags } from "../../pipeline/RetryPolicy.ts"
 import { Orders } from "../orders/Orders.ts"
 import { OrderViews } from "../orders/OrderViews.ts"
 import { Points, pointsPerPaidOrder } from "../orders/Points.ts"
+import { Revenue } from "../orders/Revenue.ts"
 import { Mailer, type MailFailed, type MailRejected, type MailUnauthorized, smtpConnectionsMax } from "./Mailer.ts"
 import { mailOf, sentenceOf } from "./messages.ts"
 import { Push, type PushFailed, type PushNotice, type PushRejected } from "./Push.ts"
@@ -23,6 +24,14 @@ export const points = (retry: RetryPolicy) =>
         deliveries.map(({ event }) => event.userId),
         pointsPerPaidOrder
       )
+    )
+  )
+
+/** Sums up what is paid, by day and SKU. Exactly once, in any order: every instance takes a part. */
+export const analytics = (retry: RetryPolicy) =>
+  Handler.balanced(
+    Handler.transactionalBatch(Orders, "analytics", { on: ["paid"], retry }, (deliveries) =>
+      Effect.flatMap(Revenue, (revenue) => revenue.book(deliveries.map(({ event }) => event)))
     )
   )
 
@@ -71,4 +80,10 @@ const noticeOf = ({
 })
 
 /** All handlers of the order app, under one retry policy. */
-export const orderHandlers = (retry: RetryPolicy) => [readModel(retry), points(retry), mail(retry), push(retry)]
+export const orderHandlers = (retry: RetryPolicy) => [
+  readModel(retry),
+  points(retry),
+  mail(retry),
+  push(retry),
+  analytics(retry)
+]

@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { DateTime, Option, Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Email, OrderId, ShortText, Sku, UserId } from "../../domain/Ids.ts"
 import { Amount, Currency } from "../../domain/Money.ts"
@@ -148,11 +148,35 @@ const inventory = HttpApiGroup.make("inventory").add(
   }).annotate(OpenApi.Summary, "How many units of a SKU are available")
 )
 
+const Day = Schema.String.check(
+  Schema.makeFilter((text: string) =>
+    /^\d{4}-\d{2}-\d{2}$/.test(text) && Option.isSome(DateTime.make(`${text}T00:00:00Z`))
+      ? undefined
+      : "must be a day such as 2026-11-26"
+  )
+)
+
+const RevenueLine = Schema.Struct({
+  sku: Schema.String,
+  currency: Schema.String,
+  units: Schema.Int,
+  amount: Schema.Finite
+})
+
+const revenue = HttpApiGroup.make("revenue").add(
+  HttpApiEndpoint.get("of", "/revenue/:day", {
+    params: { day: Day },
+    success: Schema.Array(RevenueLine),
+    error: Problem.UnavailableProblem
+  }).annotate(OpenApi.Summary, "What was paid on a day (UTC), by SKU, the largest amounts first, at most 1,000")
+)
+
 /** The order app over HTTP: JSON, camelCase, ISO 8601 UTC, money in minor units, errors as problem details. */
 export class OrdersApi extends HttpApi.make("orders-api")
   .add(orders)
   .add(users)
   .add(inventory)
+  .add(revenue)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(

@@ -12,6 +12,7 @@ import { Orders } from "../orders/Orders.ts"
 import { OrderStore, ordersListedMax } from "../orders/OrderStore.ts"
 import { type OrderView, OrderViews } from "../orders/OrderViews.ts"
 import { Points } from "../orders/Points.ts"
+import { Revenue } from "../orders/Revenue.ts"
 import { fingerprintOf } from "./fingerprint.ts"
 import { OrdersApi } from "./OrdersApi.ts"
 import {
@@ -188,8 +189,17 @@ const inventoryGroup = HttpApiBuilder.group(
   })
 )
 
+const revenueGroup = HttpApiBuilder.group(
+  OrdersApi,
+  "revenue",
+  Effect.fn(function* (handlers) {
+    const revenue = yield* Revenue
+    return handlers.handleAll({ of: ({ params }) => Effect.mapError(revenue.of(params.day), unavailable) })
+  })
+)
+
 /** The API's handlers, with validation errors as problem details that name the fields. */
 export const layer = HttpApiBuilder.layer(OrdersApi, { openapiPath: "/openapi.json" }).pipe(
-  Layer.provide([ordersGroup, usersGroup, inventoryGroup]),
+  Layer.provide([ordersGroup, usersGroup, inventoryGroup, revenueGroup]),
   Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
 )

@@ -31,5 +31,14 @@ const createTables = Effect.gen(function* () {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
+const sumRevenue = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // one order may come to 10^15 minor units, and a day has many
+  yield* sql`CREATE TABLE daily_revenue (
+    day date NOT NULL, sku text NOT NULL, currency text NOT NULL, units bigint NOT NULL, amount numeric NOT NULL,
+    PRIMARY KEY (day, sku, currency)
+  ) WITH (fillfactor = 70)`
+})
+
 /** The order app's own tables. */
-export const orderMigrations = { "0001_create_order_tables": createTables }
+export const orderMigrations = { "0001_create_order_tables": createTables, "0002_sum_revenue": sumRevenue }

@@ -1,4 +1,4 @@
-import { Cause, Clock, Context, Effect, Layer, PubSub, Queue, type Scope, Stream } from "effect"
+import { Cause, Clock, Context, Duration, Effect, Layer, PubSub, Queue, type Scope, Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
 import { MemoryBroker } from "./MemoryBroker.ts"
 import { MemorySharedConsumer } from "./MemorySharedConsumer.ts"
@@ -117,14 +117,14 @@ const lookEvery = "1 second"
 
 const takePart = Effect.fnUntraced(function* (
   log: Log,
-  { afterSeq, generation, handler, inHandMax }: SharedFrom
+  { ackWait, afterSeq, generation, handler, inHandMax }: SharedFrom
 ): Effect.fn.Return<SharedSubscription, never, Scope.Scope> {
   const at = `${handler} ${generation}`
   const consumer = log.shared.get(at) ?? new MemorySharedConsumer(log.messages, afterSeq)
   log.shared.set(at, consumer)
   for (let older = generation - 1; log.shared.delete(`${handler} ${older}`);) older -= 1
   const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
-  const self = { queue, inHand: new Set<number>(), inHandMax }
+  const self = { queue, inHand: new Set<number>(), inHandMax, ackWaitMs: Duration.toMillis(ackWait) }
   const now = (act: (nowMs: number) => void) => Effect.map(Clock.currentTimeMillis, act)
   yield* now((nowMs) => consumer.join(self, nowMs))
   yield* Effect.addFinalizer(() => Effect.sync(() => consumer.part(self)))

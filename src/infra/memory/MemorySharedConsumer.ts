@@ -1,6 +1,6 @@
-import { type Cause, Duration, Queue } from "effect"
+import { type Cause, Queue } from "effect"
 import type { StoredEvent } from "../../pipeline/Envelope.ts"
-import { type SharedDelivery, sharedAckWait, sharedInHandMax } from "../../pipeline/EventLog.ts"
+import { type SharedDelivery, sharedInHandMax } from "../../pipeline/EventLog.ts"
 import type { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 
 /** Who takes part in a shared consumer. */
@@ -8,14 +8,13 @@ export interface Participant {
   readonly queue: Queue.Queue<SharedDelivery, BrokerUnavailable | Cause.Done>
   readonly inHand: Set<number>
   readonly inHandMax: number
+  readonly ackWaitMs: number
 }
 
 interface Pending {
   readonly by: Participant
   deadlineMs: number
 }
-
-const ackWaitMs = Duration.toMillis(sharedAckWait)
 
 /** A shared consumer with the broker's own rules: who has room gets the next; what is not acknowledged in time comes again. */
 export class MemorySharedConsumer {
@@ -67,7 +66,7 @@ export class MemorySharedConsumer {
   }
 
   inProgress(by: Participant, nowMs: number) {
-    for (const one of this.#pending.values()) if (one.by === by) one.deadlineMs = nowMs + ackWaitMs
+    for (const one of this.#pending.values()) if (one.by === by) one.deadlineMs = nowMs + by.ackWaitMs
   }
 
   /** Takes back what was in hand for too long, and hands out what there is, in turn to those who have room. */
@@ -102,7 +101,7 @@ export class MemorySharedConsumer {
     const { seq } = stored
     const deliveries = (this.#deliveries.get(seq) ?? 0) + 1
     this.#deliveries.set(seq, deliveries)
-    this.#pending.set(seq, { by, deadlineMs: nowMs + ackWaitMs })
+    this.#pending.set(seq, { by, deadlineMs: nowMs + by.ackWaitMs })
     by.inHand.add(seq)
     Queue.offerUnsafe(by.queue, { stored, deliveries })
   }

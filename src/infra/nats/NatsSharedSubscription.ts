@@ -6,7 +6,6 @@ import {
   type SharedDelivery,
   type SharedFrom,
   type SharedSubscription,
-  sharedAckWait,
   sharedInHandMax
 } from "../../pipeline/EventLog.ts"
 import { type BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
@@ -79,7 +78,14 @@ const nameOf = ({ name }: LogDeclaration, handler: string, generation: number) =
 
 // Whoever comes second finds the one of the first, wherever that one begins: it is the same floor or an earlier one.
 const ensureConsumer = (handles: NatsHandles, streamName: string, name: string, from: SharedFrom) => {
-  const look = call("look at a consumer", () => handles.manager.consumers.info(streamName, name))
+  const ackWait = nanos(Duration.toMillis(from.ackWait))
+  const look = call("look at a consumer", () => handles.manager.consumers.info(streamName, name)).pipe(
+    Effect.tap(({ config }) =>
+      config.ack_wait === ackWait
+        ? Effect.void
+        : call("change a consumer", () => handles.manager.consumers.update(streamName, name, { ack_wait: ackWait }))
+    )
+  )
   const make = call("create a consumer", () =>
     handles.manager.consumers.add(streamName, {
       name,
@@ -87,7 +93,7 @@ const ensureConsumer = (handles: NatsHandles, streamName: string, name: string, 
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: from.afterSeq + 1,
       ack_policy: AckPolicy.Explicit,
-      ack_wait: nanos(Duration.toMillis(sharedAckWait)),
+      ack_wait: ackWait,
       max_ack_pending: sharedInHandMax,
       inactive_threshold: nanos(inactiveMs),
       metadata: { handler: from.handler, generation: String(from.generation) }

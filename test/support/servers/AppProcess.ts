@@ -111,7 +111,8 @@ export const startPipeline = Effect.fnUntraced(function* (
   environment: Environment = {},
   flags: ReadonlyArray<string> = []
 ): Effect.fn.Return<RunningPipeline, never, Scope.Scope> {
-  const app = yield* startApp(["pipeline", ...flags], { PORT: "0", ...environment })
+  // What a killed instance had in hand goes to the others sooner than it would by default.
+  const app = yield* startApp(["pipeline", ...flags], { PORT: "0", ACK_WAIT_SECONDS: "3", ...environment })
   const ended = Effect.flatMap(app.exited, (code) =>
     Effect.die(new Error(`the pipeline ended with ${code} before it was ready: ${app.stderr()}`))
   )

@@ -1,6 +1,6 @@
 /** The order API in the words of its users. */
 import { assert } from "@effect/vitest"
-import { Effect } from "effect"
+import { DateTime, Effect } from "effect"
 import { type Answer, at, call } from "./Http.ts"
 import { eventually } from "./Eventually.ts"
 
@@ -39,6 +39,13 @@ export const shopAt = (url: string) => {
   const show = (orderId: string, query = "") => call(url, "GET", `/orders/${segment(orderId)}${query}`)
   const points = (userId: string) =>
     Effect.map(call(url, "GET", `/users/${segment(userId)}/points`), (answer) => at(answer.json, "points"))
+  const revenue = (sku: string) =>
+    Effect.gen(function* () {
+      const day = DateTime.formatIsoDateUtc(yield* DateTime.now)
+      const { json } = yield* call(url, "GET", `/revenue/${day}`)
+      const lines = Array.isArray(json) ? json.filter((line) => at(line, "sku") === sku) : []
+      return lines.map((line) => ({ units: at(line, "units"), amount: at(line, "amount") }))[0]
+    })
   return {
     url,
     tryCreate,
@@ -46,6 +53,8 @@ export const shopAt = (url: string) => {
     tryShip,
     show,
     points,
+    /** What was sold of a SKU today, in one currency. */
+    revenue,
     create: (fields?: Readonly<Record<string, unknown>>) => tryCreate(fields).pipe(expecting(201)),
     pay: (orderId: string, amount?: number) => tryPay(orderId, amount).pipe(expecting(200)),
     ship: (orderId: string) => tryShip(orderId).pipe(expecting(200)),
