@@ -1,10 +1,11 @@
-import { type Cause, Duration, Effect, type Latch, Option, Schedule } from "effect"
+import { type Cause, Duration, Effect, type Latch, Option, Queue, Schedule } from "effect"
 import { failedSignal } from "./AsideAttempt.ts"
 import { asideDoorbell } from "./AsideWatch.ts"
 import { failureOf, reasonFor, retrySteps } from "./Attempt.ts"
 import type { BalancedHand, Held } from "./BalancedHand.ts"
 import { EventLedger } from "./EventLedger.ts"
 import { EventLog } from "./EventLog.ts"
+import { keepGoing } from "./keepGoing.ts"
 import type { HandlerUnit, ParkingNews } from "./PartitionOpening.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
 import { signal } from "./Signals.ts"
@@ -36,6 +37,30 @@ export const untilAnswered = <A, R>(ask: Effect.Effect<A, StoreUnavailable, R>):
 
 /** Until an attempt that did not count is made again; the gate says when it really is. */
 export const soon = Duration.millis(200)
+
+/** How one of a runner's queues is worked off. */
+interface Turn {
+  readonly where: string
+  readonly eventsMax: number
+  /** How long the first of some waits for others, in milliseconds. */
+  readonly lingerMs: () => number
+  readonly work: (some: ReadonlyArray<Held>) => Effect.Effect<void>
+}
+
+/**
+ * Works a queue off for ever, some at a time. What a bug breaks off goes back into the queue: it is in hand, kept alive
+ * at the broker, and would never come again by itself.
+ */
+export const workOff = (hand: BalancedHand, queue: Queue.Queue<Held>, { eventsMax, lingerMs, where, work }: Turn) =>
+  keepGoing(
+    where,
+    Effect.gen(function* () {
+      yield* Queue.peek(queue)
+      yield* Effect.sleep(lingerMs())
+      const some = yield* Queue.takeBetween(queue, 1, eventsMax)
+      yield* Effect.tapDefect(work(some), () => Effect.sync(() => Queue.offerAllUnsafe(queue, hand.held(some))))
+    })
+  )
 
 /** What is common to both kinds of runner. */
 export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) {

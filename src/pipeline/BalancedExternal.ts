@@ -1,12 +1,20 @@
 import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope } from "effect"
-import { type BalancedContext, type BalancedRunner, makeBalancedSteps, soon, untilAnswered } from "./BalancedContext.ts"
+import {
+  type BalancedContext,
+  type BalancedRunner,
+  makeBalancedSteps,
+  soon,
+  untilAnswered,
+  workOff
+} from "./BalancedContext.ts"
 import type { Held } from "./BalancedHand.ts"
 import type { EventLedger } from "./EventLedger.ts"
 import type { EventLog } from "./EventLog.ts"
 import { groupCommitsMax, groupLingerMs } from "./GroupCommit.ts"
 import { isInfrastructure } from "./Attempt.ts"
-import { keepGoing } from "./keepGoing.ts"
+import { keepGoing, pauseAfterDefect } from "./keepGoing.ts"
 import { runDelivery } from "./runDelivery.ts"
+import { signal } from "./Signals.ts"
 
 /**
  * Runs a balanced handler whose effects are elsewhere: several events at a time, whichever come first; they are entered in
@@ -26,11 +34,17 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
   const running = yield* FiberSet.make<void>()
   const attempt = makeAttempt(context, putAside)
 
-  const work = Effect.fnUntraced(function* (held: Held) {
-    const isDone = yield* attempt(held)
-    if (isDone) Queue.offerUnsafe(finished, held)
-    else hand.abandon([held])
-  })
+  const work = (held: Held) =>
+    attempt(held).pipe(
+      Effect.map((isDone) => (isDone ? void Queue.offerUnsafe(finished, held) : hand.abandon([held]))),
+      // A bug: it is said, and the event is tried again, as whatever a loop was doing would be.
+      Effect.catchDefect((defect) =>
+        signal({ _tag: "DefectSurvived", where: `balanced ${unit.handler.name}`, detail: String(defect) }).pipe(
+          Effect.andThen(Effect.sleep(pauseAfterDefect)),
+          Effect.andThen(Effect.sync(() => void Queue.offerUnsafe(ready, held)))
+        )
+      )
+    )
 
   // Too much is parked: what waits for that when it is drained was not begun.
   const isReady = Effect.raceFirst(
@@ -43,18 +57,17 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(work(held)))
   })
-  const flush = Effect.gen(function* () {
-    yield* Queue.peek(finished)
-    yield* Effect.sleep(groupLingerMs)
-    const some = yield* Queue.takeBetween(finished, 1, groupCommitsMax)
-    yield* untilAnswered(ledger.record(hand.commitOf(some)))
-    yield* committed(some)
+  const committing = workOff(hand, finished, {
+    where: "balanced commit",
+    eventsMax: groupCommitsMax,
+    lingerMs: () => groupLingerMs,
+    work: (some) => Effect.andThen(untilAnswered(ledger.record(hand.commitOf(some))), committed(some))
   })
   return {
     offer: (some) => {
       for (const held of some) Queue.offerUnsafe(held.action._tag === "run" ? ready : finished, held)
     },
-    work: Effect.raceFirst(keepGoing("balanced dispatch", dispatch), keepGoing("balanced commit", flush)).pipe(
+    work: Effect.raceFirst(keepGoing("balanced dispatch", dispatch), committing).pipe(
       Effect.ensuring(FiberSet.clear(running))
     )
   }

@@ -91,6 +91,11 @@ export class BalancedHand {
     return answer(some, (subscription, seqs) => subscription.acknowledge(seqs))
   }
 
+  /** Those of them that are still in hand. */
+  held(some: ReadonlyArray<Held>): ReadonlyArray<Held> {
+    return some.filter((one) => this.#held.get(placeOf(one.stored)) === one)
+  }
+
   /** They were not begun, and will not be: given back in the end. */
   abandon(some: ReadonlyArray<Held>) {
     for (const held of some) this.#abandoned.add(held)

@@ -1,11 +1,10 @@
 import { Cause, Effect, Exit, Option, Queue, type Scope } from "effect"
 import { isInfrastructure } from "./Attempt.ts"
-import { type BalancedContext, type BalancedRunner, makeBalancedSteps, soon } from "./BalancedContext.ts"
+import { type BalancedContext, type BalancedRunner, makeBalancedSteps, soon, workOff } from "./BalancedContext.ts"
 import type { Held } from "./BalancedHand.ts"
 import { batchEventsMax, batchLinger } from "./BatchCommit.ts"
 import type { EventLedger } from "./EventLedger.ts"
 import type { EventLog } from "./EventLog.ts"
-import { keepGoing } from "./keepGoing.ts"
 import { lingerAfter } from "./Linger.ts"
 import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { EventTaken } from "./PipelineError.ts"
@@ -58,14 +57,16 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   })
 
   let lastEvents = 0
-  const turn = Effect.gen(function* () {
-    yield* Queue.peek(ready)
-    yield* Effect.sleep(lingerAfter(lastEvents, batchLinger))
-    const some = yield* Queue.takeBetween(ready, 1, batchEventsMax)
-    lastEvents = some.length
-    yield* settle(some)
+  const working = workOff(hand, ready, {
+    where: "balanced batch",
+    eventsMax: batchEventsMax,
+    lingerMs: () => lingerAfter(lastEvents, batchLinger),
+    work: (some) => {
+      lastEvents = some.length
+      return settle(some)
+    }
   })
-  const turns = Array.from({ length: transactionsMax }, () => keepGoing("balanced batch", turn))
+  const turns = Array.from({ length: transactionsMax }, () => working)
   return { offer: (some) => Queue.offerAllUnsafe(ready, some), work: Effect.raceAllFirst(turns) }
 })
 

@@ -1,11 +1,11 @@
-import { Duration, Effect, Fiber, Latch, Schedule, type Scope, Stream } from "effect"
+import { Duration, Effect, Fiber, Latch, Queue, Schedule, type Scope, Stream } from "effect"
 import { makeFloorKeeper, floorEvery } from "./BalancedFloor.ts"
-import { BalancedHand, type Source } from "./BalancedHand.ts"
+import { BalancedHand, type Held, type Source } from "./BalancedHand.ts"
 import { makeBalancedExternal } from "./BalancedExternal.ts"
 import { makeBalancedTransactional } from "./BalancedTransactional.ts"
-import { type BalancedContext, type BalancedRunner, makeBalancedSteps } from "./BalancedContext.ts"
+import { type BalancedContext, type BalancedRunner, makeBalancedSteps, workOff } from "./BalancedContext.ts"
 import { batchEventsMax } from "./BatchCommit.ts"
-import type { EventLedger } from "./EventLedger.ts"
+import { EventLedger } from "./EventLedger.ts"
 import { EventLog, type SharedDelivery } from "./EventLog.ts"
 import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
@@ -56,17 +56,30 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
   const draining = yield* Latch.make(false)
   const context: BalancedContext<E> = { stream, instance, unit, hand, parking, draining }
   const runner = yield* makeRunner(context, options.transactionsMax)
-  const open: { source: Source | undefined } = { source: undefined }
-  const once = openOnce(options, context, runner, (source) => (open.source = source))
+  const open: { source: Source | undefined; ending: boolean } = { source: undefined, ending: false }
+  const arrived = yield* Queue.unbounded<Held>()
+  const { left } = yield* makeBalancedSteps(context)
+  // Outside of what is opened anew: what was taken in is asked about, whatever becomes of where it came from.
+  const asking = workOff(hand, arrived, {
+    where: `balanced ${handler.name}`,
+    eventsMax: inHandOf(handler),
+    lingerMs: () => 0,
+    work: (some) => Effect.map(left(some), runner.offer)
+  })
+  const once = openOnce(options, context, arrived, (source) => (open.source = source))
   const say = (error: { readonly message: string }) =>
     signal({ _tag: "DeliveriesInterrupted", handler: handler.name, detail: error.message })
-  const receiving = once.pipe(Effect.scoped, Effect.tapError(say), Effect.retry(reopenSchedule))
+  const receiving = Effect.suspend(() => (open.ending ? Effect.never : Effect.scoped(once))).pipe(
+    Effect.tapError(say),
+    Effect.retry(reopenSchedule)
+  )
   const fiber = yield* Effect.forkScoped(
-    Effect.raceFirst(keepGoing(`balanced ${handler.name}`, receiving), runner.work)
+    Effect.raceAllFirst([keepGoing(`balanced ${handler.name}`, receiving), asking, runner.work])
   )
   const settled = Effect.sleep(drainedLookEvery).pipe(Effect.repeat({ until: () => hand.busy === 0 }))
   return {
     drain: Effect.gen(function* () {
+      open.ending = true
       if (open.source !== undefined) yield* open.source.subscription.finish
       yield* draining.open
       if (hand.busy > 0) yield* Effect.timeoutOption(settled, options.drainMax)
@@ -88,13 +101,13 @@ const makeRunner = <E>(
 const openOnce = Effect.fnUntraced(function* <E>(
   { ackWait, claims, declaration, rewinds }: BalancedOptions,
   context: BalancedContext<E>,
-  runner: BalancedRunner,
+  arrived: Queue.Queue<Held>,
   opened: (source: Source) => void
 ): Effect.fn.Return<never, BrokerRefused | BrokerUnavailable | StoreUnavailable, EventLedger | EventLog | Scope.Scope> {
   const log = yield* EventLog
   const { hand, stream, unit } = context
   const { handler } = unit
-  const { ledger, left } = yield* makeBalancedSteps(context)
+  const ledger = yield* EventLedger
   const moveFloor = yield* makeFloorKeeper(stream, handler.name, claims)
   const { afterSeq, generation } = yield* ledger.start(stream, handler.name)
   const from = { handler: handler.name, generation, afterSeq, inHandMax: inHandOf(handler), ackWait }
@@ -102,10 +115,8 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const source: Source = { subscription, generation }
   opened(source)
 
-  const accept = (deliveries: ReadonlyArray<SharedDelivery>) => {
-    const some = hand.take(deliveries, source)
-    return some.length === 0 ? Effect.void : Effect.map(left(some), runner.offer)
-  }
+  const accept = (deliveries: ReadonlyArray<SharedDelivery>) =>
+    Effect.sync(() => void Queue.offerAllUnsafe(arrived, hand.take(deliveries, source)))
   const turnedBack = Effect.sleep(lookEvery).pipe(
     Effect.repeat({ until: () => (rewinds() ?? generation) !== generation }),
     Effect.andThen(Effect.fail(new BrokerUnavailable({ operation: "share", detail: "the stream was turned back" })))

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { signal } from "./Signals.ts"
 
 /** Pause after a bug, so that one that keeps coming is seen and does not burn a core. */
-const pauseAfterDefect = "1 second"
+export const pauseAfterDefect = "1 second"
 
 /**
  * Repeats a turn for ever. A defect is a bug, but a loop that died of one would stop the events without a word: it is

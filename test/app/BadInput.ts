@@ -127,7 +127,7 @@ export const badTexts: ReadonlyArray<BadRequest> = [
   ...["0", "-1", "1.5", "1001", "abc", ""].map((limit) =>
     get(`limit=${limit}`, `/users/ada/orders?limit=${limit}`, "query.limit")
   ),
-  ...["today", "2026-13-01", "2026-02-30", "2026-1-1", "20261126", "%00"].map((day) =>
+  ...["today", "2026-13-01", "2026-02-30", "0000-01-01", "2026-1-1", "20261126", "%00"].map((day) =>
     get(`revenue of ${day}`, `/revenue/${day}`, "params.day")
   ),
   get("consistent=maybe", "/orders/one?consistent=maybe", "query.consistent")

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { faithful, runHistory, type Variant } from "../support/World.ts"
 import { effectsBeforeProgress, noFence, progressBeforeEffects } from "./mutants/inboxes.ts"
+import { asksNobody, entersAgain, entersBeforeEffects, floorAhead, outlivesRewinds } from "./mutants/ledgers.ts"
 import { lateRows } from "./mutants/lateRows.ts"
 import {
   deliversBackwards,
@@ -39,6 +40,11 @@ const mutants: ReadonlyArray<readonly [name: string, variant: Variant, sign: Reg
   ["replays that begin with the newest event", replaysBackwards, /out of order/],
   ["a replayed key that goes back to the live flow too early", returnsTooEarly, /parked|lost/],
   ["an event that is taken from the parking lot before its effects", takesAwayFirst, /lost/],
+  ["balanced effects that are committed whoever else has", entersAgain, /^sums: .* duplicated/],
+  ["a ledger entry before its effects", entersBeforeEffects, /^sums: .* lost/],
+  ["a ledger that nobody asks", asksNobody, /^sums: .* duplicated/],
+  ["a shared consumer that outlives a rewind", outlivesRewinds, /never came to rest/],
+  ["a floor ahead of what is acknowledged", floorAhead, /^audit: (sums|hooks) .* lost|never came to rest/],
   ["publishing without a fence and message ids", noFenceAtTheBroker, /^stream: .* duplicated/]
 ]
 

@@ -148,12 +148,13 @@ const inventory = HttpApiGroup.make("inventory").add(
   }).annotate(OpenApi.Summary, "How many units of a SKU are available")
 )
 
+// 30 February would be read as 2 March, and Postgres has no year 0.
+const isDay = (text: string) =>
+  /^(?!0000)\d{4}-\d{2}-\d{2}$/.test(text) &&
+  Option.exists(DateTime.make(`${text}T00:00:00Z`), (day) => DateTime.formatIsoDateUtc(day) === text)
+
 const Day = Schema.String.check(
-  Schema.makeFilter((text: string) =>
-    /^\d{4}-\d{2}-\d{2}$/.test(text) && Option.isSome(DateTime.make(`${text}T00:00:00Z`))
-      ? undefined
-      : "must be a day such as 2026-11-26"
-  )
+  Schema.makeFilter((text: string) => (isDay(text) ? undefined : "must be a day such as 2026-11-26"))
 )
 
 const RevenueLine = Schema.Struct({

@@ -1,0 +1,60 @@
+import { Effect, Layer } from "effect"
+import * as MemoryPipeline from "../../../src/infra/memory/MemoryPipeline.ts"
+import { EventLedger } from "../../../src/pipeline/EventLedger.ts"
+import { EventLog } from "../../../src/pipeline/EventLog.ts"
+import { Transactor } from "../../../src/pipeline/Transactor.ts"
+import { faithful, type Variant } from "../../support/World.ts"
+
+type Parts = { readonly inner: EventLedger["Service"]; readonly run: Transactor["Service"]["run"] }
+
+const variant = (change: (parts: Parts) => Partial<EventLedger["Service"]>): Variant => ({
+  ...faithful,
+  layer: Layer.effect(
+    EventLedger,
+    Effect.gen(function* () {
+      const inner = yield* EventLedger
+      const { run } = yield* Transactor
+      return EventLedger.of({ ...inner, ...change({ inner, run }) })
+    })
+  ).pipe(Layer.provideMerge(MemoryPipeline.layer))
+})
+
+/** Whoever has an event commits its effects, whoever else has. */
+export const entersAgain = variant(({ inner, run }) => ({
+  commit: (commit, effects) => Effect.andThen(run(effects), inner.record(commit))
+}))
+
+/** What is committed is entered first, and the effects follow. */
+export const entersBeforeEffects = variant(({ inner, run }) => ({
+  commit: (commit, effects) => Effect.andThen(inner.commit(commit, Effect.void), run(effects))
+}))
+
+/** What comes again is handled again: nobody is asked whether it is done. */
+export const asksNobody = variant(({ inner, run }) => ({
+  isDone: (_, __, events) => Effect.succeed(events.map(() => false)),
+  commit: (commit, effects) => Effect.andThen(run(effects), inner.record(commit))
+}))
+
+/** A consumer that stays when the stream was turned back: it has sequences behind it that are given anew. */
+export const outlivesRewinds = variant(({ inner }) => ({
+  start: (stream, handler) => Effect.map(inner.start(stream, handler), (start) => ({ ...start, generation: 0 }))
+}))
+
+/** A floor that is where the stream ends, whatever is acknowledged. */
+export const floorAhead: Variant = {
+  ...faithful,
+  layer: Layer.effect(
+    EventLog,
+    Effect.gen(function* () {
+      const log = yield* EventLog
+      return EventLog.of({
+        ...log,
+        share: (declaration, from) =>
+          Effect.map(log.share(declaration, from), (shared) => ({
+            ...shared,
+            floor: Effect.map(log.info(declaration.name), ({ lastSeq }) => lastSeq)
+          }))
+      })
+    })
+  ).pipe(Layer.provideMerge(MemoryPipeline.layer))
+}
