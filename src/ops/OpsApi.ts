@@ -5,7 +5,8 @@ import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiMiddleware
 const line = (maxChars: number) =>
   Schema.String.check(Schema.isMaxLength(maxChars), Schema.isPattern(/^[^\0]*$/, { message: "must not hold a NUL" }))
 
-const Name = { handler: line(64), key: line(1_024) }
+/** A handler, and what it has parked: a key, or a single event by `key@version`. */
+const Name = { handler: line(64), key: line(1_100) }
 
 const FailedAttempt = Schema.Struct({
   attempt: Schema.Int,
@@ -85,7 +86,8 @@ const ListQuery = {
   olderThanSeconds: Schema.optionalKey(wholeText(0, 315_360_000)),
   limit: Schema.optionalKey(wholeText(1, keysListedMax)),
   afterHandler: Schema.optionalKey(Name.handler),
-  afterKey: Schema.optionalKey(Name.key)
+  afterKey: Schema.optionalKey(Name.key),
+  afterParkedAt: Schema.optionalKey(Schema.DateTimeUtcFromString)
 }
 
 const By = {

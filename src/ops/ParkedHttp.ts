@@ -2,7 +2,13 @@ import { DateTime, Effect, Layer, Option, Result } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
-import { ParkingDesk, type ParkedDetail, type ParkedFilter, type ParkedName } from "../pipeline/ParkingDesk.ts"
+import {
+  ParkingDesk,
+  type ParkedDetail,
+  type ParkedFilter,
+  type ParkedName,
+  type ParkedPlace
+} from "../pipeline/ParkingDesk.ts"
 import type { FailedAttempt, ParkedEventDetail, ParkedKey, ParkingAct } from "../pipeline/Parked.ts"
 import type { StoreUnavailable } from "../pipeline/PipelineError.ts"
 import {
@@ -87,8 +93,16 @@ const filterOf = ({
   olderThanMs: olderThanSeconds === undefined ? undefined : olderThanSeconds * 1_000
 })
 
-const afterOf = ({ afterHandler, afterKey }: { readonly afterHandler?: string; readonly afterKey?: string }) =>
-  afterHandler === undefined || afterKey === undefined ? undefined : { handler: afterHandler, key: afterKey }
+interface After {
+  readonly afterHandler?: string
+  readonly afterKey?: string
+  readonly afterParkedAt?: DateTime.Utc
+}
+
+const afterOf = ({ afterHandler: handler, afterKey: key, afterParkedAt: at }: After): ParkedPlace | undefined =>
+  handler === undefined || key === undefined || at === undefined
+    ? undefined
+    : { handler, key, parkedAtMs: DateTime.toEpochMillis(at) }
 
 const bulkOf = ({ act, actor, dryRun, filter, limit, ratePerSecond, why }: ActBody) => ({
   act,

@@ -19,6 +19,11 @@ export interface ParkedName {
   readonly key: string
 }
 
+/** Where a page of parked keys ended, whether that key is still there or not. */
+export interface ParkedPlace extends ParkedName {
+  readonly parkedAtMs: number
+}
+
 /** A parked key by its name, and the version of the event that is meant: its first. */
 export interface FirstParked extends ParkedName {
   readonly version: number
@@ -62,12 +67,12 @@ export const actsShownMax = 50
 export class ParkingDesk extends Context.Service<
   ParkingDesk,
   {
-    /** The oldest first; `after` is the last key of the page before. */
+    /** The oldest first; `after` is the end of the page before. */
     readonly list: (
       stream: string,
       filter: ParkedFilter,
       keysMax: number,
-      after?: ParkedName
+      after?: ParkedPlace
     ) => Effect.Effect<ReadonlyArray<ParkedKey>, StoreUnavailable>
     /** The same, only by their names: all at once, for acts on many. Keys with nothing left are left out. */
     readonly names: (

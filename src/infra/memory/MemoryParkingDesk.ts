@@ -4,7 +4,8 @@ import {
   actsShownMax,
   ParkingDesk,
   type ParkedFilter,
-  type ParkedName
+  type ParkedName,
+  type ParkedPlace
 } from "../../pipeline/ParkingDesk.ts"
 import { parkedAs, type ParkedKey, type ParkingAct } from "../../pipeline/Parked.ts"
 import { type MemoryParkedEvent, type MemoryParkedKey, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
@@ -28,8 +29,8 @@ export const layer: Layer.Layer<ParkingDesk, never, MemoryState> = Layer.effect(
       list: (stream, filter, keysMax, after) =>
         look(stream, (tables, nowMs) => {
           const found = matching(tables, filter, nowMs)
-          const at = found.findIndex((one) => one.handler === after?.handler && one.key === after.key)
-          return found.slice(at + 1, at + 1 + keysMax).map((one) => describe(tables, one))
+          const beyond = after === undefined ? found : found.filter((one) => inSequence(one, after) > 0)
+          return beyond.slice(0, keysMax).map((one) => describe(tables, one))
         }),
       names: (stream, filter, keysMax) =>
         look(stream, (tables, nowMs) =>
@@ -144,7 +145,14 @@ const matching = (tables: MemoryTables, filter: ParkedFilter, nowMs: number): Re
         (filter.status === undefined || one.status === filter.status) &&
         (filter.olderThanMs === undefined || one.parkedAtMs <= nowMs - filter.olderThanMs)
     )
-    .toSorted((a, b) => a.parkedAtMs - b.parkedAtMs || (rowKey(a.handler, a.key) < rowKey(b.handler, b.key) ? -1 : 1))
+    .toSorted(inSequence)
+
+/** The oldest first. */
+const inSequence = (a: ParkedPlace, b: ParkedPlace): number => {
+  if (a.parkedAtMs !== b.parkedAtMs) return a.parkedAtMs - b.parkedAtMs
+  const [left, right] = [rowKey(a.handler, a.key), rowKey(b.handler, b.key)]
+  return left < right ? -1 : left === right ? 0 : 1
+}
 
 const describe = (tables: MemoryTables, parked: MemoryParkedKey): ParkedKey => {
   const events = eventsOf(tables, parked)

@@ -164,7 +164,10 @@ const balanceHandlers = Effect.gen(function* () {
     `ALTER TABLE millrace.parked_key ADD COLUMN of_key text`,
     `ALTER TABLE millrace.parked_event ADD COLUMN of_key text`,
     `ALTER TABLE millrace.discarded_event ADD COLUMN of_key text`,
-    `CREATE INDEX ON millrace.parked_key (stream, of_key) WHERE of_key IS NOT NULL`
+    `CREATE INDEX ON millrace.parked_key (stream, of_key) WHERE of_key IS NOT NULL`,
+    // pages go on behind a time that people have seen, and that is in milliseconds
+    `UPDATE millrace.parked_key SET parked_at = date_trunc('milliseconds', parked_at)`,
+    `ALTER TABLE millrace.parked_key ALTER COLUMN parked_at SET DEFAULT date_trunc('milliseconds', clock_timestamp())`
   ]
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })

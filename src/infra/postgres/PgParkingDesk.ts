@@ -7,7 +7,8 @@ import {
   type Pace,
   ParkingDesk,
   type ParkedFilter,
-  type ParkedName
+  type ParkedName,
+  type ParkedPlace
 } from "../../pipeline/ParkingDesk.ts"
 import type { ParkedKey, ParkedStatus, ParkingAct } from "../../pipeline/Parked.ts"
 import { historyOf, type ParkedEventRow, storedOf } from "./PgParkingLot.ts"
@@ -71,13 +72,12 @@ const list = (sql: SqlClient.SqlClient) =>
     stream: string,
     filter: Parameters<typeof matches>[2],
     keysMax: number,
-    after?: ParkedName
+    after?: ParkedPlace
   ) {
     const beyond =
       after === undefined
         ? sql`true`
-        : sql`(k.parked_at, k.handler, k.key) > (SELECT parked_at, handler, key FROM millrace.parked_key
-            WHERE stream = ${stream} AND handler = ${after.handler} AND key = ${after.key})`
+        : sql`(k.parked_at, k.handler, k.key) > (to_timestamp(${after.parkedAtMs / 1_000}::float8), ${after.handler}, ${after.key})`
     const rows = yield* sql<ParkedKeyRow>`
       SELECT k.handler, k.key, k.partition, k.status, k.generation, k.attempts, k.due_at, k.reason_tag, k.reason_message,
         k.reason_stack, k.history::text AS history, k.parked_at, e.events, f.version, f.type, f.traceparent
