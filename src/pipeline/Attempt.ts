@@ -97,7 +97,9 @@ export const retrySteps = (policy: RetrySchedules): RetrySteps => {
     running.set(schedule, step)
     return yield* step(nowMs, error).pipe(
       Effect.map(([, delay]) => Option.some(delay)),
-      Pull.catchDone(() => Effect.succeedNone)
+      Pull.catchDone(() => Effect.succeedNone),
+      // A schedule that throws has a bug, and would throw at every attempt: it counts as ended.
+      Effect.catchDefect(() => Effect.succeedNone)
     )
   })
 }

@@ -28,6 +28,13 @@ export interface BalancedRunner {
   readonly work: Effect.Effect<never>
 }
 
+/** Events put aside in one commit, at most: each brings its payload. */
+export const parkedTogetherMax = 20
+
+/** So many at a time. */
+export const chunksOf = <A>(some: ReadonlyArray<A>, max: number): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(some.length / max) }, (_, i) => some.slice(i * max, (i + 1) * max))
+
 /** Pauses between two questions to a store that does not answer. */
 const askAgain = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(Schedule.jittered)
 
@@ -71,6 +78,7 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
 
   /** Those that nobody has handled. The others are done. */
   const left = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+    const { doubts } = hand
     const done = yield* untilAnswered(
       ledger.isDone(
         stream,
@@ -79,6 +87,7 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
       )
     )
     yield* hand.done(some.filter((_, i) => done[i] === true))
+    for (const held of some) held.askedAt = doubts
     return some.filter((_, i) => done[i] !== true)
   })
 
@@ -95,6 +104,10 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
     if (retryInMs !== undefined) yield* signal(failedSignal(handler.name, held.stored, failure, retryInMs))
   })
 
+  /** Others may have got it meanwhile: then the ledger is asked again. True: nobody has handled it. */
+  const isStillLeft = (held: Held) =>
+    held.askedAt === hand.doubts ? Effect.succeed(true) : Effect.map(left([held]), (some) => some.length > 0)
+
   /** What follows a commit. */
   const committed = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
     yield* hand.done(some)
@@ -109,5 +122,5 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
     if (parked.some(({ reason }) => reason.retryInMs === 0)) yield* log.ring(asideDoorbell(stream))
   })
 
-  return { ledger, left, putAside, committed }
+  return { ledger, left, isStillLeft, putAside, committed }
 })

@@ -2,7 +2,9 @@ import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope } from "effect
 import {
   type BalancedContext,
   type BalancedRunner,
+  chunksOf,
   makeBalancedSteps,
+  parkedTogetherMax,
   soon,
   untilAnswered,
   workOff
@@ -28,15 +30,19 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<BalancedRunner, never, EventLedger | EventLog | Scope.Scope> {
   const { draining, hand, unit } = context
   const { gate, slots } = unit
-  const { committed, ledger, putAside } = yield* makeBalancedSteps(context)
+  const steps = yield* makeBalancedSteps(context)
+  const { committed, ledger } = steps
   const ready = yield* Queue.unbounded<Held>()
   const finished = yield* Queue.unbounded<Held>()
   const running = yield* FiberSet.make<void>()
-  const attempt = makeAttempt(context, putAside)
+  const attempt = makeAttempt(context, steps)
 
   const work = (held: Held) =>
     attempt(held).pipe(
-      Effect.map((isDone) => (isDone ? void Queue.offerUnsafe(finished, held) : hand.abandon([held]))),
+      Effect.map((fate) => {
+        if (fate === "done") Queue.offerUnsafe(finished, held)
+        if (fate === "drained") hand.abandon([held])
+      }),
       // A bug: it is said, and the event is tried again, as whatever a loop was doing would be.
       Effect.catchDefect((defect) =>
         signal({ _tag: "DefectSurvived", where: `balanced ${unit.handler.name}`, detail: String(defect) }).pipe(
@@ -57,11 +63,13 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(work(held)))
   })
+  const record = (some: ReadonlyArray<Held>) =>
+    Effect.andThen(untilAnswered(ledger.record(hand.commitOf(some))), committed(some))
   const committing = workOff(hand, finished, {
     where: "balanced commit",
     eventsMax: groupCommitsMax,
     lingerMs: () => groupLingerMs,
-    work: (some) => Effect.andThen(untilAnswered(ledger.record(hand.commitOf(some))), committed(some))
+    work: (some) => Effect.forEach(portions(some), record, { discard: true })
   })
   return {
     offer: (some) => {
@@ -73,22 +81,34 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
   }
 })
 
-/** Attempts until one counts. False: it was not begun, and is drained. */
+/** All that is handled together; what is put aside has payloads, and goes a few at a time. */
+const portions = (some: ReadonlyArray<Held>): ReadonlyArray<ReadonlyArray<Held>> => {
+  const parked = some.filter(({ action }) => action._tag === "park")
+  const others = some.filter(({ action }) => action._tag !== "park")
+  return [...(others.length === 0 ? [] : [others]), ...chunksOf(parked, parkedTogetherMax)]
+}
+
+type Steps = Effect.Success<ReturnType<typeof makeBalancedSteps>>
+
+/** Attempts until one counts. `gone`: somebody else has handled it. `drained`: it was not begun. */
 const makeAttempt = <E>(
   { draining, unit: { gate, handler } }: BalancedContext<E>,
-  putAside: (held: Held, cause: Cause.Cause<unknown>) => Effect.Effect<void>
-) => {
-  const attempt: (held: Held) => Effect.Effect<boolean> = Effect.fnUntraced(function* (held: Held) {
-    if (held.action._tag !== "run") return true
-    const of = { key: held.stored.key, fresh: !held.tried }
-    const { counts, exit } = yield* gate.attempt(of, runDelivery(handler, held.action.delivery), draining)
-    if (Exit.isSuccess(exit)) return true
-    if (Cause.hasInterruptsOnly(exit.cause)) return false
-    const isUnsaid = Option.exists(Cause.findErrorOption(exit.cause), isInfrastructure)
-    held.tried = !isUnsaid
-    if (counts && !isUnsaid) return yield* Effect.as(putAside(held, exit.cause), true)
-    yield* Effect.sleep(soon)
-    return yield* attempt(held)
+  { isStillLeft, putAside }: Pick<Steps, "isStillLeft" | "putAside">
+) =>
+  Effect.fnUntraced(function* (held: Held): Effect.fn.Return<"done" | "gone" | "drained"> {
+    while (held.action._tag === "run") {
+      if (!(yield* isStillLeft(held))) return "gone"
+      const of = { key: held.stored.key, fresh: !held.tried }
+      // What waits at the gate is interrupted by a drain.
+      const made = yield* Effect.exit(gate.attempt(of, runDelivery(handler, held.action.delivery), draining))
+      if (Exit.isFailure(made)) return "drained"
+      const { counts, exit } = made.value
+      if (Exit.isSuccess(exit)) return "done"
+      if (Cause.hasInterruptsOnly(exit.cause)) return "drained"
+      const isUnsaid = Option.exists(Cause.findErrorOption(exit.cause), isInfrastructure)
+      held.tried = !isUnsaid
+      if (counts && !isUnsaid) yield* putAside(held, exit.cause)
+      else yield* Effect.sleep(soon)
+    }
+    return "done"
   })
-  return attempt
-}

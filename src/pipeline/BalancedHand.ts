@@ -15,15 +15,19 @@ export type BalancedAction =
 
 /** An event in hand, from its delivery to its acknowledgement. */
 export interface Held {
-  readonly stored: StoredEvent
+  /** As it came last: when it was published again, it has another sequence. */
+  stored: StoredEvent
   readonly partition: number
-  /** Of the consumer it came from. */
-  readonly generation: number
+  /** Of the consumer it came from last. */
+  generation: number
   action: BalancedAction
   /** Whether a handler has seen it, whatever came of it. */
   tried: boolean
-  /** Where it is acknowledged: where it came from last. */
+  /** Where it is acknowledged: where it came from last, and as what. */
   from: SharedSubscription
+  deliveries: ReadonlyArray<SharedDelivery>
+  /** How many doubts there had been when the ledger was asked about it. */
+  askedAt: number
 }
 
 /** Where events come from. */
@@ -42,6 +46,8 @@ export class BalancedHand {
   readonly #partitions: number
   readonly #held = new Map<string, Held>()
   readonly #abandoned = new Set<Held>()
+  /** How often others may have got what is in hand, without this instance being told. */
+  doubts = 0
 
   constructor(handler: Handler, { name, partitions }: { readonly name: string; readonly partitions: number }) {
     this.#handler = handler
@@ -55,22 +61,28 @@ export class BalancedHand {
   }
 
   /** Takes in what is new, and returns it. */
-  take(deliveries: ReadonlyArray<SharedDelivery>, { generation, subscription }: Source): ReadonlyArray<Held> {
-    return deliveries.flatMap(({ deliveries: count, stored }) => {
-      const known = this.#held.get(placeOf(stored))
-      if (known !== undefined) known.from = subscription
-      if (known !== undefined) return []
-      const held: Held = {
-        stored,
-        partition: partitionOf(slotOf(stored.key), this.#partitions),
-        generation,
-        action: actionOf(this.#handler, stored, count),
-        tried: false,
-        from: subscription
-      }
-      this.#held.set(placeOf(stored), held)
-      return [held]
+  take(deliveries: ReadonlyArray<SharedDelivery>, source: Source): ReadonlyArray<Held> {
+    return deliveries.flatMap((delivery) => {
+      const known = this.#held.get(placeOf(delivery.stored))
+      if (known !== undefined) comeAgain(known, delivery, source)
+      return known === undefined ? [this.#add(delivery, source)] : []
     })
+  }
+
+  #add(delivery: SharedDelivery, { generation, subscription }: Source): Held {
+    const { deliveries, stored } = delivery
+    const held: Held = {
+      stored,
+      partition: partitionOf(slotOf(stored.key), this.#partitions),
+      generation,
+      action: actionOf(this.#handler, stored, deliveries),
+      tried: false,
+      from: subscription,
+      deliveries: [delivery],
+      askedAt: this.doubts
+    }
+    this.#held.set(placeOf(stored), held)
+    return held
   }
 
   /** What a commit of these writes. */
@@ -88,7 +100,7 @@ export class BalancedHand {
   /** They are committed. */
   done(some: ReadonlyArray<Held>): Effect.Effect<void> {
     for (const held of some) this.#held.delete(placeOf(held.stored))
-    return answer(some, (subscription, seqs) => subscription.acknowledge(seqs))
+    return answer(some, (subscription, deliveries) => subscription.acknowledge(deliveries))
   }
 
   /** Those of them that are still in hand. */
@@ -103,22 +115,31 @@ export class BalancedHand {
 
   /** Gives back whatever is left. */
   readonly giveBack = Effect.suspend(() =>
-    answer([...this.#held.values()], (subscription, seqs) => subscription.giveBack(seqs))
+    answer([...this.#held.values()], (subscription, deliveries) => subscription.giveBack(deliveries))
   )
 }
 
 const placeOf = ({ key, version }: StoredEvent) => `${version} ${key}`
 
+// A newer consumer knows nothing of what the one before has delivered. One that delivers twice wants two answers.
+const comeAgain = (known: Held, delivery: SharedDelivery, { generation, subscription }: Source) => {
+  const isSame = known.from === subscription
+  known.deliveries = isSame ? [...known.deliveries, delivery] : [delivery]
+  known.from = subscription
+  known.stored = delivery.stored
+  known.generation = generation
+}
+
 const answer = (
   some: ReadonlyArray<Held>,
-  how: (subscription: SharedSubscription, seqs: ReadonlyArray<number>) => Effect.Effect<void>
+  how: (subscription: SharedSubscription, deliveries: ReadonlyArray<SharedDelivery>) => Effect.Effect<void>
 ) =>
   Effect.forEach(
     Map.groupBy(some, ({ from }) => from),
     ([subscription, held]) =>
       how(
         subscription,
-        held.map(({ stored }) => stored.seq)
+        held.flatMap(({ deliveries }) => deliveries)
       ),
     { discard: true }
   )

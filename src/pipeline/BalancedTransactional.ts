@@ -1,6 +1,13 @@
 import { Cause, Effect, Exit, Option, Queue, type Scope } from "effect"
 import { isInfrastructure } from "./Attempt.ts"
-import { type BalancedContext, type BalancedRunner, makeBalancedSteps, soon, workOff } from "./BalancedContext.ts"
+import {
+  type BalancedContext,
+  type BalancedRunner,
+  makeBalancedSteps,
+  parkedTogetherMax,
+  soon,
+  workOff
+} from "./BalancedContext.ts"
 import type { Held } from "./BalancedHand.ts"
 import { batchEventsMax, batchLinger } from "./BatchCommit.ts"
 import type { EventLedger } from "./EventLedger.ts"
@@ -8,6 +15,8 @@ import type { EventLog } from "./EventLog.ts"
 import { lingerAfter } from "./Linger.ts"
 import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { EventTaken } from "./PipelineError.ts"
+
+const none: ReadonlyArray<Held> = []
 
 /** What became of a batch that was not committed. */
 type Fate = "taken" | "unanswered" | "failed" | "drained"
@@ -30,30 +39,36 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   const commit = yield* makeCommit(context)
 
   const settle: (some: ReadonlyArray<Held>) => Effect.Effect<void> = Effect.fnUntraced(function* (some) {
-    if (some.length === 0) return
+    let rest = some
+    while (rest.length > 0) rest = yield* tryOnce(rest)
+  })
+
+  /** One transaction, or two halves. What is left to be tried again. */
+  const tryOnce = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+    if (parkedIn(some) > parkedTogetherMax) return yield* inHalves(some)
     const exit = yield* Effect.exit(commit(some))
-    if (Exit.isSuccess(exit)) return yield* committed(some)
+    if (Exit.isSuccess(exit)) return yield* Effect.as(committed(some), none)
     const fate = fateOf(exit.cause)
-    if (fate === "drained") return hand.abandon(some)
-    if (fate === "failed") return yield* isolate(some, exit.cause)
+    if (fate === "failed" && (yield* gate.isToBlame(exit.cause))) return yield* isolate(some, exit.cause)
+    if (fate === "drained") hand.abandon(some)
+    if (fate === "drained") return none
     // Whether it was committed is not known, or some of it was by somebody else: only the ledger can tell.
-    if (fate === "unanswered") yield* Effect.sleep(soon)
-    yield* settle(yield* left(some))
+    if (fate !== "taken") yield* Effect.sleep(soon)
+    return yield* left(some)
   })
 
   const isolate = Effect.fnUntraced(function* (some: ReadonlyArray<Held>, cause: Cause.Cause<unknown>) {
-    if (!(yield* gate.isToBlame(cause))) {
-      yield* Effect.sleep(soon)
-      return yield* settle(some)
-    }
-    const [first, ...others] = some.filter(({ action }) => action._tag === "run")
-    if (first !== undefined && others.length === 0) {
-      yield* putAside(first, cause)
-      return yield* settle(some)
-    }
+    const [alone, ...others] = some.filter(({ action }) => action._tag === "run")
+    if (others.length > 0) return yield* inHalves(some)
+    if (alone !== undefined) yield* putAside(alone, cause)
+    return some
+  })
+
+  const inHalves = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
     const middle = Math.ceil(some.length / 2)
     yield* settle(some.slice(0, middle))
     yield* settle(some.slice(middle))
+    return none
   })
 
   let lastEvents = 0
@@ -84,6 +99,8 @@ const makeCommit = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) 
     return Effect.andThen(ready, gate.batch(deliveries.length, ledger.commit(plan, effects), draining))
   }
 })
+
+const parkedIn = (some: ReadonlyArray<Held>) => some.filter(({ action }) => action._tag === "park").length
 
 const fateOf = (cause: Cause.Cause<unknown>): Fate => {
   if (Cause.hasInterruptsOnly(cause)) return "drained"

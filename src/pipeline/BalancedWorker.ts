@@ -1,4 +1,4 @@
-import { Duration, Effect, Fiber, Latch, Queue, Schedule, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Latch, Queue, Schedule, type Scope, Stream } from "effect"
 import { makeFloorKeeper, floorEvery } from "./BalancedFloor.ts"
 import { BalancedHand, type Held, type Source } from "./BalancedHand.ts"
 import { makeBalancedExternal } from "./BalancedExternal.ts"
@@ -19,8 +19,8 @@ export interface BalancedOptions extends WorkerOptions {
   readonly transactionsMax: number
   readonly drainMax: Duration.Duration
   readonly ackWait: Duration.Duration
-  /** The handler's partitions that this instance owns, as they were opened. */
-  readonly claims: () => ReadonlyArray<Claim>
+  /** The handler's partition 0 as it was opened, when this instance owns it. */
+  readonly claim: () => Claim | undefined
   /** How often the stream was turned back; undefined before the first beat. */
   readonly rewinds: () => number | undefined
 }
@@ -56,7 +56,7 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
   const draining = yield* Latch.make(false)
   const context: BalancedContext<E> = { stream, instance, unit, hand, parking, draining }
   const runner = yield* makeRunner(context, options.transactionsMax)
-  const open: { source: Source | undefined; ending: boolean } = { source: undefined, ending: false }
+  const state: State = { source: undefined, ending: false, awaySince: undefined }
   const arrived = yield* Queue.unbounded<Held>()
   const { left } = yield* makeBalancedSteps(context)
   // Outside of what is opened anew: what was taken in is asked about, whatever becomes of where it came from.
@@ -66,10 +66,13 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
     lingerMs: () => 0,
     work: (some) => Effect.map(left(some), runner.offer)
   })
-  const once = openOnce(options, context, arrived, (source) => (open.source = source))
-  const say = (error: { readonly message: string }) =>
-    signal({ _tag: "DeliveriesInterrupted", handler: handler.name, detail: error.message })
-  const receiving = Effect.suspend(() => (open.ending ? Effect.never : Effect.scoped(once))).pipe(
+  const once = openOnce(options, context, arrived, state)
+  const say = (error: BrokerRefused | BrokerUnavailable | StoreUnavailable) =>
+    Effect.andThen(
+      noteAway(state, error),
+      signal({ _tag: "DeliveriesInterrupted", handler: handler.name, detail: error.message })
+    )
+  const receiving = Effect.suspend(() => (state.ending ? Effect.never : Effect.scoped(once))).pipe(
     Effect.tapError(say),
     Effect.retry(reopenSchedule)
   )
@@ -78,9 +81,11 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
   )
   const settled = Effect.sleep(drainedLookEvery).pipe(Effect.repeat({ until: () => hand.busy === 0 }))
   return {
+    /** Since when the broker cannot be reached, by the monotonic clock; undefined when it can. */
+    brokerAwaySince: () => state.awaySince,
     drain: Effect.gen(function* () {
-      open.ending = true
-      if (open.source !== undefined) yield* open.source.subscription.finish
+      state.ending = true
+      if (state.source !== undefined) yield* state.source.subscription.finish
       yield* draining.open
       if (hand.busy > 0) yield* Effect.timeoutOption(settled, options.drainMax)
       yield* Fiber.interrupt(fiber)
@@ -88,6 +93,17 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
     })
   }
 })
+
+interface State {
+  source: Source | undefined
+  ending: boolean
+  awaySince: bigint | undefined
+}
+
+const noteAway = (state: State, { _tag }: BrokerRefused | BrokerUnavailable | StoreUnavailable) =>
+  Effect.map(Clock.monotonicTimeNanos, (now) => {
+    if (_tag === "BrokerUnavailable") state.awaySince ??= now
+  })
 
 const makeRunner = <E>(
   context: BalancedContext<E>,
@@ -99,34 +115,50 @@ const makeRunner = <E>(
 
 /** From one opening of the shared consumer to the next. */
 const openOnce = Effect.fnUntraced(function* <E>(
-  { ackWait, claims, declaration, rewinds }: BalancedOptions,
+  { ackWait, claim, declaration, rewinds }: BalancedOptions,
   context: BalancedContext<E>,
   arrived: Queue.Queue<Held>,
-  opened: (source: Source) => void
+  state: State
 ): Effect.fn.Return<never, BrokerRefused | BrokerUnavailable | StoreUnavailable, EventLedger | EventLog | Scope.Scope> {
   const log = yield* EventLog
   const { hand, stream, unit } = context
   const { handler } = unit
   const ledger = yield* EventLedger
-  const moveFloor = yield* makeFloorKeeper(stream, handler.name, claims)
+  const moveFloor = yield* makeFloorKeeper(stream, handler.name, claim)
   const { afterSeq, generation } = yield* ledger.start(stream, handler.name)
   const from = { handler: handler.name, generation, afterSeq, inHandMax: inHandOf(handler), ackWait }
   const subscription = yield* log.share(declaration, from)
   const source: Source = { subscription, generation }
-  opened(source)
+  state.source = source
+  state.awaySince = undefined
 
+  // A store that is away is the heartbeat's to report.
+  const lookAtFloor = Effect.matchEffect(moveFloor(source), {
+    onFailure: (error) => noteAway(state, error),
+    onSuccess: () => Effect.sync(() => (state.awaySince = undefined))
+  })
   const accept = (deliveries: ReadonlyArray<SharedDelivery>) =>
     Effect.sync(() => void Queue.offerAllUnsafe(arrived, hand.take(deliveries, source)))
   const turnedBack = Effect.sleep(lookEvery).pipe(
-    Effect.repeat({ until: () => (rewinds() ?? generation) !== generation }),
+    Effect.repeat({ until: () => (rewinds() ?? generation) > generation }),
     Effect.andThen(Effect.fail(new BrokerUnavailable({ operation: "share", detail: "the stream was turned back" })))
   )
   const ended = new BrokerUnavailable({ operation: "share", detail: "the deliveries ended" })
   const inProgressEvery = Duration.toMillis(ackWait) / signsOfLife
+  // Others may have got what is in hand: it came from a consumer before, or no sign of life was heard for too long.
+  hand.doubts += 1
+  let toldAt = yield* Clock.monotonicTimeNanos
+  const keepAlive = Effect.gen(function* () {
+    yield* Effect.sleep(inProgressEvery)
+    const now = yield* Clock.monotonicTimeNanos
+    const isLate = Number(now - toldAt) > 2 * inProgressEvery * 1e6
+    toldAt = now
+    if (!(yield* subscription.inProgress) || isLate) hand.doubts += 1
+  })
   return yield* Effect.raceAllFirst([
     subscription.events.pipe(Stream.runForEachArray(accept), Effect.andThen(Effect.fail(ended))),
-    Effect.forever(Effect.andThen(Effect.sleep(inProgressEvery), subscription.inProgress)),
-    Effect.forever(Effect.andThen(Effect.sleep(floorEvery), moveFloor(source))),
+    Effect.forever(keepAlive),
+    Effect.forever(Effect.andThen(Effect.sleep(floorEvery), lookAtFloor)),
     turnedBack
   ])
 })

@@ -91,6 +91,7 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
     [...share.units.values()].filter(({ handler }) => handler.delivery === "balanced"),
     (unit) => makeBalancedWorker(balancedOptions(share, unit, options), unit)
   )
+  share.balanced.push(...balanced)
   // Together: both may take as long as a drain does.
   yield* Effect.addFinalizer(() =>
     Effect.all([leave(share), ...balanced.map(({ drain }) => drain)], { concurrency: "unbounded", discard: true })
@@ -123,6 +124,7 @@ const makeShare = Effect.fnUntraced(function* <E>(
     units: new Map(units.map((unit) => [unit.handler.name, unit])),
     fibers: yield* FiberMap.make<string, void, unknown>(),
     working: new Map(),
+    balanced: [],
     draining: new Map(),
     scope: yield* Effect.scope,
     drainMax: options.drainMax,
@@ -145,10 +147,10 @@ const balancedOptions = <E>(
   drainMax,
   ackWait,
   rewinds: () => share.rewinds,
-  claims: () =>
-    [...share.working.values()]
-      .filter(({ owned }) => owned.claim.handler === handler.name)
-      .map(({ owned }) => ({ ...owned.claim, opening: owned.opening(), cursor: owned.cursor() }))
+  claim: () => {
+    const owned = share.working.get(keyOf({ handler: handler.name, partition: 0 }))?.owned
+    return owned && { ...owned.claim, opening: owned.opening() }
+  }
 })
 
 const makeUnit = Effect.fnUntraced(function* <E>(handler: Handler<E>, transactionsMax: number) {

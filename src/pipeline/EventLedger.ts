@@ -30,12 +30,24 @@ export interface LedgerCommit {
   readonly parked: ReadonlyArray<ParkedEvent>
 }
 
-/** Up to where everything is handled, as one instance knows it, for the partitions it owns. */
+/** How far the floor of a handler is to be moved. */
 export interface Advance extends SharedStart {
-  readonly claims: ReadonlyArray<Claim>
-  /** The stream still begins with its first event: a key whose first is missing has lost it. */
-  readonly isWhole: boolean
+  /** Of the handler's partition 0: its owner moves the floor, for all of them. */
+  readonly claim: Claim
+  /** The oldest sequence the stream has. */
+  readonly firstSeq: number
+  /** Every event up to there was looked for in the ledger, one by one, and found. */
+  readonly isProven: boolean
 }
+
+/**
+ * What came of it. `refused`: the claim was lost or opened anew, or the generation is over. `unproven`: the ledger has
+ * fewer entries than the stream has events between `afterSeq` and there.
+ */
+export type Advanced =
+  | { readonly _tag: "moved"; readonly gaps: ReadonlyArray<LedgerGap> }
+  | { readonly _tag: "refused" }
+  | { readonly _tag: "unproven"; readonly afterSeq: number }
 
 /** Events of a key that are behind the floor and were never handled. */
 export interface LedgerGap {
@@ -59,7 +71,7 @@ export class EventLedger extends Context.Service<
     readonly isDone: (
       stream: string,
       handler: string,
-      events: ReadonlyArray<StoredEvent>
+      events: ReadonlyArray<Pick<StoredEvent, "key" | "version">>
     ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
     /** Runs the effects and enters what goes with them. Was any of it entered before, nothing is written. */
     readonly commit: <E, R>(
@@ -69,9 +81,10 @@ export class EventLedger extends Context.Service<
     /** Enters what was done outside. What was entered before stays as it is, and is not put aside again. */
     readonly record: (commit: LedgerCommit) => Effect.Effect<void, StoreUnavailable>
     /**
-     * Moves the floor of these partitions forward, and sums up what is behind it. Claims that were lost or opened anew, and
-     * floors of another generation, move nothing. Returns what is missing; it is kept as evidence.
+     * Moves the floor forward, when the ledger itself says that everything up to there is handled: what the broker was
+     * told may be more than a store has that was restored, or that failed over. Then sums up what is behind it, and says
+     * what is missing there, which is kept as evidence.
      */
-    readonly advance: (advance: Advance) => Effect.Effect<ReadonlyArray<LedgerGap>, StoreUnavailable>
+    readonly advance: (to: Advance) => Effect.Effect<Advanced, StoreUnavailable>
   }
 >()("millrace/pipeline/EventLedger") {}

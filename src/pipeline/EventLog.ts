@@ -72,14 +72,26 @@ export interface SharedSubscription {
   readonly events: Stream.Stream<SharedDelivery, BrokerUnavailable>
   /** Takes no more; what is in hand stays there. */
   readonly finish: Effect.Effect<void>
-  /** These are done, for all instances. */
-  readonly acknowledge: (seqs: ReadonlyArray<number>) => Effect.Effect<void>
+  /** These are done, for all instances. One whose sequence has another event by now is left alone. */
+  readonly acknowledge: (deliveries: ReadonlyArray<SharedDelivery>) => Effect.Effect<void>
   /** These were not begun: another instance may have them at once. */
-  readonly giveBack: (seqs: ReadonlyArray<number>) => Effect.Effect<void>
-  /** What is in hand is being worked on. Without it the broker gives it to others after the ack wait. */
-  readonly inProgress: Effect.Effect<void>
+  readonly giveBack: (deliveries: ReadonlyArray<SharedDelivery>) => Effect.Effect<void>
+  /**
+   * What is in hand is being worked on. Without it the broker gives it to others after the ack wait. False: an earlier
+   * sign may not have been heard, so others may have some of it already.
+   */
+  readonly inProgress: Effect.Effect<boolean>
+  readonly position: Effect.Effect<SharedPosition, BrokerRefused | BrokerUnavailable>
+  /** Deletes the consumer, for all instances. Whoever opens it next makes it anew, behind the floor of the store. */
+  readonly forget: Effect.Effect<void, BrokerRefused | BrokerUnavailable>
+}
+
+/** What the broker says of a shared consumer. It is flow control: what is handled is in the store. */
+export interface SharedPosition {
   /** Everything up to here was acknowledged, by whomever. */
-  readonly floor: Effect.Effect<number, BrokerRefused | BrokerUnavailable>
+  readonly floor: number
+  /** The furthest that was delivered. */
+  readonly delivered: number
 }
 
 /** Events of one shared consumer in hand of all instances together. */

@@ -66,7 +66,7 @@ export class RelayStore extends Context.Service<
       from: RelayPosition,
       to: RelayPosition
     ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
-    /** The furthest cursor of all handlers: workers may be ahead of the position, which moves after them. 0: none. */
+    /** The furthest that any handler has handled: workers may be ahead of the position, which moves after them. 0: nothing. */
     readonly furthestCursor: (stream: string) => Effect.Effect<number, StoreUnavailable>
     /**
      * Lets go of rows below the position that were kept for at least so long, some thousand at a time, and of none when

@@ -32,6 +32,8 @@ export interface Share<E> {
   readonly units: ReadonlyMap<string, HandlerUnit<E>>
   readonly fibers: FiberMap.FiberMap<string, void, unknown>
   readonly working: Map<string, Working>
+  /** What takes events for balanced handlers, whichever partitions are in hand. */
+  readonly balanced: Array<{ readonly brokerAwaySince: () => bigint | undefined }>
   /** Given up, and finishing what is in hand: renewed until it is released, so that nobody else begins meanwhile. */
   readonly draining: Map<string, Working>
   readonly scope: Scope.Scope
@@ -73,12 +75,13 @@ export const endUnproven = Effect.fnUntraced(function* <E>(share: Share<E>) {
 export const giveUpWithoutBroker = Effect.fnUntraced(function* <E>(share: Share<E>) {
   if (share.cutOff) return yield* rejoinWithBroker(share)
   const now = yield* Clock.monotonicTimeNanos
-  const isAway = ({ owned }: Working) => {
-    const since = owned.brokerAwaySince()
+  const isAway = (one: { readonly brokerAwaySince: () => bigint | undefined }) => {
+    const since = one.brokerAwaySince()
     return since !== undefined && now - since > Duration.toNanosUnsafe(brokerAwayMax)
   }
+  const inHand = [...[...share.working.values()].map(({ owned }) => owned), ...share.balanced]
   // One consumer that cannot be made is not the broker out of reach: that is asked by the same question as the way back.
-  if (![...share.working.values()].some(isAway) || (yield* brokerAnswers(share))) return
+  if (!inHand.some(isAway) || (yield* brokerAnswers(share))) return
   share.cutOff = true
   yield* signal({ _tag: "BrokerOutOfReach", stream: share.stream, count: share.working.size })
 })

@@ -65,6 +65,7 @@ export type Signal =
       readonly version: number
     }
   | { readonly _tag: "DeliveriesInterrupted"; readonly handler: string; readonly detail: string }
+  | { readonly _tag: "LedgerBehind"; readonly handler: string; readonly afterSeq: number }
   | { readonly _tag: "HandlerPaused"; readonly handler: string; readonly reason: string }
   | { readonly _tag: "HandlerResumed"; readonly handler: string }
   | { readonly _tag: "OwnershipUnproven"; readonly stream: string; readonly count: number }
@@ -111,6 +112,7 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   KeyReturned: Effect.logInfo,
   OrderViolated: Effect.logError,
   DeliveriesInterrupted: Effect.logDebug,
+  LedgerBehind: Effect.logWarning,
   HandlerPaused: Effect.logError,
   HandlerResumed: Effect.logInfo,
   OwnershipUnproven: Effect.logWarning,
@@ -150,6 +152,8 @@ const sentenceOf = (event: Signal): string => {
       return `connected to ${event.peer} again`
     case "StreamDrifted":
       return "the stream differs from its declaration; it works, and is left as it is"
+    case "LedgerBehind":
+      return `the broker has more behind it for ${event.handler} than the database says is handled; what is not comes again`
     case "HandlerPaused":
       return `${event.handler} is paused: ${event.reason}; its events wait, in order, and nothing is parked for it`
     case "HandlerResumed":

@@ -100,10 +100,12 @@ const faultyEventLog = (log: EventLog["Service"], broker: FaultyBroker): EventLo
     share: (declaration, from) =>
       Effect.map(broker(log.share(declaration, from)), (shared): SharedSubscription => ({
         ...shared,
-        acknowledge: (seqs) => told(shared.acknowledge(seqs)),
-        giveBack: (seqs) => told(shared.giveBack(seqs)),
-        inProgress: told(shared.inProgress),
-        floor: broker(shared.floor)
+        acknowledge: (deliveries) => told(shared.acknowledge(deliveries)),
+        giveBack: (deliveries) => told(shared.giveBack(deliveries)),
+        // One that was not heard is not known to have been.
+        inProgress: Effect.orElseSucceed(broker(shared.inProgress), () => true),
+        position: broker(shared.position),
+        forget: broker(shared.forget)
       }))
   }
 }

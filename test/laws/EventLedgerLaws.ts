@@ -47,8 +47,11 @@ const opened = Effect.gen(function* () {
   const isDone = (...events: ReadonlyArray<StoredEvent>) => ledger.isDone(stream, "mail", events)
   const advance = (
     afterSeq: number,
-    to: { claims?: ReadonlyArray<Claim>; generation?: number; isWhole?: boolean } = {}
-  ) => ledger.advance({ claims, generation: 0, isWhole: true, afterSeq, ...to })
+    to: { claim?: Claim; generation?: number; firstSeq?: number; isProven?: boolean } = {}
+  ) =>
+    Effect.map(ledger.advance({ claim: left, generation: 0, firstSeq: 1, isProven: true, afterSeq, ...to }), (answer) =>
+      answer._tag === "moved" ? answer.gaps : answer._tag
+    )
   const floor = Effect.map(ledger.start(stream, "mail"), ({ afterSeq }) => afterSeq)
   const effect = (what: string) => Effect.asVoid(outbox.append(target, [entryOf(what)], {}))
   const effects = Effect.map(rowsIn(target), (rows) => rows.map((row) => row.key))
@@ -149,21 +152,38 @@ const sumsUpBehindTheFloor: Law<LedgerPorts> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* effects, [])
 })
 
-const advancesForOwnersOnly: Law<LedgerPorts> = Effect.gen(function* () {
+const advancesForItsOwnerOnly: Law<LedgerPorts> = Effect.gen(function* () {
   const { advance, claims, facts, floor, left, ownership, record } = yield* opened
   yield* record([at("a", 1)])
-  const lost = claims.map((claim) => ({ ...claim, epoch: claim.epoch + 1 }))
-  yield* advance(10, { claims: lost })
-  yield* advance(10, { generation: 1 })
-  yield* advance(10, { claims: [] })
+  assert.strictEqual(yield* advance(10, { claim: { ...left, epoch: left.epoch + 1 } }), "refused")
+  assert.strictEqual(yield* advance(10, { generation: 1 }), "refused")
   const again = yield* ownership.open(left)
-  yield* advance(10)
+  assert.strictEqual(yield* advance(10), "refused")
   assert.deepStrictEqual((yield* facts).progress, new Map())
-  // The other partition's owner has moved: the floor is that of the last.
   assert.strictEqual(yield* floor, 0)
-  yield* advance(10, { claims: [again] })
+  assert.deepStrictEqual(yield* advance(10, { claim: again }), [])
   assert.strictEqual(yield* floor, 10)
   assert.deepStrictEqual((yield* facts).progress, new Map([["a", 1]]))
+  // For all partitions, whoever owns them.
+  assert.deepStrictEqual((yield* facts).cursors, new Map(claims.map(({ partition }) => [partition, 10])))
+})
+
+const believesItselfOnly: Law<LedgerPorts> = Effect.gen(function* () {
+  const { advance, facts, floor, record } = yield* opened
+  const isProven = false
+  yield* record([at("a", 1, 1), at("b", 1, 2), at("a", 3, 4)])
+  assert.deepStrictEqual(yield* advance(2, { isProven }), [])
+  // The broker says that 3 was acknowledged, and the ledger does not know of it.
+  assert.strictEqual(yield* advance(4, { isProven }), "unproven")
+  assert.strictEqual(yield* floor, 2)
+  yield* record([at("a", 2, 3)])
+  assert.deepStrictEqual(yield* advance(4, { isProven }), [])
+  assert.strictEqual(yield* floor, 4)
+  assert.deepStrictEqual((yield* facts).progress.get("a"), 3)
+  // What the stream has no more need not be there.
+  yield* record([at("c", 1, 9)])
+  assert.strictEqual(yield* advance(9, { isProven, firstSeq: 8 }), "unproven")
+  assert.deepStrictEqual(yield* advance(9, { isProven, firstSeq: 9 }), [])
 })
 
 const noticesWhatIsMissing: Law<LedgerPorts> = Effect.gen(function* () {
@@ -190,14 +210,14 @@ const beginsAnywhere: Law<LedgerPorts> = Effect.gen(function* () {
   const { advance, facts, record } = yield* opened
   // The stream has lost its oldest events to age before the handler was there.
   yield* record([at("a", 7), at("a", 8)])
-  assert.deepStrictEqual(yield* advance(80, { isWhole: false }), [])
+  assert.deepStrictEqual(yield* advance(80, { firstSeq: 2 }), [])
   assert.deepStrictEqual((yield* facts).progress, new Map([["a", 8]]))
   yield* record([at("a", 10)])
-  assert.deepStrictEqual(yield* advance(100, { isWhole: false }), [{ key: "a", handledVersion: 8, version: 10 }])
+  assert.deepStrictEqual(yield* advance(100, { firstSeq: 2 }), [{ key: "a", handledVersion: 8, version: 10 }])
 })
 
 const survivesARewind: Law<LedgerPorts> = Effect.gen(function* () {
-  const { advance, claims, facts, isDone, ledger, ownership, record, stream, turnBack } = yield* opened
+  const { advance, facts, isDone, ledger, left, ownership, record, stream, turnBack } = yield* opened
   yield* record([at("a", 1)])
   yield* advance(10)
   yield* record([at("a", 3, 30), at("a", 2, 20)])
@@ -208,14 +228,14 @@ const survivesARewind: Law<LedgerPorts> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* isDone(at("a", 1), at("a", 2), at("a", 3)), [true, true, true])
   yield* advance(35)
   assert.deepStrictEqual(yield* ledger.start(stream, "mail"), { generation: 1, afterSeq: 15 })
-  const anew = yield* Effect.forEach(claims, ownership.open)
+  const anew = yield* ownership.open(left)
   // In hand of before the rewind: its sequence is of then, and so are those of what is not yet handled.
   yield* record([at("b", 2, 31)])
-  assert.deepStrictEqual(yield* advance(35, { claims: anew, generation: 1 }), [])
+  assert.deepStrictEqual(yield* advance(35, { claim: anew, generation: 1 }), [])
   assert.deepStrictEqual((yield* facts).progress, new Map([["a", 2]]))
   assert.deepStrictEqual(yield* isDone(at("b", 1), at("b", 2)), [false, true])
   yield* record([at("b", 1, 40), at("a", 4, 41), at("b", 3, 42)], { generation: 1 })
-  assert.deepStrictEqual(yield* advance(45, { claims: anew, generation: 1 }), [])
+  assert.deepStrictEqual(yield* advance(45, { claim: anew, generation: 1 }), [])
   assert.deepStrictEqual(
     (yield* facts).progress,
     new Map([
@@ -291,7 +311,8 @@ export const eventLedgerLaws = suiteOf<LedgerPorts>()({
   "of many that commit the same event one does": letsOneOfManyCommit,
   "what is recorded twice is there once, and is not put aside behind somebody's back": recordsWhatIsNew,
   "what is behind the floor is one version per key, and stays done": sumsUpBehindTheFloor,
-  "the floor moves for owners, as they opened, and in their generation": advancesForOwnersOnly,
+  "the floor moves for the owner of partition 0, as it opened, and in its generation": advancesForItsOwnerOnly,
+  "the floor moves over nothing that the ledger does not know of": believesItselfOnly,
   "what is missing behind the floor is said, and kept as evidence": noticesWhatIsMissing,
   "a handler that comes late begins with what is there": beginsAnywhere,
   "sequences of before a rewind are no reason to sum up": survivesARewind,

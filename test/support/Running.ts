@@ -28,10 +28,10 @@ export const running = Effect.fnUntraced(function* <E>(
 ) {
   const services = yield* Layer.build(ports)
   const signals: Array<Signal> = []
-  const start = Effect.fnUntraced(function* (id: string) {
+  const start = Effect.fnUntraced(function* (id: string, own: ReadonlyArray<Handler<E>> = handlers) {
     const scope = yield* Scope.make()
     const instance = { id, host: "test", version: "test", roles: [] }
-    const pipeline = Pipeline.layer(noteStream, handlers, {
+    const pipeline = Pipeline.layer(noteStream, own, {
       partitions: 1,
       instance,
       consumers: { ...consumerOptionsDefault, ...limits }
@@ -50,7 +50,7 @@ export const running = Effect.fnUntraced(function* <E>(
       fate.down = true
       return Effect.asVoid(Effect.forkDetach(Scope.close(scope, Exit.void)))
     })
-    return { stop, crash }
+    return { stop, crash, fate }
   })
   const { run } = Context.get(services, Transactor)
   const desk = Context.get(services, ParkingDesk)
@@ -59,6 +59,7 @@ export const running = Effect.fnUntraced(function* <E>(
   return {
     start,
     signals,
+    services,
     desk,
     tables: Context.get(services, MemoryState).of(noteStream.name),
     append: (...keys: ReadonlyArray<string>) =>

@@ -1,5 +1,6 @@
 import type { Effect, Layer } from "effect"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
+import type { FaultPlan } from "../../src/testing/FaultPlan.ts"
 import type { History } from "../../src/testing/History.ts"
 import { play, type Services } from "../../src/testing/Simulation.ts"
 import { noteHandlers, noteStream, type Place } from "./Ledger.ts"
@@ -13,6 +14,14 @@ export interface Variant {
 
 /** The memory adapters as they are. */
 export const faithful: Variant = { layer: MemoryPipeline.layer, placeOf: ({ key, version }) => ({ key, version }) }
+
+/** In every fourth history the broker loses more, and store and network are slow and wrong more often. */
+const harsh: Partial<FaultPlan> = {
+  tailLossesMax: 8,
+  delayShares: [0.3],
+  failureShares: [0.05],
+  delayMaxMs: 1_500
+}
 
 /** One random history of notes. */
 export const runHistory = (seed: number, { layer, placeOf }: Variant = faithful): Effect.Effect<History> =>
@@ -28,5 +37,5 @@ export const runHistory = (seed: number, { layer, placeOf }: Variant = faithful)
       }
     },
     seed,
-    { ports: layer }
+    { ports: layer, plan: seed % 4 === 3 ? harsh : {} }
   )

@@ -1,6 +1,13 @@
 import { Clock, Effect, Layer } from "effect"
 import type { StoredEvent } from "../../pipeline/Envelope.ts"
-import { type Advance, EventLedger, type LedgerCommit, type LedgerGap } from "../../pipeline/EventLedger.ts"
+import {
+  type Advance,
+  type Advanced,
+  EventLedger,
+  type LedgerCommit,
+  type LedgerGap
+} from "../../pipeline/EventLedger.ts"
+import { gapsOf, topsOf } from "../../pipeline/LedgerSum.ts"
 import type { Claim } from "../../pipeline/Ownership.ts"
 import { EventTaken } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
@@ -51,14 +58,17 @@ export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = 
   })
 )
 
-const isDone = ({ handled, progress }: MemoryTables, handler: string, { key, version }: StoredEvent) =>
-  (progress.get(rowKey(handler, key))?.version ?? 0) >= version || handled.has(rowKey(handler, key, version))
+const isDone = (
+  { handled, progress }: MemoryTables,
+  handler: string,
+  { key, version }: Pick<StoredEvent, "key" | "version">
+) => (progress.get(rowKey(handler, key))?.version ?? 0) >= version || handled.has(rowKey(handler, key, version))
 
 const enter = (tables: MemoryTables, { done, handler, parked }: LedgerCommit, nowMs: number) => {
   const partitions = new Map(done.map(({ partition, stored }) => [stored.key, partition]))
-  for (const { generation, partition, stored } of done) {
+  for (const { generation, stored } of done) {
     const { key, seq, version } = stored
-    tables.handled.set(rowKey(handler, key, version), { handler, key, version, seq, partition, generation })
+    tables.handled.set(rowKey(handler, key, version), { handler, key, version, seq, generation })
   }
   for (const one of parked) park(tables, { handler, partition: partitions.get(one.event.key) ?? 0, nowMs }, one)
 }
@@ -68,41 +78,44 @@ const holds = ({ leases }: MemoryTables, { epoch, handler, opening, partition }:
   return lease?.epoch === epoch && lease.opening === opening
 }
 
-const advance = (state: MemoryState["Service"], to: Advance): ReadonlyArray<LedgerGap> =>
-  to.claims.flatMap((claim) => {
-    const tables = state.of(claim.stream)
-    const lease = tables.leases.get(rowKey(claim.handler, claim.partition))
-    if (lease === undefined || tables.relay.rewinds !== to.generation || !holds(tables, claim)) return []
-    lease.cursor = Math.max(lease.cursor, to.afterSeq)
-    return sumUp(tables, claim, to)
-  })
-
-/** What is behind the floor becomes one version per key. */
-const sumUp = (tables: MemoryTables, { handler, partition }: Claim, { afterSeq, generation, isWhole }: Advance) => {
-  const own = [...tables.handled.values()].filter((one) => one.handler === handler && one.partition === partition)
-  const ripe = own.filter((one) => one.seq <= afterSeq && one.generation === generation)
-  const gaps: Array<LedgerGap> = []
-  for (const [key, rows] of Map.groupBy(ripe, (one) => one.key)) {
-    const top = Math.max(...rows.map(({ version }) => version))
-    const at = rowKey(handler, key)
-    const before = tables.progress.get(at)?.version ?? 0
-    const gone = own.filter((one) => one.key === key && one.version <= top)
-    for (const { version } of gone) tables.handled.delete(rowKey(handler, key, version))
-    if (top > before) tables.progress.set(at, { version: top, parked: false })
-    const gap = gapOf(gone, before, top)
-    if (gap === undefined || (before === 0 && (!isWhole || tables.relay.remade))) continue
-    gaps.push(gap)
-    tables.violations.push({ handler, handledVersion: before, event: evidenceOf(gap) })
+const advance = (state: MemoryState["Service"], to: Advance): Advanced => {
+  const { afterSeq, claim, firstSeq, generation, isProven } = to
+  const tables = state.of(claim.stream)
+  const lease = tables.leases.get(rowKey(claim.handler, claim.partition))
+  if (lease === undefined || tables.relay.rewinds !== generation || !holds(tables, claim)) return { _tag: "refused" }
+  const floor = Math.max(lease.cursor, firstSeq - 1)
+  const own = [...tables.handled.values()].filter((one) => one.handler === claim.handler)
+  const current = own.filter((one) => one.generation === generation && one.seq <= afterSeq)
+  const entered = current.filter(({ seq }) => seq > floor).length
+  if (!isProven && entered < afterSeq - floor) return { _tag: "unproven", afterSeq: floor }
+  for (let p = 0; p < (tables.relay.partitions ?? 0); p++) {
+    const other = tables.leases.get(rowKey(claim.handler, p))
+    if (other !== undefined) other.cursor = Math.max(other.cursor, afterSeq)
   }
-  return gaps
+  return { _tag: "moved", gaps: sumUp(tables, claim, current, own, firstSeq) }
 }
 
-const gapOf = (gone: ReadonlyArray<MemoryHandled>, before: number, top: number): LedgerGap | undefined => {
-  const ahead = gone.filter(({ version }) => version > before)
-  const [first] = ahead.toSorted((a, b) => a.version - b.version)
-  return first === undefined || ahead.length === top - before
-    ? undefined
-    : { key: first.key, handledVersion: before, version: first.version }
+/** What is behind the floor becomes one version per key. */
+const sumUp = (
+  tables: MemoryTables,
+  { handler }: Claim,
+  ripe: ReadonlyArray<MemoryHandled>,
+  own: ReadonlyArray<MemoryHandled>,
+  firstSeq: number
+) => {
+  const tops = topsOf(ripe)
+  const topOf = new Map(tops.map(({ key, version }) => [key, version]))
+  const before = new Map(tops.map(({ key }) => [key, tables.progress.get(rowKey(handler, key))?.version ?? 0]))
+  const gone = own.filter(({ key, version }) => version <= (topOf.get(key) ?? 0))
+  for (const { key, version } of gone) tables.handled.delete(rowKey(handler, key, version))
+  for (const { key, version } of tops) {
+    if (version > (before.get(key) ?? 0)) tables.progress.set(rowKey(handler, key), { version, parked: false })
+  }
+  const gaps = gapsOf(tops, gone, before, firstSeq <= 1 && !tables.relay.remade)
+  tables.violations.push(
+    ...gaps.map((gap) => ({ handler, handledVersion: gap.handledVersion, event: evidenceOf(gap) }))
+  )
+  return gaps
 }
 
 const evidenceOf = ({ key, version }: LedgerGap): StoredEvent => ({

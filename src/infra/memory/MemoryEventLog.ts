@@ -139,10 +139,17 @@ const takePart = Effect.fnUntraced(function* (
   return {
     events: Stream.fromQueue(queue),
     finish: Effect.sync(() => consumer.part(self)),
-    acknowledge: (seqs) => now((nowMs) => consumer.acknowledge(self, seqs, nowMs)),
-    giveBack: (seqs) => now((nowMs) => consumer.giveBack(self, seqs, nowMs)),
-    inProgress: now((nowMs) => consumer.inProgress(self, nowMs)),
-    floor: Effect.sync(() => consumer.floor)
+    acknowledge: (deliveries) => now((nowMs) => consumer.acknowledge(self, deliveries, nowMs)),
+    giveBack: (deliveries) => now((nowMs) => consumer.giveBack(self, deliveries, nowMs)),
+    inProgress: Effect.as(
+      now((nowMs) => consumer.inProgress(self, nowMs)),
+      true
+    ),
+    position: Effect.sync(() => ({ floor: consumer.floor, delivered: consumer.delivered })),
+    forget: Effect.sync(() => {
+      if (log.shared.get(at) === consumer) log.shared.delete(at)
+      consumer.end()
+    })
   }
 })
 

@@ -46,8 +46,7 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           return rows.filter((ref) => remove(tables, ref, keep ? nowMs : undefined)).length
         }),
       rewind: (lease, from, to) => fenced(lease, (tables, nowMs) => rewind(tables, from, to, nowMs)),
-      furthestCursor: (stream) =>
-        Effect.sync(() => Math.max(0, ...[...state.of(stream).leases.values()].map(({ cursor }) => cursor))),
+      furthestCursor: (stream) => Effect.sync(() => furthestOf(state.of(stream))),
       forget: (lease, olderThan) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) =>
           forget(state.of(lease.stream), lease.epoch, nowMs - Duration.toMillis(olderThan))
@@ -65,6 +64,11 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const furthestOf = ({ handled, leases, relay }: MemoryTables) => {
+  const entered = [...handled.values()].filter(({ generation }) => generation === relay.rewinds)
+  return Math.max(0, ...[...leases.values()].map(({ cursor }) => cursor), ...entered.map(({ seq }) => seq))
+}
 
 const positionOf = ({ lastSeq, streamCreated }: MemoryRelay): RelayPosition => ({ lastSeq, streamCreated })
 

@@ -1,7 +1,7 @@
-import { type Cause, Queue } from "effect"
+import { Cause, Queue } from "effect"
 import type { StoredEvent } from "../../pipeline/Envelope.ts"
 import { type SharedDelivery, sharedInHandMax } from "../../pipeline/EventLog.ts"
-import type { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
+import { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 
 /** Who takes part in a shared consumer. */
 export interface Participant {
@@ -41,28 +41,44 @@ export class MemorySharedConsumer {
     this.serve(nowMs)
   }
 
+  /** It is deleted: whoever takes part in it hears of it. */
+  end() {
+    const gone = new BrokerUnavailable({ operation: "pull", detail: "the shared consumer is gone" })
+    for (const { queue } of this.#participants.splice(0)) Queue.failCauseUnsafe(queue, Cause.fail(gone))
+  }
+
   /** What it has in hand stays there until its time is over. */
   part(participant: Participant) {
     const at = this.#participants.indexOf(participant)
     if (at !== -1) this.#participants.splice(at, 1)
   }
 
-  acknowledge(by: Participant, seqs: ReadonlyArray<number>, nowMs: number) {
-    for (const seq of seqs) {
-      by.inHand.delete(seq)
-      this.#pending.delete(seq)
-      this.#deliveries.delete(seq)
+  /** What was delivered at a sequence is what is there still: after a lost tail it may be another event. */
+  #isThere({ stored }: SharedDelivery) {
+    return this.#messages[stored.seq - 1]?.eventId === stored.eventId
+  }
+
+  acknowledge(by: Participant, deliveries: ReadonlyArray<SharedDelivery>, nowMs: number) {
+    for (const { stored } of deliveries.filter((one) => this.#isThere(one))) {
+      by.inHand.delete(stored.seq)
+      this.#pending.delete(stored.seq)
+      this.#deliveries.delete(stored.seq)
+      this.#again = this.#again.filter((seq) => seq !== stored.seq)
     }
-    this.#again = this.#again.filter((seq) => !seqs.includes(seq))
     this.serve(nowMs)
   }
 
-  giveBack(by: Participant, seqs: ReadonlyArray<number>, nowMs: number) {
-    for (const seq of seqs) {
-      by.inHand.delete(seq)
-      if (this.#pending.get(seq)?.by === by) this.#repeat(seq)
+  giveBack(by: Participant, deliveries: ReadonlyArray<SharedDelivery>, nowMs: number) {
+    for (const { stored } of deliveries.filter((one) => this.#isThere(one))) {
+      by.inHand.delete(stored.seq)
+      if (this.#pending.get(stored.seq)?.by === by) this.#repeat(stored.seq)
     }
     this.serve(nowMs)
+  }
+
+  /** The furthest that was delivered. */
+  get delivered() {
+    return this.#delivered
   }
 
   inProgress(by: Participant, nowMs: number) {

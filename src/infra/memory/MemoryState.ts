@@ -20,7 +20,6 @@ export interface MemoryHandled {
   readonly key: string
   readonly version: number
   readonly seq: number
-  readonly partition: number
   readonly generation: number
 }
 

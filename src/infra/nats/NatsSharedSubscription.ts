@@ -1,6 +1,7 @@
 import { AckPolicy, type Consumer, type ConsumerMessages, DeliverPolicy, type JsMsg } from "@nats-io/jetstream"
 import { nanos } from "@nats-io/transport-node"
 import { Cause, Duration, Effect, Fiber, Queue, type Scope, Stream } from "effect"
+import type { StoredEvent } from "../../pipeline/Envelope.ts"
 import {
   type LogDeclaration,
   type SharedDelivery,
@@ -47,32 +48,46 @@ export const openShared = Effect.fnUntraced(function* (
     yield* forgetConsumer(handles, streamName, nameOf(declaration, from.handler, from.generation - 1))
   const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
   const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
-  const inHand = new Map<number, string>()
+  const inHand = new Map<number, InHand>()
   const pulling = yield* makePulling(handles, consumer, { streamName, name, inHandMax: from.inHandMax, inHand, queue })
 
-  const answer = (seqs: ReadonlyArray<number>, word: string) =>
+  const answer = (deliveries: ReadonlyArray<SharedDelivery>, word: string) =>
     Effect.sync(() => {
-      for (const seq of seqs) {
-        const reply = inHand.get(seq)
-        inHand.delete(seq)
-        if (reply !== undefined && !connection.isClosed()) connection.publish(reply, word)
+      for (const { stored } of deliveries) {
+        const held = inHand.get(stored.seq)
+        // The broker may have lost this one, and given its sequence to another.
+        if (held?.event !== identityOf(stored)) continue
+        inHand.delete(stored.seq)
+        if (!connection.isClosed()) connection.publish(held.reply, word)
       }
       pulling.roomMade()
     })
+  const look = call("look at a consumer", () => handles.manager.consumers.info(streamName, name))
   return {
     events: Stream.fromQueue(queue),
     finish: pulling.finish,
-    acknowledge: (seqs) => answer(seqs, "+ACK"),
-    giveBack: (seqs) => answer(seqs, "-NAK"),
+    acknowledge: (deliveries) => answer(deliveries, "+ACK"),
+    giveBack: (deliveries) => answer(deliveries, "-NAK"),
     inProgress: Effect.sync(() => {
-      if (connection.isClosed()) return
-      for (const reply of inHand.values()) connection.publish(reply, "+WPI")
+      const isHeard = pulling.isUninterrupted() && !connection.isClosed()
+      if (!connection.isClosed()) for (const { reply } of inHand.values()) connection.publish(reply, "+WPI")
+      return isHeard
     }),
-    floor: call("look at a consumer", () => handles.manager.consumers.info(streamName, name)).pipe(
-      Effect.map(({ ack_floor }) => ack_floor.stream_seq)
-    )
+    position: Effect.map(look, ({ ack_floor, delivered }) => ({
+      floor: ack_floor.stream_seq,
+      delivered: delivered.stream_seq
+    })),
+    forget: Effect.asVoid(call("delete a consumer", () => handles.manager.consumers.delete(streamName, name)))
   }
 })
+
+/** An event in hand, and where it is answered. */
+interface InHand {
+  readonly event: string
+  readonly reply: string
+}
+
+const identityOf = ({ eventId, version }: StoredEvent) => `${eventId} ${version}`
 
 const nameOf = ({ name }: LogDeclaration, handler: string, generation: number) => `${name}-${handler}-r${generation}`
 
@@ -119,22 +134,44 @@ interface Hand {
   readonly streamName: string
   readonly name: string
   readonly inHandMax: number
-  readonly inHand: Map<number, string>
+  readonly inHand: Map<number, InHand>
   readonly queue: Queue.Queue<SharedDelivery, BrokerUnavailable | Cause.Done>
+}
+
+interface State {
+  open: ConsumerMessages | undefined
+  ending: boolean
+  interrupted: boolean
+}
+
+/** Why a pull failed does not matter: whether there is anything left to pull from does. */
+const isThere = (handles: NatsHandles, { name, queue, streamName }: Hand) => {
+  const detail = `the shared consumer ${name} is gone`
+  const gone = Effect.suspend(() =>
+    Queue.failCause(queue, Cause.fail(new BrokerUnavailable({ operation: "pull", detail })))
+  )
+  return call("look at a consumer", () => handles.manager.consumers.info(streamName, name)).pipe(
+    Effect.as(true),
+    Effect.catchIf(isGone, () => Effect.as(gone, false)),
+    Effect.orElseSucceed(() => true)
+  )
 }
 
 /** One pull after the other, each for as many events as there is room for. */
 const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer: Consumer, hand: Hand) {
-  const { inHand, inHandMax, name, queue, streamName } = hand
+  const { inHand, inHandMax, queue } = hand
   const room = yield* Queue.sliding<void>(1)
-  const state: { open: ConsumerMessages | undefined; ending: boolean } = { open: undefined, ending: false }
+  const state: State = { open: undefined, ending: false, interrupted: false }
   const stop = () => void state.open?.stop()
 
   const take = (message: JsMsg) => {
-    // One that is in hand already came again: it is answered by its newest address.
-    const isNew = !inHand.has(message.seq)
-    inHand.set(message.seq, replyOf(message))
-    if (isNew) Queue.offerUnsafe(queue, { stored: storedOf(message), deliveries: message.info.deliveryCount })
+    const stored = storedOf(message)
+    const event = identityOf(stored)
+    // One that is in hand already came again: it is answered by its newest address. A sequence may have come to another
+    // event meanwhile: that one is new.
+    const isNew = inHand.get(message.seq)?.event !== event
+    inHand.set(message.seq, { event, reply: replyOf(message) })
+    if (isNew) Queue.offerUnsafe(queue, { stored, deliveries: message.info.deliveryCount })
   }
   const pull = call("pull", async () => {
     state.open = await consumer.fetch({
@@ -148,17 +185,7 @@ const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer:
   const roomy = Effect.suspend(() => (hasRoom() ? Effect.void : Queue.take(room))).pipe(
     Effect.repeat({ until: hasRoom })
   )
-  const gone = Effect.suspend(() => {
-    const detail = `the shared consumer ${name} is gone`
-    return Queue.failCause(queue, Cause.fail(new BrokerUnavailable({ operation: "pull", detail })))
-  })
-  // Why it failed does not matter: whether there is anything left to pull from does.
-  const look = call("look at a consumer", () => handles.manager.consumers.info(streamName, name)).pipe(
-    Effect.as(true),
-    Effect.catchIf(isGone, () => Effect.as(gone, false)),
-    Effect.orElseSucceed(() => true)
-  )
-  const again = Effect.andThen(Effect.sleep(pullAgainAfter), look)
+  const again = Effect.andThen(Effect.sleep(pullAgainAfter), isThere(handles, hand))
   const turn = Effect.andThen(
     roomy,
     Effect.catch(Effect.as(pull, true), () => again)
@@ -166,15 +193,26 @@ const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer:
   const loop = Effect.repeat(turn, { while: (more) => more && !state.ending && !handles.nats.connection.isClosed() })
   yield* Effect.addFinalizer(() => Effect.sync(stop))
   // Pulls do not survive the connection they were made on.
-  const stopListening = handles.nats.onInterruption(stop)
+  const stopListening = handles.nats.onInterruption(() => {
+    state.interrupted = true
+    stop()
+  })
   yield* Effect.addFinalizer(() => Effect.sync(stopListening))
   const fiber = yield* Effect.forkScoped(loop)
   return {
     roomMade: () => void Queue.offerUnsafe(room, undefined),
+    /** Since it was asked the last time. */
+    isUninterrupted: () => {
+      const was = state.interrupted
+      state.interrupted = false
+      return !was
+    },
     finish: Effect.gen(function* () {
       state.ending = true
       yield* Effect.timeoutOption(Fiber.await(fiber), lastPullMax)
       stop()
+      // It may be waiting for room, which what is given back would make.
+      yield* Fiber.interrupt(fiber)
     })
   }
 })

@@ -152,10 +152,10 @@ const balanceHandlers = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const statements = [
     `CREATE TABLE millrace.handled (
-       stream text NOT NULL, handler text NOT NULL, key text NOT NULL, version bigint NOT NULL, partition int NOT NULL,
-       rewinds bigint NOT NULL, seq bigint NOT NULL, PRIMARY KEY (stream, handler, key, version)
+       stream text NOT NULL, handler text NOT NULL, key text NOT NULL, version bigint NOT NULL, rewinds bigint NOT NULL,
+       seq bigint NOT NULL, PRIMARY KEY (stream, handler, key, version)
      ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0)`,
-    `CREATE INDEX ON millrace.handled (stream, handler, partition, seq)`,
+    `CREATE INDEX ON millrace.handled (stream, handler, rewinds, seq)`,
     // sequences of before a rewind mean nothing behind it
     `ALTER TABLE millrace.relay ADD COLUMN rewinds bigint NOT NULL DEFAULT 0`,
     `ALTER TABLE millrace.lease ADD COLUMN delivery text CHECK (delivery IN ('ordered', 'balanced'))`,

@@ -1,9 +1,16 @@
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { StoredEvent } from "../../pipeline/Envelope.ts"
-import { type Advance, EventLedger, type LedgerCommit } from "../../pipeline/EventLedger.ts"
+import {
+  type Advance,
+  type Advanced,
+  EventLedger,
+  type LedgerCommit,
+  type LedgerGap
+} from "../../pipeline/EventLedger.ts"
+import { gapsOf, type KeyTop, topsOf } from "../../pipeline/LedgerSum.ts"
 import type { Claim } from "../../pipeline/Ownership.ts"
-import { EventTaken, TransactionIdle } from "../../pipeline/PipelineError.ts"
+import { EventTaken, type StoreUnavailable, TransactionIdle } from "../../pipeline/PipelineError.ts"
 import { bigints } from "./parameters.ts"
 import { parkEvents } from "./parkEvents.ts"
 import { inTransaction } from "./PgTransactor.ts"
@@ -21,7 +28,11 @@ const start = (sql: SqlClient.SqlClient) => (stream: string, handler: string) =>
   )
 
 const isDone = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (stream: string, handler: string, events: ReadonlyArray<StoredEvent>) {
+  Effect.fnUntraced(function* (
+    stream: string,
+    handler: string,
+    events: ReadonlyArray<Pick<StoredEvent, "key" | "version">>
+  ) {
     const rows = yield* sql<{ readonly i: bigint }>`
       SELECT a.i FROM unnest(${events.map((e) => e.key)}::text[], ${bigints(events.map((e) => e.version))}::bigint[])
         WITH ORDINALITY AS a(key, version, i)
@@ -41,11 +52,10 @@ interface Place {
 /** Enters what nobody has entered. Sorted, so that two commits of the same events cannot deadlock. */
 const enter = (sql: SqlClient.SqlClient, { done, handler, stream }: LedgerCommit) =>
   sql<Place>`
-    INSERT INTO millrace.handled (stream, handler, key, version, partition, rewinds, seq)
+    INSERT INTO millrace.handled (stream, handler, key, version, rewinds, seq)
     SELECT ${stream}, ${handler}, x.* FROM unnest(${done.map((d) => d.stored.key)}::text[],
-      ${bigints(done.map((d) => d.stored.version))}::bigint[], ${done.map((d) => d.partition)}::int[],
-      ${bigints(done.map((d) => d.generation))}::bigint[], ${bigints(done.map((d) => d.stored.seq))}::bigint[])
-      AS x(key, version, partition, rewinds, seq)
+      ${bigints(done.map((d) => d.stored.version))}::bigint[], ${bigints(done.map((d) => d.generation))}::bigint[],
+      ${bigints(done.map((d) => d.stored.seq))}::bigint[]) AS x(key, version, rewinds, seq)
     ORDER BY x.key, x.version ON CONFLICT DO NOTHING RETURNING key, version`
 
 // A statement of its own, behind the one that enters: what was summed up while that one waited is seen only by the next.
@@ -93,78 +103,116 @@ const record = (sql: SqlClient.SqlClient) => {
       : inTransaction(sql, "EventLedger.record", recordParked(one))
 }
 
-// Locked in the sequence in which commits and beats lock leases. A rewind that is under way is waited for: its opening
-// is another one.
-const moveFloor = (sql: SqlClient.SqlClient, { afterSeq, claims, generation }: Advance, { handler, stream }: Claim) =>
-  sql<{ readonly partition: number }>`
-    WITH held AS (
-      SELECT l.partition FROM millrace.lease l JOIN unnest(${claims.map((c) => c.partition)}::int[],
-        ${bigints(claims.map((c) => c.epoch))}::bigint[], ${bigints(claims.map((c) => c.opening))}::bigint[])
-        AS x(partition, epoch, opening) ON l.partition = x.partition AND l.epoch = x.epoch AND l.opening = x.opening
-      JOIN millrace.relay r ON r.stream = l.stream AND r.rewinds = ${generation}
-      WHERE l.stream = ${stream} AND l.handler = ${handler} ORDER BY l.partition FOR UPDATE OF l
-    )
-    UPDATE millrace.lease l SET cursor = greatest(l.cursor, ${afterSeq}) FROM held
-    WHERE l.stream = ${stream} AND l.handler = ${handler} AND l.partition = held.partition RETURNING l.partition`
-
-interface GapRow {
-  readonly summed: bigint
-  readonly key: string | null
-  readonly handled_version: bigint
-  readonly version: bigint
+interface FloorRow {
+  readonly held: bigint
+  readonly moved: bigint
+  readonly floor: bigint | null
 }
 
-// Sequences are in the order of versions, so all that a key has behind the floor is handled up to the last of them.
-// Entries of before a rewind have sequences of then: they are taken along, and never the reason.
-const sumUp = (
-  sql: SqlClient.SqlClient,
-  { afterSeq, generation, isWhole }: Advance,
-  { epoch, handler, stream }: Claim,
-  partitions: ReadonlyArray<number>
-) => sql<GapRow>`
-    WITH ripe AS (
-      SELECT key, version, seq FROM millrace.handled WHERE stream = ${stream} AND handler = ${handler}
-        AND partition = ANY(${partitions}::int[]) AND seq <= ${afterSeq} AND rewinds = ${generation}
-      ORDER BY seq LIMIT ${summedMax}::int
-    ), tops AS (
-      SELECT t.key, t.top, t.seq, coalesce(p.version, 0) AS base
-      FROM (SELECT key, max(version) AS top, max(seq) AS seq FROM ripe GROUP BY key) t
-      LEFT JOIN millrace.progress p ON p.stream = ${stream} AND p.handler = ${handler} AND p.key = t.key
-    ), gone AS (
-      DELETE FROM millrace.handled h USING tops t
-      WHERE h.stream = ${stream} AND h.handler = ${handler} AND h.key = t.key AND h.version <= t.top RETURNING h.key, h.version
+// Leases are locked in the sequence in which commits and beats lock them, and let go at once. A rewind that is under way is
+// waited for: its opening is another one.
+const moveFloor = (sql: SqlClient.SqlClient, { afterSeq, claim, firstSeq, generation, isProven }: Advance) => {
+  const { epoch, handler, opening, partition, stream } = claim
+  return sql<FloorRow>`
+    WITH locked AS (
+      SELECT l.partition, l.epoch, l.opening, l.cursor FROM millrace.lease l
+      WHERE l.stream = ${stream} AND l.handler = ${handler} ORDER BY l.partition FOR UPDATE
+    ), held AS (
+      SELECT greatest(k.cursor, ${firstSeq - 1}) AS floor FROM locked k JOIN millrace.relay r ON r.stream = ${stream}
+      WHERE k.partition = ${partition} AND k.epoch = ${epoch} AND k.opening = ${opening} AND r.rewinds = ${generation}
+    ), proven AS (
+      SELECT 1 FROM held WHERE ${isProven}::boolean OR ${afterSeq} - held.floor <= (
+        SELECT count(*) FROM millrace.handled h WHERE h.stream = ${stream} AND h.handler = ${handler}
+          AND h.rewinds = ${generation} AND h.seq > held.floor AND h.seq <= ${afterSeq})
     ), moved AS (
-      INSERT INTO millrace.progress AS p (stream, handler, key, version)
-      SELECT ${stream}, ${handler}, key, top FROM tops ORDER BY key
-      ON CONFLICT (stream, handler, key) DO UPDATE SET version = greatest(p.version, excluded.version)
-    ), gaps AS (
-      SELECT t.key, t.base, min(g.version) AS version, max(t.seq) AS seq FROM tops t
-      JOIN gone g ON g.key = t.key AND g.version > t.base
-      WHERE t.base > 0 OR (${isWhole}::boolean AND NOT (SELECT remade FROM millrace.relay WHERE stream = ${stream}))
-      GROUP BY t.key, t.base, t.top HAVING count(*) < t.top - t.base
-    ), noted AS (
-      INSERT INTO millrace.order_violation (stream, handler, key, handled_version, version, seq, epoch)
-      SELECT ${stream}, ${handler}, key, base, version, seq, ${epoch} FROM gaps ORDER BY key
+      UPDATE millrace.lease l SET cursor = greatest(l.cursor, ${afterSeq}) FROM locked, proven
+      WHERE l.stream = ${stream} AND l.handler = ${handler} AND l.partition = locked.partition RETURNING 1
     )
-    SELECT s.summed, g.key, g.base AS handled_version, g.version
-    FROM (SELECT count(*) AS summed FROM ripe) s LEFT JOIN gaps g ON true`
+    SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM moved) AS moved, (SELECT floor FROM held) AS floor`
+}
+
+// One at a time for each handler, or two would each miss the entries that the other takes. The lock goes with the
+// transaction, so that poolers and dead sessions cannot keep it.
+const isAlone = (sql: SqlClient.SqlClient, { handler, stream }: Claim) =>
+  sql<{ readonly alone: boolean }>`
+    SELECT pg_try_advisory_xact_lock(hashtextextended(${`${stream} ${handler}`}, ${ledgerLock})) AS alone`.pipe(
+    Effect.map(([row]) => row?.alone === true)
+  )
+
+// Any constant will do as long as it stays the same; it is the library's own.
+const ledgerLock = 7_119_338n
+
+const ripeEntries = (sql: SqlClient.SqlClient, { afterSeq, claim: { handler, stream }, generation }: Advance) =>
+  sql<Place & { readonly seq: bigint }>`
+    SELECT key, version, seq FROM millrace.handled WHERE stream = ${stream} AND handler = ${handler}
+      AND rewinds = ${generation} AND seq <= ${afterSeq} ORDER BY seq LIMIT ${summedMax}::int`.pipe(
+    Effect.map((rows) => rows.map(({ key, seq, version }) => ({ key, version: Number(version), seq: Number(seq) })))
+  )
+
+// Entries of before a rewind have sequences of then: they are taken along, and never the reason.
+const takeEntries = (sql: SqlClient.SqlClient, { handler, stream }: Claim, tops: ReadonlyArray<KeyTop>) =>
+  sql<Place>`
+    DELETE FROM millrace.handled h USING unnest(${tops.map((top) => top.key)}::text[],
+      ${bigints(tops.map((top) => top.version))}::bigint[]) AS t(key, top)
+    WHERE h.stream = ${stream} AND h.handler = ${handler} AND h.key = t.key AND h.version <= t.top RETURNING h.key, h.version`.pipe(
+    Effect.map((rows) => rows.map(({ key, version }) => ({ key, version: Number(version) })))
+  )
+
+const versionsBefore = (sql: SqlClient.SqlClient, { handler, stream }: Claim, tops: ReadonlyArray<KeyTop>) =>
+  sql<Place>`
+    SELECT key, version FROM millrace.progress WHERE stream = ${stream} AND handler = ${handler}
+      AND key = ANY(${tops.map((top) => top.key)}::text[])`.pipe(
+    Effect.map((rows) => new Map(rows.map(({ key, version }) => [key, Number(version)])))
+  )
+
+const raiseVersions = (sql: SqlClient.SqlClient, { handler, stream }: Claim, tops: ReadonlyArray<KeyTop>) =>
+  sql`
+    INSERT INTO millrace.progress AS p (stream, handler, key, version)
+    SELECT ${stream}, ${handler}, x.* FROM unnest(${tops.map((top) => top.key)}::text[],
+      ${bigints(tops.map((top) => top.version))}::bigint[]) AS x(key, version) ORDER BY x.key
+    ON CONFLICT (stream, handler, key) DO UPDATE SET version = greatest(p.version, excluded.version)`
+
+const keepEvidence = (sql: SqlClient.SqlClient, claim: Claim, gaps: ReadonlyArray<LedgerGap>, afterSeq: number) =>
+  Effect.forEach(
+    gaps,
+    ({ handledVersion, key, version }) => sql`
+      INSERT INTO millrace.order_violation (stream, handler, key, handled_version, version, seq, epoch)
+      VALUES (${claim.stream}, ${claim.handler}, ${key}, ${handledVersion}, ${version}, ${afterSeq}, ${claim.epoch})`,
+    { discard: true }
+  )
+
+/** Some entries behind the floor become one version per key. Undefined: there are no more, or somebody else is at it. */
+const sumUpSome = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* (to: Advance) {
+    const { afterSeq, claim, firstSeq } = to
+    if (!(yield* isAlone(sql, claim))) return undefined
+    const ripe = yield* ripeEntries(sql, to)
+    if (ripe.length === 0) return undefined
+    const tops = topsOf(ripe)
+    const before = yield* versionsBefore(sql, claim, tops)
+    const gone = yield* takeEntries(sql, claim, tops)
+    yield* raiseVersions(sql, claim, tops)
+    const [row] = yield* sql<{
+      readonly remade: boolean
+    }>`SELECT remade FROM millrace.relay WHERE stream = ${claim.stream}`
+    const gaps = gapsOf(tops, gone, before, firstSeq <= 1 && row?.remade === false)
+    yield* keepEvidence(sql, claim, gaps, afterSeq)
+    return gaps
+  }, asStoreUnavailable("EventLedger.sumUp"))
 
 const advance = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (to: Advance) {
-    const [claim] = to.claims
-    if (claim === undefined) return []
-    const held = yield* moveFloor(sql, to, claim)
-    const partitions = held.map(({ partition }) => partition)
-    const gaps: Array<GapRow> = []
-    for (let summed = partitions.length === 0 ? 0 : summedMax; summed === summedMax;) {
-      const rows = yield* sumUp(sql, to, claim, partitions)
-      gaps.push(...rows)
-      summed = Number(rows[0]?.summed ?? 0)
+  Effect.fnUntraced(function* (to: Advance): Effect.fn.Return<Advanced, StoreUnavailable> {
+    const [row] = yield* asStoreUnavailable("EventLedger.advance")(moveFloor(sql, to))
+    if (row === undefined || row.held === 0n) return { _tag: "refused" }
+    if (row.moved === 0n) return { _tag: "unproven", afterSeq: Number(row.floor ?? 0) }
+    const gaps: Array<LedgerGap> = []
+    // Each in a transaction of its own, and none with a lease locked: nobody waits for it.
+    for (let some: ReadonlyArray<LedgerGap> | undefined = []; some !== undefined;) {
+      gaps.push(...some)
+      some = yield* inTransaction(sql, "EventLedger.sumUp", sumUpSome(sql)(to))
     }
-    return gaps.flatMap(({ handled_version, key, version }) =>
-      key === null ? [] : [{ key, handledVersion: Number(handled_version), version: Number(version) }]
-    )
-  }, asStoreUnavailable("EventLedger.advance"))
+    return { _tag: "moved", gaps }
+  })
 
 /** The event ledger in Postgres: a row per event ahead of the floor, and one per key behind it. */
 export const layer: Layer.Layer<EventLedger, never, SqlClient.SqlClient> = Layer.effect(
@@ -175,7 +223,7 @@ export const layer: Layer.Layer<EventLedger, never, SqlClient.SqlClient> = Layer
       isDone: isDone(sql),
       commit: commit(sql),
       record: record(sql),
-      advance: (to) => inTransaction(sql, "EventLedger.advance", advance(sql)(to))
+      advance: advance(sql)
     })
   )
 )

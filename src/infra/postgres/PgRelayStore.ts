@@ -156,7 +156,11 @@ const rewind = (sql: PgControl["Service"]) =>
 
 const furthestCursor = (sql: PgControl["Service"]) => (stream: string) =>
   sql<{ readonly furthest: bigint }>`
-    SELECT coalesce(max(cursor), 0) AS furthest FROM millrace.lease WHERE stream = ${stream}`.pipe(
+    SELECT greatest((SELECT max(cursor) FROM millrace.lease WHERE stream = ${stream}), (SELECT max(f.seq) FROM (
+        SELECT DISTINCT handler FROM millrace.lease WHERE stream = ${stream} AND delivery = 'balanced') b
+      CROSS JOIN LATERAL (SELECT h.seq FROM millrace.handled h JOIN millrace.relay r ON r.stream = h.stream
+        WHERE h.stream = ${stream} AND h.handler = b.handler AND h.rewinds = r.rewinds ORDER BY h.seq DESC LIMIT 1) f), 0)
+      AS furthest`.pipe(
     Effect.map(([row]) => Number(row?.furthest ?? 0)),
     asStoreUnavailable("RelayStore.furthestCursor")
   )

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import * as MemoryPipeline from "../../../src/infra/memory/MemoryPipeline.ts"
 import { EventLedger } from "../../../src/pipeline/EventLedger.ts"
 import { EventLog } from "../../../src/pipeline/EventLog.ts"
@@ -40,21 +40,31 @@ export const outlivesRewinds = variant(({ inner }) => ({
   start: (stream, handler) => Effect.map(inner.start(stream, handler), (start) => ({ ...start, generation: 0 }))
 }))
 
-/** A floor that is where the stream ends, whatever is acknowledged. */
-export const floorAhead: Variant = {
+const floorOf = (believed: boolean): Variant => ({
   ...faithful,
-  layer: Layer.effect(
-    EventLog,
+  layer: Layer.effectContext(
     Effect.gen(function* () {
       const log = yield* EventLog
-      return EventLog.of({
+      const inner = yield* EventLedger
+      const ahead = EventLog.of({
         ...log,
         share: (declaration, from) =>
           Effect.map(log.share(declaration, from), (shared) => ({
             ...shared,
-            floor: Effect.map(log.info(declaration.name), ({ lastSeq }) => lastSeq)
+            position: Effect.map(log.info(declaration.name), ({ lastSeq }) => ({ floor: lastSeq, delivered: lastSeq }))
           }))
       })
+      const ledger = EventLedger.of({
+        ...inner,
+        advance: (to) => inner.advance({ ...to, isProven: to.isProven || believed })
+      })
+      return Context.make(EventLog, ahead).pipe(Context.add(EventLedger, ledger))
     })
   ).pipe(Layer.provideMerge(MemoryPipeline.layer))
-}
+})
+
+/** A floor that is where the stream ends, whatever is acknowledged, and a ledger that believes it. */
+export const floorAhead = floorOf(true)
+
+/** The same with the ledger as it is: what is not handled begins again, and nothing is lost. */
+export const floorAheadRefused = floorOf(false)

@@ -1,0 +1,76 @@
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Console, Effect, FileSystem, Layer, Option, References } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { execFileSync } from "node:child_process"
+import "effect/schema/SchemaJITCompiler/enable"
+import { logger } from "../src/app/cli/logger.ts"
+import { machine } from "./Machine.ts"
+import { markdown, machineText, type Measured, type Report, rowText } from "./Report.ts"
+import type { Row, Size } from "./Row.ts"
+import { rows } from "./rows.ts"
+import { BenchServers } from "./Servers.ts"
+
+const quick: Size = { runs: 1, scale: 0.2 }
+
+const flags = {
+  names: Argument.String("row").pipe(
+    Argument.withDescription(
+      `Rows by name or number: ${rows.map(({ name, number }) => `${number} ${name}`).join(", ")}`
+    ),
+    Argument.variadic()
+  ),
+  quick: Flag.Boolean("quick").pipe(
+    Flag.withDescription("One run of each, a fifth of the events: some minutes"),
+    Flag.withDefault(false)
+  ),
+  runs: Flag.Int("runs").pipe(Flag.withDescription("Paired runs of each row"), Flag.withDefault(5)),
+  output: Flag.Literals("output", ["text", "json"]).pipe(Flag.withAlias("o"), Flag.withDefault("text")),
+  write: Flag.Boolean("write").pipe(Flag.withDescription("Write bench/RESULTS.md"), Flag.withDefault(false)),
+  databaseUrl: Flag.String("database-url").pipe(Flag.withDescription("A Postgres of yours"), Flag.optional),
+  natsUrl: Flag.String("nats-url").pipe(Flag.withDescription("A nats-server of yours"), Flag.optional)
+}
+
+const wanted = (names: ReadonlyArray<string>): ReadonlyArray<Row> =>
+  names.length === 0 ? rows : rows.filter((row) => names.includes(row.name) || names.includes(String(row.number)))
+
+const measureRow = Effect.fnUntraced(function* (row: Row, size: Size) {
+  const begin = performance.now()
+  const outcome = yield* Effect.scoped(row.measure(size))
+  return { row, outcome, seconds: (performance.now() - begin) / 1_000 } satisfies Measured
+})
+
+const commitOf = () => execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
+
+const bench = Command.make(
+  "bench",
+  flags,
+  Effect.fnUntraced(function* ({ databaseUrl, names, natsUrl, output, quick: isQuick, runs, write }) {
+    const size: Size = isQuick ? quick : { runs, scale: 1 }
+    const servers = BenchServers.layer({
+      databaseUrl: Option.getOrUndefined(databaseUrl),
+      natsUrl: Option.getOrUndefined(natsUrl)
+    })
+    const all = Effect.gen(function* () {
+      const where = yield* machine
+      if (output === "text") yield* Console.log(`${machineText(where)}\n`)
+      const measured: Array<Measured> = []
+      for (const row of wanted(names)) {
+        const one = yield* measureRow(row, size)
+        measured.push(one)
+        if (output === "text") yield* Console.log(`${rowText(one)}\n`)
+      }
+      return { atMs: Date.now(), commit: commitOf(), size, machine: where, rows: measured } satisfies Report
+    })
+    const report = yield* Effect.provide(all, servers)
+    if (output === "json") yield* Console.log(JSON.stringify(report, undefined, 2))
+    if (!write) return
+    const files = yield* FileSystem.FileSystem
+    yield* files.writeFileString(`${import.meta.dirname}/RESULTS.md`, markdown(report))
+  })
+).pipe(Command.withDescription("Measures Millrace beside its peers and its limits, on this machine."))
+
+Command.run(bench, { version: "0" }).pipe(
+  Effect.provideService(References.TracerEnabled, false),
+  Effect.provide(Layer.mergeAll(NodeServices.layer, logger)),
+  NodeRuntime.runMain
+)
