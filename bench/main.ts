@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process"
 import "effect/schema/SchemaJITCompiler/enable"
 import { logger } from "../src/app/cli/logger.ts"
 import { machine } from "./Machine.ts"
+import { flameGraph, profiled, type SelfTime, selfTimes, shareByPackage } from "./Profile.ts"
 import { markdown, machineText, type Measured, type Report, rowText } from "./Report.ts"
 import type { Row, Size } from "./Row.ts"
 import { rows } from "./rows.ts"
@@ -41,6 +42,33 @@ const measureRow = Effect.fnUntraced(function* (row: Row, size: Size) {
 
 const commitOf = () => execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
 
+const profileRow = Argument.String("row").pipe(Argument.withDescription("A row by name or number"))
+
+const profile = Command.make(
+  "profile",
+  { row: profileRow },
+  Effect.fnUntraced(function* ({ row: name }) {
+    const [row] = wanted([name])
+    if (row === undefined) return yield* Console.error(`there is no row ${name}`)
+    const { profile: seen, value } = yield* profiled(measureRow(row, { runs: 1, scale: 1 })).pipe(
+      Effect.provide(BenchServers.layer({ databaseUrl: undefined, natsUrl: undefined }))
+    )
+    const files = yield* FileSystem.FileSystem
+    const folder = `${import.meta.dirname}/profiles`
+    yield* files.makeDirectory(folder, { recursive: true })
+    yield* files.writeFileString(`${folder}/${row.name}.cpuprofile`, JSON.stringify(seen))
+    yield* files.writeFileString(`${folder}/${row.name}.svg`, flameGraph(seen, `${row.name} at ${commitOf()}`))
+    const line = ({ name: of, share, where }: SelfTime) =>
+      `  ${(share * 100).toFixed(1).padStart(5)} %  ${of}  ${where}`
+    yield* Console.log(`${rowText(value)}\n`)
+    yield* Console.log(["by package:", ...shareByPackage(seen).slice(0, 15).map(line)].join("\n"))
+    yield* Console.log(["by function:", ...selfTimes(seen, 40).map(line)].join("\n"))
+    yield* Console.log(`bench/profiles/${row.name}.cpuprofile, .svg`)
+  })
+).pipe(
+  Command.withDescription("Measures one row under the profiler: where its time goes, a CPU profile and a flame graph.")
+)
+
 const bench = Command.make(
   "bench",
   flags,
@@ -67,7 +95,10 @@ const bench = Command.make(
     const files = yield* FileSystem.FileSystem
     yield* files.writeFileString(`${import.meta.dirname}/RESULTS.md`, markdown(report))
   })
-).pipe(Command.withDescription("Measures Millrace beside its peers and its limits, on this machine."))
+).pipe(
+  Command.withDescription("Measures Millrace beside its peers and its limits, on this machine."),
+  Command.withSubcommands([profile])
+)
 
 Command.run(bench, { version: "0" }).pipe(
   Effect.provideService(References.TracerEnabled, false),

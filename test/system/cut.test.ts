@@ -11,7 +11,7 @@ import { startServers } from "../support/servers/TestServers.ts"
 
 const load = { orders: 600, rate: 20 }
 
-const leases = 4 * 16
+const leases = 5 * 16
 
 /** How many leases each instance holds now, fewest first. */
 const shares = (databaseUrl: Redacted.Redacted) =>

@@ -26,7 +26,7 @@ describe("three instances under load", () => {
         const stopped = yield* startPipeline(started)
         const instances = yield* query(databaseUrl, "SELECT roles, handlers FROM millrace.instance ORDER BY id")
         assert.lengthOf(instances, 4)
-        assert.deepStrictEqual(instances.map((row) => at(row, "handlers", "length")).toSorted(), [0, 4, 4, 4])
+        assert.deepStrictEqual(instances.map((row) => at(row, "handlers", "length")).toSorted(), [0, 5, 5, 5])
         const simulation = yield* Effect.forkChild(simulateInOrder(api.url, load))
         const passed = (share: number) =>
           eventually(
