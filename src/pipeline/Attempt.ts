@@ -37,7 +37,7 @@ export const failureOf = (
   Effect.map(Clock.currentTimeMillis, (atMs) => {
     const failure = Cause.squash(cause)
     const tag = tagOf(failure)
-    const said = storable(failure instanceof Error ? failure.message : String(failure), reasonMaxChars)
+    const said = storable(saidBy(failure), reasonMaxChars)
     const stack = storable(failure instanceof Error ? (failure.stack ?? "") : "", stackMaxChars)
     return {
       class: classOfCause(policy, cause),
@@ -52,6 +52,17 @@ export const failureOf = (
       error: failure
     }
   })
+
+/** Causes of causes that are told; each wraps the one below it. */
+const causesToldMax = 5
+
+/** What a failure says, and what is behind it: the message of a driver's error is often only that a query failed. */
+const saidBy = (failure: unknown): string => {
+  const said: Array<string> = []
+  for (let one = failure; one instanceof Error && said.length < causesToldMax; one = one.cause)
+    if (one.message !== "" && !said.includes(one.message)) said.push(one.message)
+  return failure instanceof Error ? said.join(": ") : String(failure)
+}
 
 const tagOf = (failure: unknown): string => {
   if (Predicate.hasProperty(failure, "_tag")) return String(failure._tag)

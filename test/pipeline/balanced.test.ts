@@ -94,6 +94,18 @@ describe.each(kinds)("a balanced %s handler", (_, make, record) => {
     })
   )
 
+  it.effect("says why an event failed, and what was behind that", () =>
+    Effect.gen(function* () {
+      const cause = new Error("it failed", { cause: new Error("new row violates a constraint") })
+      const world = yield* running([make(() => Effect.die(cause))])
+      yield* world.start("ada")
+      yield* world.append("a")
+      yield* pass(1_000)
+      const { reason } = world.tables.parkedKeys.get(rowKey("notes", "a@1")) ?? {}
+      assert.strictEqual(reason?.message, "it failed: new row violates a constraint")
+    })
+  )
+
   it.effect("ends the attempts of an event when its schedule throws, and goes on with the others", () =>
     Effect.gen(function* () {
       const done: Array<string> = []

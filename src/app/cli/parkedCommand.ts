@@ -29,7 +29,10 @@ interface Common {
 
 const filters = {
   handler: Flag.String("handler").pipe(Flag.withDescription("Only of this handler"), Flag.optional),
-  key: Flag.String("key").pipe(Flag.withDescription("Only this key (a user's id)"), Flag.optional),
+  key: Flag.String("key").pipe(
+    Flag.withDescription("Only this key (a user's id), or one event of a balanced handler (ada@5)"),
+    Flag.optional
+  ),
   tag: Flag.String("tag").pipe(Flag.withDescription("Only with this reason, such as MailFailed"), Flag.optional),
   olderThan: Flag.Int("older-than").pipe(
     Flag.withDescription("Only parked for so many seconds at least"),
