@@ -24,6 +24,7 @@ export interface BalancedContext<E> {
 
 /** Handles what is in hand, one way or the other. */
 export interface BalancedRunner {
+  /** What was taken in, and may be handled already. */
   readonly offer: (some: ReadonlyArray<Held>) => void
   readonly work: Effect.Effect<never>
 }

@@ -15,8 +15,12 @@ import type { EventLog } from "./EventLog.ts"
 import { groupCommitsMax, groupLingerMs } from "./GroupCommit.ts"
 import { isInfrastructure } from "./Attempt.ts"
 import { keepGoing, pauseAfterDefect } from "./keepGoing.ts"
+import { lingerAfter, type LingerLimits } from "./Linger.ts"
 import { runDelivery } from "./runDelivery.ts"
 import { signal } from "./Signals.ts"
+
+/** How long the first of some waits for others, until the ledger is asked about them. */
+const askLinger: LingerLimits = { minMs: 0, maxMs: 10 }
 
 /**
  * Runs a balanced handler whose effects are elsewhere: several events at a time, whichever come first; they are entered in
@@ -31,26 +35,12 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
   const { draining, hand, unit } = context
   const { gate, slots } = unit
   const steps = yield* makeBalancedSteps(context)
-  const { committed, ledger } = steps
+  const { committed, ledger, left } = steps
+  const arrived = yield* Queue.unbounded<Held>()
   const ready = yield* Queue.unbounded<Held>()
   const finished = yield* Queue.unbounded<Held>()
   const running = yield* FiberSet.make<void>()
-  const attempt = makeAttempt(context, steps)
-
-  const work = (held: Held) =>
-    attempt(held).pipe(
-      Effect.map((fate) => {
-        if (fate === "done") Queue.offerUnsafe(finished, held)
-        if (fate === "drained") hand.abandon([held])
-      }),
-      // A bug: it is said, and the event is tried again, as whatever a loop was doing would be.
-      Effect.catchDefect((defect) =>
-        signal({ _tag: "DefectSurvived", where: `balanced ${unit.handler.name}`, detail: String(defect) }).pipe(
-          Effect.andThen(Effect.sleep(pauseAfterDefect)),
-          Effect.andThen(Effect.sync(() => void Queue.offerUnsafe(ready, held)))
-        )
-      )
-    )
+  const work = makeWork(context, steps, { ready, finished })
 
   // Too much is parked: what waits for that when it is drained was not begun.
   const isReady = Effect.raceFirst(
@@ -63,6 +53,18 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(work(held)))
   })
+  let lastAsked = 0
+  const asking = workOff(hand, arrived, {
+    where: "balanced ask",
+    eventsMax: groupCommitsMax,
+    lingerMs: () => lingerAfter(lastAsked, askLinger),
+    work: (some) => {
+      lastAsked = some.length
+      return Effect.map(left(some), (rest) => {
+        for (const held of rest) Queue.offerUnsafe(held.action._tag === "run" ? ready : finished, held)
+      })
+    }
+  })
   const record = (some: ReadonlyArray<Held>) =>
     Effect.andThen(untilAnswered(ledger.record(hand.commitOf(some))), committed(some))
   const committing = workOff(hand, finished, {
@@ -72,10 +74,8 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
     work: (some) => Effect.forEach(portions(some), record, { discard: true })
   })
   return {
-    offer: (some) => {
-      for (const held of some) Queue.offerUnsafe(held.action._tag === "run" ? ready : finished, held)
-    },
-    work: Effect.raceFirst(keepGoing("balanced dispatch", dispatch), committing).pipe(
+    offer: (some) => void Queue.offerAllUnsafe(arrived, some),
+    work: Effect.raceAllFirst([keepGoing("balanced dispatch", dispatch), asking, committing]).pipe(
       Effect.ensuring(FiberSet.clear(running))
     )
   }
@@ -89,6 +89,30 @@ const portions = (some: ReadonlyArray<Held>): ReadonlyArray<ReadonlyArray<Held>>
 }
 
 type Steps = Effect.Success<ReturnType<typeof makeBalancedSteps>>
+
+/** One event, until it is done, or drained. */
+const makeWork = <E>(
+  context: BalancedContext<E>,
+  steps: Steps,
+  { finished, ready }: { readonly ready: Queue.Queue<Held>; readonly finished: Queue.Queue<Held> }
+) => {
+  const { hand, unit } = context
+  const attempt = makeAttempt(context, steps)
+  return (held: Held) =>
+    attempt(held).pipe(
+      Effect.map((fate) => {
+        if (fate === "done") Queue.offerUnsafe(finished, held)
+        if (fate === "drained") hand.abandon([held])
+      }),
+      // A bug: it is said, and the event is tried again, as whatever a loop was doing would be.
+      Effect.catchDefect((defect) =>
+        signal({ _tag: "DefectSurvived", where: `balanced ${unit.handler.name}`, detail: String(defect) }).pipe(
+          Effect.andThen(Effect.sleep(pauseAfterDefect)),
+          Effect.andThen(Effect.sync(() => void Queue.offerUnsafe(ready, held)))
+        )
+      )
+    )
+}
 
 /** Attempts until one counts. `gone`: somebody else has handled it. `drained`: it was not begun. */
 const makeAttempt = <E>(

@@ -8,7 +8,7 @@ import {
   soon,
   workOff
 } from "./BalancedContext.ts"
-import type { Held } from "./BalancedHand.ts"
+import type { BalancedHand, Held } from "./BalancedHand.ts"
 import { batchEventsMax, batchLinger } from "./BatchCommit.ts"
 import type { EventLedger } from "./EventLedger.ts"
 import type { EventLog } from "./EventLog.ts"
@@ -35,11 +35,12 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   const { hand, unit } = context
   const { gate } = unit
   const { committed, left, putAside } = yield* makeBalancedSteps(context)
+  const asked = makeAsked(hand, left)
   const ready = yield* Queue.unbounded<Held>()
   const commit = yield* makeCommit(context)
 
   const settle: (some: ReadonlyArray<Held>) => Effect.Effect<void> = Effect.fnUntraced(function* (some) {
-    let rest = some
+    let rest = yield* asked.leftOf(some)
     while (rest.length > 0) rest = yield* tryOnce(rest)
   })
 
@@ -54,7 +55,7 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
     if (fate === "drained") return none
     // Whether it was committed is not known, or some of it was by somebody else: only the ledger can tell.
     if (fate !== "taken") yield* Effect.sleep(soon)
-    return yield* left(some)
+    return yield* asked.again(some)
   })
 
   const isolate = Effect.fnUntraced(function* (some: ReadonlyArray<Held>, cause: Cause.Cause<unknown>) {
@@ -84,6 +85,25 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   const turns = Array.from({ length: transactionsMax }, () => working)
   return { offer: (some) => Queue.offerAllUnsafe(ready, some), work: Effect.raceAllFirst(turns) }
 })
+
+/**
+ * A commit finds out by itself what is handled already, and then has worked for nothing: so the ledger is asked first for
+ * as long as some of what came was.
+ */
+const makeAsked = (hand: BalancedHand, left: (some: ReadonlyArray<Held>) => Effect.Effect<ReadonlyArray<Held>>) => {
+  const state = { isNeeded: true, doubts: hand.doubts }
+  const again = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+    const { doubts } = hand
+    const rest = yield* left(some)
+    Object.assign(state, { isNeeded: rest.length < some.length, doubts })
+    return rest
+  })
+  return {
+    again,
+    leftOf: (some: ReadonlyArray<Held>) =>
+      state.isNeeded || state.doubts !== hand.doubts ? again(some) : Effect.succeed(some)
+  }
+}
 
 /** One transaction, through the gate when the handler has a part in it. */
 const makeCommit = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) {

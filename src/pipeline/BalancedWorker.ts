@@ -1,9 +1,9 @@
-import { Clock, Duration, Effect, Fiber, Latch, Queue, Schedule, type Scope, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, Latch, Schedule, type Scope, Stream } from "effect"
 import { makeFloorKeeper, floorEvery } from "./BalancedFloor.ts"
-import { BalancedHand, type Held, type Source } from "./BalancedHand.ts"
+import { BalancedHand, type Source } from "./BalancedHand.ts"
 import { makeBalancedExternal } from "./BalancedExternal.ts"
 import { makeBalancedTransactional } from "./BalancedTransactional.ts"
-import { type BalancedContext, type BalancedRunner, makeBalancedSteps, workOff } from "./BalancedContext.ts"
+import type { BalancedContext, BalancedRunner } from "./BalancedContext.ts"
 import { batchEventsMax } from "./BatchCommit.ts"
 import { EventLedger } from "./EventLedger.ts"
 import { EventLog, type SharedDelivery } from "./EventLog.ts"
@@ -57,16 +57,7 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
   const context: BalancedContext<E> = { stream, instance, unit, hand, parking, draining }
   const runner = yield* makeRunner(context, options.transactionsMax)
   const state: State = { source: undefined, ending: false, awaySince: undefined }
-  const arrived = yield* Queue.unbounded<Held>()
-  const { left } = yield* makeBalancedSteps(context)
-  // Outside of what is opened anew: what was taken in is asked about, whatever becomes of where it came from.
-  const asking = workOff(hand, arrived, {
-    where: `balanced ${handler.name}`,
-    eventsMax: inHandOf(handler),
-    lingerMs: () => 0,
-    work: (some) => Effect.map(left(some), runner.offer)
-  })
-  const once = openOnce(options, context, arrived, state)
+  const once = openOnce(options, context, runner, state)
   const say = (error: BrokerRefused | BrokerUnavailable | StoreUnavailable) =>
     Effect.andThen(
       noteAway(state, error),
@@ -77,7 +68,7 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
     Effect.retry(reopenSchedule)
   )
   const fiber = yield* Effect.forkScoped(
-    Effect.raceAllFirst([keepGoing(`balanced ${handler.name}`, receiving), asking, runner.work])
+    Effect.raceFirst(keepGoing(`balanced ${handler.name}`, receiving), runner.work)
   )
   const settled = Effect.sleep(drainedLookEvery).pipe(Effect.repeat({ until: () => hand.busy === 0 }))
   return {
@@ -117,7 +108,7 @@ const makeRunner = <E>(
 const openOnce = Effect.fnUntraced(function* <E>(
   { ackWait, claim, declaration, rewinds }: BalancedOptions,
   context: BalancedContext<E>,
-  arrived: Queue.Queue<Held>,
+  runner: BalancedRunner,
   state: State
 ): Effect.fn.Return<never, BrokerRefused | BrokerUnavailable | StoreUnavailable, EventLedger | EventLog | Scope.Scope> {
   const log = yield* EventLog
@@ -138,7 +129,7 @@ const openOnce = Effect.fnUntraced(function* <E>(
     onSuccess: () => Effect.sync(() => (state.awaySince = undefined))
   })
   const accept = (deliveries: ReadonlyArray<SharedDelivery>) =>
-    Effect.sync(() => void Queue.offerAllUnsafe(arrived, hand.take(deliveries, source)))
+    Effect.sync(() => runner.offer(hand.take(deliveries, source)))
   const turnedBack = Effect.sleep(lookEvery).pipe(
     Effect.repeat({ until: () => (rewinds() ?? generation) > generation }),
     Effect.andThen(Effect.fail(new BrokerUnavailable({ operation: "share", detail: "the stream was turned back" })))
