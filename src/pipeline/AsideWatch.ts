@@ -1,4 +1,4 @@
-import { Duration, Effect, Queue, Stream } from "effect"
+import { Duration, Effect, Option, Queue, Stream } from "effect"
 import { EventLog } from "./EventLog.ts"
 import { keepGoing } from "./keepGoing.ts"
 import { type AsideCount, ParkingLot } from "./ParkingLot.ts"
@@ -29,10 +29,14 @@ export const watchAside = Effect.fnUntraced(function* <E>(share: Share<E>, limit
   const lot = yield* ParkingLot
   const rung = yield* Queue.sliding<void>(1)
   const stopped = new Set<string>()
+  const told = { now: true }
   const listen = Stream.runForEach(log.rings(asideDoorbell(share.stream)), () => Queue.offer(rung, undefined))
   yield* Effect.forkScoped(listen)
 
   const wakeDue = Effect.gen(function* () {
+    // Somebody rang, or put something aside, or the heartbeat says that something is due; else the store is not asked.
+    if (!told.now && !share.asideDue && !share.parking.changed) return
+    told.now = false
     const places = [...share.working.values()].map(({ owned }) => owned.claim)
     const due = places.length === 0 ? [] : yield* lot.due(share.stream, places, dueKeysMax)
     for (const place of due) share.working.get(keyOf(place))?.owned.wake(place.key)
@@ -52,7 +56,8 @@ export const watchAside = Effect.fnUntraced(function* <E>(share: Share<E>, limit
 
   // A store that is away is the heartbeat's to report.
   const look = Effect.ignore(Effect.andThen(wakeDue, stopFull)).pipe(
-    Effect.andThen(Effect.timeoutOption(Queue.take(rung), lookEvery))
+    Effect.andThen(Effect.timeoutOption(Queue.take(rung), lookEvery)),
+    Effect.map((ring) => (told.now = Option.isSome(ring)))
   )
   yield* keepGoing("aside watch", look).pipe(Effect.forkScoped)
 })

@@ -16,6 +16,7 @@ import { groupCommitsMax, groupLingerMs } from "./GroupCommit.ts"
 import { isInfrastructure } from "./Attempt.ts"
 import { keepGoing, pauseAfterDefect } from "./keepGoing.ts"
 import { lingerAfter, type LingerLimits } from "./Linger.ts"
+import { KeyChanged } from "./PipelineError.ts"
 import { runDelivery } from "./runDelivery.ts"
 import { signal } from "./Signals.ts"
 
@@ -121,11 +122,20 @@ const makeAttempt = <E>(
 ) =>
   Effect.fnUntraced(function* (held: Held): Effect.fn.Return<"done" | "gone" | "drained"> {
     while (held.action._tag === "run") {
-      if (!(yield* isStillLeft(held))) return "gone"
-      const of = { key: held.stored.key, fresh: !held.tried }
+      const { delivery } = held.action
+      const { key } = held.stored
+      let isGone = false
+      // Behind the gate, where it may have waited for long. That it is gone says nothing about its downstream.
+      const run: Effect.Effect<void, unknown> = Effect.gen(function* () {
+        isGone = !(yield* isStillLeft(held))
+        if (isGone) return yield* new KeyChanged({ handler: handler.name, key })
+        return yield* runDelivery(handler, delivery)
+      })
+      const made = yield* Effect.exit(gate.attempt({ key, fresh: !held.tried }, run, draining))
       // What waits at the gate is interrupted by a drain.
-      const made = yield* Effect.exit(gate.attempt(of, runDelivery(handler, held.action.delivery), draining))
-      if (Exit.isFailure(made)) return "drained"
+      if (Exit.isFailure(made) && Cause.hasInterruptsOnly(made.cause)) return "drained"
+      if (Exit.isFailure(made)) return yield* Effect.failCause(made.cause)
+      if (isGone) return "gone"
       const { counts, exit } = made.value
       if (Exit.isSuccess(exit)) return "done"
       if (Cause.hasInterruptsOnly(exit.cause)) return "drained"

@@ -1,12 +1,15 @@
 import { Duration, Effect } from "effect"
 import type { Source } from "./BalancedHand.ts"
-import { EventLedger } from "./EventLedger.ts"
+import { type Advance, EventLedger } from "./EventLedger.ts"
 import { EventLog } from "./EventLog.ts"
 import type { Claim } from "./Ownership.ts"
 import { signal } from "./Signals.ts"
 
 /** How often the floor is moved; as much comes again when the consumer has to be made anew. */
 export const floorEvery = Duration.seconds(5)
+
+/** Looks at a floor that stands still for each that the store is asked about: every half a minute. */
+const looksPerQuestion = 6
 
 /** Events that are looked for in the ledger one by one, at a time, when it has fewer entries than the stream has events. */
 export const provenEventsMax = 1_000
@@ -26,7 +29,43 @@ export const makeFloorKeeper = Effect.fnUntraced(function* (
 ) {
   const ledger = yield* EventLedger
   const log = yield* EventLog
-  const last = { claim: "", afterSeq: 0 }
+  const last = { claim: "", afterSeq: 0, looks: 0 }
+  const { beginAgain, moveTo } = yield* makeMoves(stream, handler)
+
+  /** It has sequences behind it that the stream will give to others. A second look: an answer may be stale. */
+  const isAhead = Effect.fnUntraced(function* ({ subscription }: Source) {
+    const { delivered } = yield* subscription.position
+    const { lastSeq } = yield* log.info(stream)
+    return delivered > lastSeq
+  })
+
+  const move = Effect.fnUntraced(function* (source: Source, owned: Claim) {
+    if ((yield* isAhead(source)) && (yield* isAhead(source))) {
+      const here = { claim: owned, generation: source.generation, firstSeq: 1, afterSeq: 0, isProven: true }
+      const answer = yield* ledger.advance(here)
+      return answer._tag === "refused" ? undefined : yield* beginAgain(source, (yield* log.info(stream)).lastSeq)
+    }
+    const { floor } = yield* source.subscription.position
+    const place = `${owned.epoch} ${owned.opening} ${source.generation}`
+    last.looks = last.claim === place && last.afterSeq === floor ? last.looks + 1 : 0
+    // Also when nothing moves: a store that failed over may have less than it had.
+    if (last.looks % looksPerQuestion !== 0) return
+    const { firstSeq } = yield* log.info(stream)
+    const to = { claim: owned, generation: source.generation, firstSeq, afterSeq: floor, isProven: false }
+    if (yield* moveTo(source, to)) Object.assign(last, { claim: place, afterSeq: floor })
+  })
+
+  return (source: Source) =>
+    Effect.suspend(() => {
+      const owned = claim()
+      return owned === undefined ? Effect.void : move(source, owned)
+    })
+})
+
+/** Moves a floor as far as the ledger has it, or begins again where it has not. */
+const makeMoves = Effect.fnUntraced(function* (stream: string, handler: string) {
+  const ledger = yield* EventLedger
+  const log = yield* EventLog
 
   const tell = (
     gaps: ReadonlyArray<{ readonly key: string; readonly handledVersion: number; readonly version: number }>
@@ -45,35 +84,20 @@ export const makeFloorKeeper = Effect.fnUntraced(function* (
     yield* subscription.forget
   })
 
-  const move = Effect.fnUntraced(function* (source: Source, owned: Claim) {
-    const { delivered, floor } = yield* source.subscription.position
-    const { firstSeq, lastSeq } = yield* log.info(stream)
-    // It has sequences behind it that the stream will give to others.
-    if (delivered > lastSeq) return yield* beginAgain(source, lastSeq)
-    const place = `${owned.epoch} ${owned.opening} ${source.generation}`
-    if (last.claim === place && last.afterSeq === floor) return
-    const to = { claim: owned, generation: source.generation, firstSeq, afterSeq: floor, isProven: false }
-    for (let isOver = false; !isOver;) {
+  /** True: the floor is there. */
+  const moveTo = Effect.fnUntraced(function* (source: Source, to: Advance) {
+    while (true) {
       const whole = yield* ledger.advance(to)
-      if (whole._tag === "refused") return
-      if (whole._tag === "moved") {
-        isOver = true
-        yield* tell(whole.gaps)
-        continue
-      }
-      const upTo = yield* prove(whole.afterSeq, floor)
-      if (upTo === undefined) return yield* beginAgain(source, whole.afterSeq)
+      if (whole._tag === "refused") return false
+      if (whole._tag === "moved") return yield* Effect.as(tell(whole.gaps), true)
+      const upTo = yield* prove(whole.afterSeq, to.afterSeq)
+      if (upTo === undefined) return yield* Effect.as(beginAgain(source, whole.afterSeq), false)
       const some = yield* ledger.advance({ ...to, afterSeq: upTo, isProven: true })
-      if (some._tag !== "moved") return
+      if (some._tag !== "moved") return false
       yield* tell(some.gaps)
-      isOver = upTo >= floor
+      if (upTo >= to.afterSeq) return true
     }
-    Object.assign(last, { claim: place, afterSeq: floor })
   })
 
-  return (source: Source) =>
-    Effect.suspend(() => {
-      const owned = claim()
-      return owned === undefined ? Effect.void : move(source, owned)
-    })
+  return { beginAgain, moveTo }
 })

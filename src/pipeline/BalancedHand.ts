@@ -26,7 +26,8 @@ export interface Held {
   /** Where it is acknowledged: where it came from last, and as what. */
   from: SharedSubscription
   deliveries: ReadonlyArray<SharedDelivery>
-  /** How many doubts there had been when the ledger was asked about it. */
+  /** How many doubts there had been when it came, and when the ledger was asked about it. */
+  takenAt: number
   askedAt: number
 }
 
@@ -46,13 +47,28 @@ export class BalancedHand {
   readonly #partitions: number
   readonly #held = new Map<string, Held>()
   readonly #abandoned = new Set<Held>()
-  /** How often others may have got what is in hand, without this instance being told. */
-  doubts = 0
+  #source: Source | undefined
+  #doubts = 0
 
   constructor(handler: Handler, { name, partitions }: { readonly name: string; readonly partitions: number }) {
     this.#handler = handler
     this.#stream = name
     this.#partitions = partitions
+  }
+
+  /** How often others may have got what is in hand. */
+  get doubts(): number {
+    return this.#doubts + (this.#source?.subscription.doubts() ?? 0)
+  }
+
+  doubt() {
+    this.#doubts += 1
+  }
+
+  /** From now on events come from there: what is in hand already may come to others. */
+  opened(source: Source) {
+    this.#doubts = this.doubts + 1
+    this.#source = source
   }
 
   /** Events that are worked on, or wait for it. */
@@ -64,7 +80,7 @@ export class BalancedHand {
   take(deliveries: ReadonlyArray<SharedDelivery>, source: Source): ReadonlyArray<Held> {
     return deliveries.flatMap((delivery) => {
       const known = this.#held.get(placeOf(delivery.stored))
-      if (known !== undefined) comeAgain(known, delivery, source)
+      if (known !== undefined) this.#comeAgain(known, delivery, source)
       return known === undefined ? [this.#add(delivery, source)] : []
     })
   }
@@ -79,10 +95,23 @@ export class BalancedHand {
       tried: false,
       from: subscription,
       deliveries: [delivery],
+      takenAt: this.doubts,
       askedAt: this.doubts
     }
     this.#held.set(placeOf(stored), held)
     return held
+  }
+
+  // A newer consumer knows nothing of what the one before has delivered. One that delivers twice wants two answers, and may
+  // have delivered it to somebody else in between.
+  #comeAgain(known: Held, delivery: SharedDelivery, { generation, subscription }: Source) {
+    const isSame = known.from === subscription
+    known.deliveries = isSame ? [...known.deliveries, delivery] : [delivery]
+    known.from = subscription
+    known.stored = delivery.stored
+    known.generation = generation
+    this.doubt()
+    known.takenAt = this.doubts
   }
 
   /** What a commit of these writes. */
@@ -90,7 +119,12 @@ export class BalancedHand {
     return {
       stream: this.#stream,
       handler: this.#handler.name,
-      done: some.map(({ generation, partition, stored }) => ({ stored, partition, generation })),
+      done: some.map((held) => ({
+        stored: held.stored,
+        partition: held.partition,
+        // Its sequence may be another event's by now: it is done, and says nothing about its place.
+        generation: held.takenAt === this.doubts ? held.generation : noGeneration
+      })),
       parked: some.flatMap(({ action, stored }) =>
         action._tag === "park" ? [{ event: stored, reason: action.reason, alone: true as const }] : []
       )
@@ -119,16 +153,10 @@ export class BalancedHand {
   )
 }
 
-const placeOf = ({ key, version }: StoredEvent) => `${version} ${key}`
+/** Entries of it are never a reason to move a floor or to sum up. */
+const noGeneration = -1
 
-// A newer consumer knows nothing of what the one before has delivered. One that delivers twice wants two answers.
-const comeAgain = (known: Held, delivery: SharedDelivery, { generation, subscription }: Source) => {
-  const isSame = known.from === subscription
-  known.deliveries = isSame ? [...known.deliveries, delivery] : [delivery]
-  known.from = subscription
-  known.stored = delivery.stored
-  known.generation = generation
-}
+const placeOf = ({ key, version }: StoredEvent) => `${version} ${key}`
 
 const answer = (
   some: ReadonlyArray<Held>,

@@ -59,6 +59,9 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   })
 
   const isolate = Effect.fnUntraced(function* (some: ReadonlyArray<Held>, cause: Cause.Cause<unknown>) {
+    // What others have handled may fail for that alone, as a row that is there already does.
+    const rest = yield* asked.again(some)
+    if (rest.length < some.length) return rest
     const [alone, ...others] = some.filter(({ action }) => action._tag === "run")
     if (others.length > 0) return yield* inHalves(some)
     if (alone !== undefined) yield* putAside(alone, cause)

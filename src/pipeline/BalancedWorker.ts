@@ -21,8 +21,8 @@ export interface BalancedOptions extends WorkerOptions {
   readonly ackWait: Duration.Duration
   /** The handler's partition 0 as it was opened, when this instance owns it. */
   readonly claim: () => Claim | undefined
-  /** How often the stream was turned back; undefined before the first beat. */
-  readonly rewinds: () => number | undefined
+  /** How often the stream was turned back, by the last beat, and how many beats there were. */
+  readonly beaten: () => { readonly rewinds: number; readonly beats: number }
 }
 
 /** Events in hand of one instance: enough that it never waits, few enough that the others have work too. */
@@ -106,7 +106,7 @@ const makeRunner = <E>(
 
 /** From one opening of the shared consumer to the next. */
 const openOnce = Effect.fnUntraced(function* <E>(
-  { ackWait, claim, declaration, rewinds }: BalancedOptions,
+  { ackWait, beaten, claim, declaration }: BalancedOptions,
   context: BalancedContext<E>,
   runner: BalancedRunner,
   state: State
@@ -116,11 +116,13 @@ const openOnce = Effect.fnUntraced(function* <E>(
   const { handler } = unit
   const ledger = yield* EventLedger
   const moveFloor = yield* makeFloorKeeper(stream, handler.name, claim)
+  const { beats } = beaten()
   const { afterSeq, generation } = yield* ledger.start(stream, handler.name)
   const from = { handler: handler.name, generation, afterSeq, inHandMax: inHandOf(handler), ackWait }
   const subscription = yield* log.share(declaration, from)
   const source: Source = { subscription, generation }
   state.source = source
+  hand.opened(source)
   state.awaySince = undefined
 
   // A store that is away is the heartbeat's to report.
@@ -130,21 +132,24 @@ const openOnce = Effect.fnUntraced(function* <E>(
   })
   const accept = (deliveries: ReadonlyArray<SharedDelivery>) =>
     Effect.sync(() => runner.offer(hand.take(deliveries, source)))
+  // A beat that was under way when this was opened may not know of it yet. It may also go down: with a store that was
+  // restored, or failed over.
+  const isOther = () => beaten().beats > beats + 1 && beaten().rewinds !== generation
   const turnedBack = Effect.sleep(lookEvery).pipe(
-    Effect.repeat({ until: () => (rewinds() ?? generation) > generation }),
+    Effect.repeat({ until: isOther }),
     Effect.andThen(Effect.fail(new BrokerUnavailable({ operation: "share", detail: "the stream was turned back" })))
   )
   const ended = new BrokerUnavailable({ operation: "share", detail: "the deliveries ended" })
   const inProgressEvery = Duration.toMillis(ackWait) / signsOfLife
-  // Others may have got what is in hand: it came from a consumer before, or no sign of life was heard for too long.
-  hand.doubts += 1
   let toldAt = yield* Clock.monotonicTimeNanos
   const keepAlive = Effect.gen(function* () {
     yield* Effect.sleep(inProgressEvery)
     const now = yield* Clock.monotonicTimeNanos
     const isLate = Number(now - toldAt) > 2 * inProgressEvery * 1e6
     toldAt = now
-    if (!(yield* subscription.inProgress) || isLate) hand.doubts += 1
+    // It stood still for so long that others may have got what is in hand.
+    if (isLate) hand.doubt()
+    yield* subscription.inProgress
   })
   return yield* Effect.raceAllFirst([
     subscription.events.pipe(Stream.runForEachArray(accept), Effect.andThen(Effect.fail(ended))),

@@ -129,7 +129,9 @@ const makeShare = Effect.fnUntraced(function* <E>(
     scope: yield* Effect.scope,
     drainMax: options.drainMax,
     parking,
-    rewinds: undefined,
+    rewinds: 0,
+    beats: 0,
+    asideDue: true,
     failing: false,
     cutOff: false,
     provenAt: 0n
@@ -146,7 +148,7 @@ const balancedOptions = <E>(
   transactionsMax,
   drainMax,
   ackWait,
-  rewinds: () => share.rewinds,
+  beaten: () => ({ rewinds: share.rewinds, beats: share.beats }),
   claim: () => {
     const owned = share.working.get(keyOf({ handler: handler.name, partition: 0 }))?.owned
     return owned && { ...owned.claim, opening: owned.opening() }
@@ -243,6 +245,8 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   ])
   share.provenAt = sentAt
   share.rewinds = beat.rewinds
+  share.beats += 1
+  share.asideDue = beat.asideDue
   yield* compare(share, asked, beat)
   yield* claimFree(share, beat)
   yield* giveUp(

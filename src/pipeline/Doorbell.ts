@@ -3,6 +3,8 @@ import { EventLog } from "./EventLog.ts"
 
 /** Waits for work: woken by a ring, or by a poll underneath, because rings may be lost. */
 export interface Doorbell {
+  /** Rings it for this one only. */
+  readonly ring: Effect.Effect<void>
   /** Forgets earlier rings. Call it before looking for work, so that a ring during the look is kept. */
   readonly clear: Effect.Effect<void>
   /** Until it rings, or the poll is due: 5 ms after work, doubling up to the maximum. */
@@ -24,6 +26,7 @@ export const makeDoorbell = Effect.fnUntraced(function* (
   )
   let poll = pollMin
   return {
+    ring: Effect.asVoid(Queue.offer(rung, undefined)),
     clear: Queue.clear(rung).pipe(Effect.asVoid),
     wait: Effect.suspend(() => Effect.timeoutOption(Queue.take(rung), poll)).pipe(
       Effect.map((ring) => {

@@ -76,11 +76,10 @@ export interface SharedSubscription {
   readonly acknowledge: (deliveries: ReadonlyArray<SharedDelivery>) => Effect.Effect<void>
   /** These were not begun: another instance may have them at once. */
   readonly giveBack: (deliveries: ReadonlyArray<SharedDelivery>) => Effect.Effect<void>
-  /**
-   * What is in hand is being worked on. Without it the broker gives it to others after the ack wait. False: an earlier
-   * sign may not have been heard, so others may have some of it already.
-   */
-  readonly inProgress: Effect.Effect<boolean>
+  /** What is in hand is being worked on. Without it the broker gives it to others after the ack wait. */
+  readonly inProgress: Effect.Effect<void>
+  /** Raised whenever that may not have been heard, so that others may have some of what is in hand. */
+  readonly doubts: () => number
   readonly position: Effect.Effect<SharedPosition, BrokerRefused | BrokerUnavailable>
   /** Deletes the consumer, for all instances. Whoever opens it next makes it anew, behind the floor of the store. */
   readonly forget: Effect.Effect<void, BrokerRefused | BrokerUnavailable>

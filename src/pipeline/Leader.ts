@@ -7,7 +7,7 @@ import type { RelayLease, RelayPosition } from "./RelayStore.ts"
 export interface RelayTiming {
   readonly standbyPoll: Duration.Duration
   readonly renewEvery: Duration.Duration
-  /** Poll of an idle outbox, underneath the doorbell. */
+  /** Poll of an idle outbox, underneath the doorbell and the renewals. */
   readonly idlePollMax: Duration.Duration
   /** How long the first row after a pause waits for others: fewer, larger batches. */
   readonly linger: LingerLimits

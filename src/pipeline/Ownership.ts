@@ -30,6 +30,9 @@ export interface Member {
   readonly handlers: ReadonlyArray<string>
 }
 
+/** How far ahead a beat looks for attempts that are due: to the end of the next one, by a clock that is not ours. */
+export const asideHorizonMs = 2_500
+
 /** What one beat of the heart learns. */
 export interface Heartbeat {
   /** All live instances, this one included, sorted by id. */
@@ -40,6 +43,8 @@ export interface Heartbeat {
   readonly free: ReadonlyArray<{ readonly handler: string; readonly partition: number }>
   /** How often the stream was turned back. Sequences of before mean nothing behind it. */
   readonly rewinds: number
+  /** Of something that was put aside, in any partition, the next attempt is due before the next beat is over. */
+  readonly asideDue: boolean
 }
 
 /**

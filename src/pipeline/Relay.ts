@@ -17,11 +17,11 @@ export const batchRowsMax = 1_000
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
 export const brokerAwayMax = Duration.seconds(5)
 
-/** 300 ms, 1 s, 1 s, 1 to 10 ms, nothing kept. */
+/** 300 ms, 1 s, 5 s, 1 to 10 ms, nothing kept. */
 export const relayTimingDefault: RelayTiming = {
   standbyPoll: Duration.millis(300),
   renewEvery: Duration.seconds(1),
-  idlePollMax: Duration.seconds(1),
+  idlePollMax: Duration.seconds(5),
   linger: { minMs: 1, maxMs: 10 },
   keepFor: Duration.zero
 }
@@ -94,19 +94,19 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     forgotAt: 0n,
     dirty: "start"
   }
+  const doorbell = yield* makeDoorbell(outboxDoorbell(declaration.name), timing.idlePollMax)
+  // Rings may be lost: what waits is told with the renewal, which is asked for anyway.
   const renewing = store.renew(lease).pipe(
+    Effect.flatMap(({ waiting }) => (waiting ? doorbell.ring : Effect.void)),
     Effect.catchTag("StoreUnavailable", () => Effect.void),
     Effect.repeat(Schedule.spaced(timing.renewEvery))
   )
-  const working = Effect.gen(function* () {
-    const doorbell = yield* makeDoorbell(outboxDoorbell(declaration.name), timing.idlePollMax)
-    return yield* Effect.forever(step(leader, doorbell).pipe(Effect.catch((failure) => recover(leader, failure))))
-  }).pipe(Effect.scoped)
+  const working = Effect.forever(step(leader, doorbell).pipe(Effect.catch((failure) => recover(leader, failure))))
   return yield* Effect.raceFirst(renewing, working).pipe(
     Effect.flip,
     Effect.onInterrupt(() => store.release(lease).pipe(Effect.ignore))
   )
-})
+}, Effect.scoped)
 
 const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
   const store = yield* RelayStore

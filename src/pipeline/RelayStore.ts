@@ -23,6 +23,13 @@ export interface RowRef {
   readonly seq: number
 }
 
+/** What a renewal learns. */
+export interface Renewed {
+  readonly position: RelayPosition
+  /** There are rows in the outbox; those of held keys too. */
+  readonly waiting: boolean
+}
+
 /**
  * The relay's side of the outbox: one leader by lease and epoch, and the outbox's cursor into the stream.
  *
@@ -38,8 +45,8 @@ export class RelayStore extends Context.Service<
     readonly leader: (stream: string) => Effect.Effect<string | undefined, StoreUnavailable>
     /** Takes the lease when it is free or has expired, by the database's clock; undefined while another holds it. */
     readonly acquire: (stream: string, owner: string) => Effect.Effect<RelayLease | undefined, StoreUnavailable>
-    /** Extends the lease and returns where the stream stands as far as the outbox knows. */
-    readonly renew: (lease: RelayLease) => Effect.Effect<RelayPosition, LeaseLost | StoreUnavailable>
+    /** Extends the lease and returns where the stream stands as far as the outbox knows, and whether rows wait. */
+    readonly renew: (lease: RelayLease) => Effect.Effect<Renewed, LeaseLost | StoreUnavailable>
     /** The lowest committed rows, ascending by id, without those of held keys and those under way. */
     readonly read: (
       stream: string,

@@ -39,8 +39,11 @@ export interface Share<E> {
   readonly scope: Scope.Scope
   readonly drainMax: Duration.Duration
   readonly parking: ParkingNews
-  /** How often the stream was turned back; undefined before the first beat. */
-  rewinds: number | undefined
+  /** Whether something that was put aside may be due, by the last beat. */
+  asideDue: boolean
+  /** How often the stream was turned back, by the last beat, and how many beats were answered. */
+  rewinds: number
+  beats: number
   failing: boolean
   /** Without the broker it takes no part: it shows itself without handlers until the broker answers. */
   cutOff: boolean

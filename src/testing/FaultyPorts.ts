@@ -102,8 +102,7 @@ const faultyEventLog = (log: EventLog["Service"], broker: FaultyBroker): EventLo
         ...shared,
         acknowledge: (deliveries) => told(shared.acknowledge(deliveries)),
         giveBack: (deliveries) => told(shared.giveBack(deliveries)),
-        // One that was not heard is not known to have been.
-        inProgress: Effect.orElseSucceed(broker(shared.inProgress), () => true),
+        inProgress: told(shared.inProgress),
         position: broker(shared.position),
         forget: broker(shared.forget)
       }))

@@ -58,10 +58,10 @@ const handled = Effect.fnUntraced(function* (stream: string, upTo: readonly [num
 const knowsThePosition: Law<StorePorts> = Effect.gen(function* () {
   const store = yield* RelayStore
   assert.deepStrictEqual(yield* store.position(yield* freshStream), start)
-  const { lease, stream } = yield* leading("a")
-  assert.deepStrictEqual(yield* store.renew(lease), start)
-  yield* store.acknowledge(lease, start, at(4), [], false)
-  assert.deepStrictEqual(yield* store.renew(lease), at(4))
+  const { lease, rows, stream } = yield* leading("a")
+  assert.deepStrictEqual(yield* store.renew(lease), { position: start, waiting: true })
+  yield* store.acknowledge(lease, start, at(4), refsOf(rows), false)
+  assert.deepStrictEqual(yield* store.renew(lease), { position: at(4), waiting: false })
   yield* store.release(lease)
   assert.deepStrictEqual(yield* store.position(stream), at(4))
 })
@@ -122,7 +122,7 @@ const fencesAnEpochBefore: Law<StorePorts> = Effect.gen(function* () {
   assert.isUndefined(yield* store.acquire(stream, "ada"))
   assert.strictEqual(yield* placesIn(stream), "a1 b1")
   assert.deepStrictEqual(yield* cursors, [9, 3])
-  assert.deepStrictEqual(yield* store.renew(fresh), at(9))
+  assert.deepStrictEqual((yield* store.renew(fresh)).position, at(9))
 })
 
 const deletesAndMoves: Law<StorePorts> = Effect.gen(function* () {

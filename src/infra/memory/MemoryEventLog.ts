@@ -141,10 +141,8 @@ const takePart = Effect.fnUntraced(function* (
     finish: Effect.sync(() => consumer.part(self)),
     acknowledge: (deliveries) => now((nowMs) => consumer.acknowledge(self, deliveries, nowMs)),
     giveBack: (deliveries) => now((nowMs) => consumer.giveBack(self, deliveries, nowMs)),
-    inProgress: Effect.as(
-      now((nowMs) => consumer.inProgress(self, nowMs)),
-      true
-    ),
+    inProgress: now((nowMs) => consumer.inProgress(self, nowMs)),
+    doubts: () => 0,
     position: Effect.sync(() => ({ floor: consumer.floor, delivered: consumer.delivered })),
     forget: Effect.sync(() => {
       if (log.shared.get(at) === consumer) log.shared.delete(at)

@@ -1,6 +1,6 @@
 import { Clock, Effect, Layer } from "effect"
 import type { Handler } from "../../pipeline/Handler.ts"
-import { type Claim, Ownership } from "../../pipeline/Ownership.ts"
+import { asideHorizonMs, type Claim, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { columnsOf, leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
@@ -26,7 +26,7 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
       fixDelivery: (stream, handlers) => Effect.sync(() => fixDelivery(state.of(stream), handlers)),
       beat: (stream, instance, handlers, claims) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          const { instances, relay } = state.of(stream)
+          const { instances, parkedKeys, relay } = state.of(stream)
           instances.set(instance.id, { handlers, expiresAtMs: nowMs + leaseTtlMs })
           return {
             live: [...instances]
@@ -37,7 +37,10 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
             free: entriesOf(state.of(stream))
               .filter(({ lease }) => lease.expiresAtMs <= nowMs)
               .map(({ handler, partition }) => ({ handler, partition })),
-            rewinds: relay.rewinds
+            rewinds: relay.rewinds,
+            asideDue: [...parkedKeys.values()].some(
+              ({ dueAtMs, status }) => status === "retrying" && (dueAtMs ?? 0) <= nowMs + asideHorizonMs
+            )
           }
         }),
       renew: (claims) => Effect.map(Clock.currentTimeMillis, (nowMs) => extend(claims, nowMs)),

@@ -26,9 +26,9 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           return { stream, epoch: relay.epoch }
         }),
       renew: (lease) =>
-        fenced(lease, ({ relay }, nowMs) => {
+        fenced(lease, ({ outbox, relay }, nowMs) => {
           relay.expiresAtMs = nowMs + leaseTtlMs
-          return positionOf(relay)
+          return { position: positionOf(relay), waiting: outbox.size > 0 }
         }),
       read: (stream, limit, underWay) =>
         Effect.sync(() => {

@@ -20,6 +20,9 @@ const inactiveMs = 3_600_000
 const pullMs = 15_000
 const heartbeatMs = 3_000
 
+/** Part of the ack wait in which a sign of life has to be answered. */
+const heardWithin = 0.25
+
 /** Pause after a pull that failed. */
 const pullAgainAfter = "250 millis"
 
@@ -44,8 +47,8 @@ export const openShared = Effect.fnUntraced(function* (
   const name = nameOf(declaration, from.handler, from.generation)
   const { connection } = handles.nats
   yield* ensureConsumer(handles, streamName, name, from)
-  if (from.generation > 0)
-    yield* forgetConsumer(handles, streamName, nameOf(declaration, from.handler, from.generation - 1))
+  for (const other of [from.generation - 1, from.generation + 1].filter((one) => one >= 0))
+    yield* forgetConsumer(handles, streamName, nameOf(declaration, from.handler, other))
   const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
   const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
   const inHand = new Map<number, InHand>()
@@ -68,11 +71,16 @@ export const openShared = Effect.fnUntraced(function* (
     finish: pulling.finish,
     acknowledge: (deliveries) => answer(deliveries, "+ACK"),
     giveBack: (deliveries) => answer(deliveries, "-NAK"),
-    inProgress: Effect.sync(() => {
-      const isHeard = pulling.isUninterrupted() && !connection.isClosed()
-      if (!connection.isClosed()) for (const { reply } of inHand.values()) connection.publish(reply, "+WPI")
-      return isHeard
+    // What was written in front of a flush that is answered was heard.
+    inProgress: Effect.suspend(() => {
+      if (connection.isClosed()) return Effect.sync(pulling.doubt)
+      for (const { reply } of inHand.values()) connection.publish(reply, "+WPI")
+      return Effect.tryPromise(() => connection.flush()).pipe(
+        Effect.timeout(Duration.times(from.ackWait, heardWithin)),
+        Effect.catch(() => Effect.sync(pulling.doubt))
+      )
     }),
+    doubts: pulling.doubts,
     position: Effect.map(look, ({ ack_floor, delivered }) => ({
       floor: ack_floor.stream_seq,
       delivered: delivered.stream_seq
@@ -141,7 +149,7 @@ interface Hand {
 interface State {
   open: ConsumerMessages | undefined
   ending: boolean
-  interrupted: boolean
+  doubts: number
 }
 
 /** Why a pull failed does not matter: whether there is anything left to pull from does. */
@@ -161,7 +169,7 @@ const isThere = (handles: NatsHandles, { name, queue, streamName }: Hand) => {
 const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer: Consumer, hand: Hand) {
   const { inHand, inHandMax, queue } = hand
   const room = yield* Queue.sliding<void>(1)
-  const state: State = { open: undefined, ending: false, interrupted: false }
+  const state: State = { open: undefined, ending: false, doubts: 0 }
   const stop = () => void state.open?.stop()
 
   const take = (message: JsMsg) => {
@@ -194,19 +202,15 @@ const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer:
   yield* Effect.addFinalizer(() => Effect.sync(stop))
   // Pulls do not survive the connection they were made on.
   const stopListening = handles.nats.onInterruption(() => {
-    state.interrupted = true
+    state.doubts += 1
     stop()
   })
   yield* Effect.addFinalizer(() => Effect.sync(stopListening))
   const fiber = yield* Effect.forkScoped(loop)
   return {
     roomMade: () => void Queue.offerUnsafe(room, undefined),
-    /** Since it was asked the last time. */
-    isUninterrupted: () => {
-      const was = state.interrupted
-      state.interrupted = false
-      return !was
-    },
+    doubts: () => state.doubts,
+    doubt: () => void (state.doubts += 1),
     finish: Effect.gen(function* () {
       state.ending = true
       yield* Effect.timeoutOption(Fiber.await(fiber), lastPullMax)

@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import type { Handler } from "../../pipeline/Handler.ts"
-import { type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
+import { asideHorizonMs, type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
@@ -25,6 +25,7 @@ interface BeatRow {
   }>
   readonly free: ReadonlyArray<{ handler: string; partition: number }>
   readonly rewinds: bigint | null
+  readonly aside_due: boolean
 }
 
 interface Place {
@@ -96,14 +97,17 @@ const beat = (sql: PgControl["Service"]) =>
         'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
         WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free,
-      (SELECT rewinds FROM millrace.relay WHERE stream = ${stream}) AS rewinds`
+      (SELECT rewinds FROM millrace.relay WHERE stream = ${stream}) AS rewinds,
+      EXISTS (SELECT 1 FROM millrace.parked_key WHERE stream = ${stream} AND status = 'retrying'
+        AND due_at <= clock_timestamp() + make_interval(secs => ${asideHorizonMs / 1_000}::float8)) AS aside_due`
     const renewed = (row?.renewed ?? []).map((r) => toClaim(stream, r))
     const mine = new Set(renewed.map(placeOf))
     return {
       live: [...(row?.live ?? []).filter(({ id }) => id !== instance.id), { id: instance.id, handlers }].sort(byId),
       renewed,
       free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place))),
-      rewinds: Number(row?.rewinds ?? 0)
+      rewinds: Number(row?.rewinds ?? 0),
+      asideDue: row?.aside_due === true
     }
   }, asLeaseStatement("Ownership.beat"))
 

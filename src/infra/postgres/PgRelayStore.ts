@@ -42,11 +42,11 @@ const acquire = (sql: PgControl["Service"]) =>
 
 const renew = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* ({ epoch, stream }: RelayLease) {
-    const [row] = yield* sql<{ readonly last_seq: bigint; readonly stream_created: string }>`
+    const [row] = yield* sql<{ readonly last_seq: bigint; readonly stream_created: string; readonly waiting: boolean }>`
     UPDATE millrace.relay SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch}
-    RETURNING last_seq, stream_created`
+    RETURNING last_seq, stream_created, EXISTS (SELECT 1 FROM millrace.outbox o WHERE o.stream = ${stream}) AS waiting`
     if (row === undefined) return yield* lost({ epoch, stream })
-    return { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }
+    return { position: { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }, waiting: row.waiting }
   }, asLeaseStatement("RelayStore.renew"))
 
 const read = (sql: PgControl["Service"]) =>

@@ -31,6 +31,8 @@ export const inTransaction = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | StoreUnavailable, R> =>
   sql.withTransaction(Effect.mapError(effect, (error) => new Own(error))).pipe(
+    // A role may have another default; statements here count on seeing what others committed meanwhile.
+    Effect.provideService(SqlClient.BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED"),
     // When the session is lost, the rollback dies too, and takes the failure with it as a defect.
     Effect.catchDefect((defect) =>
       // Only the line above makes one, and of this E.

@@ -64,7 +64,7 @@ const realDrain = Effect.gen(function* () {
   const store = yield* RelayStore
   const lease = yield* store.acquire(stream, "the relay")
   if (lease === undefined) return yield* Effect.die("the lease is free")
-  let position = yield* store.renew(lease)
+  let { position } = yield* store.renew(lease)
   const published: Array<EffectRecord> = []
   const turn = Effect.gen(function* () {
     const rows = yield* store.read(stream, 50, [])

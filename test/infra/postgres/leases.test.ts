@@ -57,7 +57,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
       const old = yield* leader(stream, "ada")
       assert.isUndefined(yield* store.acquire(stream, "bob"))
       assert.isUndefined(yield* store.acquire(stream, "ada"))
-      assert.deepStrictEqual(yield* store.renew(old), start)
+      assert.deepStrictEqual((yield* store.renew(old)).position, start)
       yield* expire("relay", stream)
       // Late, but nobody took it: it is still its own.
       yield* store.renew(old)
@@ -104,7 +104,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
       const to = { lastSeq: 2, streamCreated: "today" }
       const swapped = [{ outboxId: first?.outboxId ?? 0, eventId: second?.eventId ?? "", seq: 1 }]
       assert.strictEqual(yield* store.acknowledge(lease, start, to, swapped, false), 0)
-      assert.deepStrictEqual(yield* store.renew(lease), to)
+      assert.deepStrictEqual((yield* store.renew(lease)).position, to)
       assert.strictEqual(
         yield* store.acknowledge(lease, to, { ...to, lastSeq: 3 }, third === undefined ? [] : [third], false),
         1
@@ -168,7 +168,7 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("the relay'
       yield* store.rewind(lease, { ...start, lastSeq: 9 }, { lastSeq: 5, streamCreated: "anew" })
       assert.strictEqual((yield* ownership.open(ahead)).cursor, 5)
       assert.strictEqual((yield* ownership.open(behind)).cursor, 3)
-      assert.deepStrictEqual(yield* store.renew(lease), { lastSeq: 5, streamCreated: "anew" })
+      assert.deepStrictEqual((yield* store.renew(lease)).position, { lastSeq: 5, streamCreated: "anew" })
     })
   )
 })
