@@ -35,7 +35,8 @@ export const idleRow: Row = {
       return { transactions: Number(row?.n ?? 0), ticks: ticksOf(pid), atMs: performance.now() }
     })
     const values: Array<readonly [number, number]> = []
-    yield* Effect.sleep("8 seconds")
+    // Sessions that have nothing to do tell of what they did at the start after ten seconds.
+    yield* Effect.sleep("20 seconds")
     yield* Effect.gen(function* () {
       let before = yield* look
       for (let round = 0; round < size.runs; round++) {
