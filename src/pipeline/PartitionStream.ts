@@ -3,6 +3,7 @@ import type { StoredEvent } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
 import type { Delivery } from "./Handler.ts"
+import { fixDelivery } from "./fixDelivery.ts"
 import { Inbox, type ProgressMove } from "./Inbox.ts"
 import { type Claim, type Instance, Ownership } from "./Ownership.ts"
 import {
@@ -99,6 +100,7 @@ const own = Effect.fnUntraced(function* <Events extends EventSchemas>(
     const difference = `it has ${known} partitions; partition ${index} of ${partitions} was asked for`
     return yield* new StreamMismatch({ stream: stream.name, differences: [difference] })
   }
+  yield* fixDelivery(stream.name, [{ name: consumer, delivery: "ordered" }])
   const ask = ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: index }])
   const claims = yield* Effect.acquireRelease(
     Effect.repeat(ask, { until: (got) => got.length > 0, schedule: Schedule.spaced("300 millis") }),

@@ -5,6 +5,7 @@ import type { EffectLedger } from "./EffectLedger.ts"
 import type { EventLedger } from "./EventLedger.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { EventSchemas, EventStream } from "./EventStream.ts"
+import { fixDelivery } from "./fixDelivery.ts"
 import type { Handler } from "./Handler.ts"
 import type { Inbox } from "./Inbox.ts"
 import { ledgered } from "./ledgered.ts"
@@ -123,21 +124,6 @@ const fixPartitions = Effect.fnUntraced(function* (declaration: LogDeclaration, 
   if (known === partitions) return
   const difference = `it was started with ${known} partitions, and now with ${partitions}: keys would change their partition and lose their order`
   return yield* new StreamMismatch({ stream, differences: [difference] })
-})
-
-/** What an ordered handler has recorded means something else to a balanced one, and the other way round. */
-const fixDelivery = Effect.fnUntraced(function* (
-  stream: string,
-  handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>
-) {
-  const ownership = yield* Ownership
-  const others = handlers.length === 0 ? [] : yield* ownership.fixDelivery(stream, handlers)
-  if (others.length === 0) return
-  const differences = others.map(
-    (name) =>
-      `${name} was ${handlers.find((one) => one.name === name)?.delivery === "balanced" ? "ordered" : "balanced"} before; a handler that is delivered to in another way needs another name`
-  )
-  return yield* new StreamMismatch({ stream, differences })
 })
 
 const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))
