@@ -12,7 +12,7 @@ const [rate, seconds] = [Number(rateText), Number(secondsText)]
 const skus = Array.from({ length: 100 }, (_, i) => `load-${i}`)
 
 /** Requests of the first second are of connecting. */
-const warmUpMs = 1_000
+const warmUp = rate
 
 const orderOf = (i: number) => ({
   userId: `user-${i % 2_000}`,
@@ -34,7 +34,7 @@ const load = Effect.gen(function* () {
     return send("POST", "/orders", orderOf(i), `${run}-${i}`).pipe(
       Effect.match({
         onFailure: () => void (refused += 1),
-        onSuccess: () => (dueAt - beganAt >= warmUpMs ? note(seen, performance.now() - dueAt) : undefined)
+        onSuccess: () => (i >= warmUp ? note(seen, performance.now() - dueAt) : undefined)
       })
     )
   }
@@ -47,7 +47,7 @@ const load = Effect.gen(function* () {
   }
   const sentMs = performance.now() - beganAt
   yield* Effect.repeat(Effect.sleep(20), {
-    until: () => seen.totalCount + refused >= count - rate * (warmUpMs / 1_000)
+    until: () => seen.totalCount + refused >= count - warmUp
   })
   return {
     achieved: (count * 1_000) / (performance.now() - beganAt),
