@@ -32,10 +32,6 @@ export interface BalancedRunner {
 /** Events put aside in one commit, at most: each brings its payload. */
 export const parkedTogetherMax = 20
 
-/** So many at a time. */
-export const chunksOf = <A>(some: ReadonlyArray<A>, max: number): ReadonlyArray<ReadonlyArray<A>> =>
-  Array.from({ length: Math.ceil(some.length / max) }, (_, i) => some.slice(i * max, (i + 1) * max))
-
 /** Pauses between two questions to a store that does not answer. */
 const askAgain = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]).pipe(Schedule.jittered)
 

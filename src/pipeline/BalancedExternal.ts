@@ -1,8 +1,7 @@
-import { Cause, Effect, Exit, FiberSet, Option, Queue, type Scope } from "effect"
+import { Array as Arr, Cause, Effect, Exit, FiberSet, Option, Queue, type Scope } from "effect"
 import {
   type BalancedContext,
   type BalancedRunner,
-  chunksOf,
   makeBalancedSteps,
   parkedTogetherMax,
   soon,
@@ -86,7 +85,7 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
 const portions = (some: ReadonlyArray<Held>): ReadonlyArray<ReadonlyArray<Held>> => {
   const parked = some.filter(({ action }) => action._tag === "park")
   const others = some.filter(({ action }) => action._tag !== "park")
-  return [...(others.length === 0 ? [] : [others]), ...chunksOf(parked, parkedTogetherMax)]
+  return [...(others.length === 0 ? [] : [others]), ...Arr.chunksOf(parked, parkedTogetherMax)]
 }
 
 type Steps = Effect.Success<ReturnType<typeof makeBalancedSteps>>

@@ -34,10 +34,10 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
 ): Effect.fn.Return<BalancedRunner, never, EventLedger | EventLog | Scope.Scope> {
   const { hand, unit } = context
   const { gate } = unit
-  const { committed, left, putAside } = yield* makeBalancedSteps(context)
+  const { committed, ledger, left, putAside } = yield* makeBalancedSteps(context)
   const asked = makeAsked(hand, left)
   const ready = yield* Queue.unbounded<Held>()
-  const commit = yield* makeCommit(context)
+  const commit = makeCommit(context, ledger)
 
   const settle: (some: ReadonlyArray<Held>) => Effect.Effect<void> = Effect.fnUntraced(function* (some) {
     let rest = yield* asked.leftOf(some)
@@ -109,10 +109,10 @@ const makeAsked = (hand: BalancedHand, left: (some: ReadonlyArray<Held>) => Effe
 }
 
 /** One transaction, through the gate when the handler has a part in it. */
-const makeCommit = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) {
-  const { draining, hand, unit } = context
-  const { gate, handler } = unit
-  const { ledger } = yield* makeBalancedSteps(context)
+const makeCommit = <E>(
+  { draining, hand, unit: { gate, handler } }: BalancedContext<E>,
+  ledger: EventLedger["Service"]
+) => {
   return (some: ReadonlyArray<Held>): Effect.Effect<void, unknown> => {
     const deliveries = some.flatMap(({ action }) => (action._tag === "run" ? [action.delivery] : []))
     const plan = hand.commitOf(some)
@@ -121,7 +121,7 @@ const makeCommit = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) 
     const ready = Effect.raceFirst(gate.ready, Effect.andThen(draining.await, Effect.interrupt))
     return Effect.andThen(ready, gate.batch(deliveries.length, ledger.commit(plan, effects), draining))
   }
-})
+}
 
 const parkedIn = (some: ReadonlyArray<Held>) => some.filter(({ action }) => action._tag === "park").length
 
