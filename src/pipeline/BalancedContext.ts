@@ -6,6 +6,7 @@ import type { BalancedHand, Held } from "./BalancedHand.ts"
 import { EventLedger } from "./EventLedger.ts"
 import { EventLog } from "./EventLog.ts"
 import { keepGoing } from "./keepGoing.ts"
+import { linger } from "./Linger.ts"
 import type { HandlerUnit, ParkingNews } from "./PartitionOpening.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
 import { signal } from "./Signals.ts"
@@ -60,7 +61,7 @@ export const workOff = (hand: BalancedHand, queue: Queue.Queue<Held>, { eventsMa
     where,
     Effect.gen(function* () {
       yield* Queue.peek(queue)
-      yield* Effect.sleep(lingerMs())
+      yield* linger(queue, lingerMs, eventsMax)
       const some = yield* Queue.takeBetween(queue, 1, eventsMax)
       yield* Effect.tapDefect(work(some), () => Effect.sync(() => Queue.offerAllUnsafe(queue, hand.held(some))))
     })

@@ -3,7 +3,7 @@ import type { SqlError } from "effect/sql"
 import { evolve } from "../../domain/Order.ts"
 import { decide } from "../../domain/OrderDecision.ts"
 import { keepGoing } from "../../pipeline/keepGoing.ts"
-import { lingerAfter, type LingerLimits } from "../../pipeline/Linger.ts"
+import { linger, lingerAfter, type LingerLimits } from "../../pipeline/Linger.ts"
 import type { InvalidEvent, StoreUnavailable, VersionConflict } from "../../pipeline/PipelineError.ts"
 import type { Outbox } from "../../pipeline/Outbox.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
@@ -65,7 +65,7 @@ const make = Effect.fnUntraced(function* (limits: CommandLimits) {
     "commands",
     Effect.gen(function* () {
       yield* Queue.peek(waiting)
-      yield* Effect.sleep(lingerAfter(lastCommands, groupLinger))
+      yield* linger(waiting, () => lingerAfter(lastCommands, groupLinger), limits.groupMax)
       const group = yield* takeGroup
       lastCommands = group.length
       yield* runGroup(group)

@@ -1,4 +1,3 @@
-import { headers as makeHeaders, type MsgHdrs } from "@nats-io/transport-node"
 import { Result } from "effect"
 import type { OutboxRow, StoredEvent } from "../../pipeline/Envelope.ts"
 import type { LogDeclaration } from "../../pipeline/EventLog.ts"
@@ -26,15 +25,13 @@ export const partitionSubject = (declaration: LogDeclaration, partition: number)
   `${declaration.subject}.partition.${partition}.>`
 
 /** The headers every message of ours carries. Keys are percent-encoded: header values are trimmed and must be one line. */
-export const headersOf = (row: OutboxRow): MsgHdrs => {
-  const headers = makeHeaders()
-  headers.set(header.messageId, row.eventId)
-  headers.set(header.outboxId, String(row.id))
-  headers.set(header.key, encodeURIComponent(row.key))
-  headers.set(header.version, String(row.version))
-  headers.set(header.traceparent, row.traceparent)
-  return headers
-}
+export const headersOf = (row: OutboxRow): ReadonlyArray<readonly [string, string]> => [
+  [header.messageId, row.eventId],
+  [header.outboxId, String(row.id)],
+  [header.key, encodeURIComponent(row.key)],
+  [header.version, String(row.version)],
+  [header.traceparent, row.traceparent]
+]
 
 /** What a header block says of an event, if it is one of ours. */
 export const readHeaders = (
@@ -58,17 +55,6 @@ const decodeKey = (text: string) => {
     () => ""
   )
   return key === "" || key.includes("\0") ? undefined : key
-}
-
-/** A raw header block, as STREAM.MSG.GET returns it, by name. */
-export const parseHeaderBlock = (base64: string): ((name: string) => string) => {
-  const lines = Buffer.from(base64, "base64").toString().split("\r\n")
-  const pairs = new Map(
-    lines
-      .filter((line) => line.includes(":"))
-      .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1).trim()])
-  )
-  return (name) => pairs.get(name) ?? ""
 }
 
 /**

@@ -3,7 +3,8 @@ import { Effect, Layer, Queue, Schema, Stream } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { EventLog, type LogDeclaration, type StoredRef } from "../../pipeline/EventLog.ts"
 import type { BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
-import { header, headersOf, parseHeaderBlock, readHeaders, subjectOf } from "./Message.ts"
+import { HeaderBlock, headersIn } from "./HeaderBlock.ts"
+import { header, headersOf, readHeaders, subjectOf } from "./Message.ts"
 import { answerOf, brokerFailure, call } from "./natsFailure.ts"
 import { NatsConnection } from "./NatsConnection.ts"
 import { openShared } from "./NatsSharedSubscription.ts"
@@ -102,7 +103,7 @@ const publish = (
 const ref = (connection: Connection, name: string, seq: number) =>
   api(connection, `STREAM.MSG.GET.${streamNameOf(name)}`, JSON.stringify({ seq }), Got).pipe(
     Effect.map(({ message }): ReadonlyArray<StoredRef> => {
-      const ours = readHeaders(parseHeaderBlock(message.hdrs ?? ""))
+      const ours = readHeaders(headersIn(Buffer.from(message.hdrs ?? "", "base64").toString()))
       return ours === undefined ? [] : [{ seq: message.seq, ...ours }]
     }),
     Effect.catchIf(isNotFound, () => Effect.succeed([]))
@@ -125,14 +126,11 @@ const messageOf = (
   batch: string | undefined,
   expectedLastSeq: number
 ) => {
-  const headers = headersOf(row)
-  if (index === 0) headers.set(header.expectedLastSequence, String(expectedLastSeq))
-  if (batch !== undefined) {
-    headers.set(header.batchId, batch)
-    headers.set(header.batchSequence, String(index + 1))
-    if (index === count - 1) headers.set(header.batchCommit, "1")
-  }
-  return { subject: subjectOf(declaration, row), payload: row.payload, headers }
+  const headers = [...headersOf(row)]
+  if (index === 0) headers.push([header.expectedLastSequence, String(expectedLastSeq)])
+  if (batch !== undefined) headers.push([header.batchId, batch], [header.batchSequence, String(index + 1)])
+  if (batch !== undefined && index === count - 1) headers.push([header.batchCommit, "1"])
+  return { subject: subjectOf(declaration, row), payload: row.payload, headers: new HeaderBlock(headers) }
 }
 
 const ringsOf = (nats: NatsConnection["Service"], subject: string) =>

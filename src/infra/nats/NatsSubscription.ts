@@ -13,6 +13,7 @@ import type { StoredEvent } from "../../pipeline/Envelope.ts"
 import type { LogDeclaration, ReadFrom, Subscription } from "../../pipeline/EventLog.ts"
 import { BrokerUnavailable, DeliveryInterrupted } from "../../pipeline/PipelineError.ts"
 import { windowEventsMax } from "../../pipeline/PartitionWorker.ts"
+import { headerBlockOf, headersIn } from "./HeaderBlock.ts"
 import { foreignEvent, partitionSubject, readHeaders } from "./Message.ts"
 import { call } from "./natsFailure.ts"
 import type { NatsConnection } from "./NatsConnection.ts"
@@ -176,7 +177,7 @@ const watch = Effect.fnUntraced(function* (messages: ConsumerMessages, interrupt
 
 /** The event in a message; one that is not ours becomes an impossible version of a key of its own. */
 export const storedOf = (message: JsMsg): StoredEvent => {
-  const ours = readHeaders((name) => message.headers?.get(name) ?? "")
+  const ours = readHeaders(headersIn(headerBlockOf(message)))
   const type = message.subject.slice(message.subject.lastIndexOf(".") + 1)
   return { ...(ours ?? foreignEvent(message.seq)), seq: message.seq, type, payload: message.string() }
 }
