@@ -1,11 +1,12 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream"
-import { Effect, Layer, Queue, Schema, Stream } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { EventLog, type LogDeclaration, type StoredRef } from "../../pipeline/EventLog.ts"
 import type { BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
+import { makeRing, ringsOf } from "./doorbells.ts"
 import { HeaderBlock, headersIn } from "./HeaderBlock.ts"
 import { header, headersOf, readHeaders, subjectOf } from "./Message.ts"
-import { answerOf, brokerFailure, call } from "./natsFailure.ts"
+import { answerOf, call } from "./natsFailure.ts"
 import { NatsConnection } from "./NatsConnection.ts"
 import { openShared } from "./NatsSharedSubscription.ts"
 import { type NatsHandles, openSubscription } from "./NatsSubscription.ts"
@@ -54,12 +55,8 @@ export const layer = (
         refs: (name, afterSeq, toSeq) => refs(connection, name, afterSeq, toSeq),
         open: (declaration, from) => openSubscription(handles, declaration, streamNameOf(declaration.name), from),
         share: (declaration, from) => openShared(handles, declaration, streamNameOf(declaration.name), from),
-        ring: (doorbell) =>
-          Effect.try({
-            try: () => connection.publish(doorbellSubject(doorbell)),
-            catch: (cause) => brokerFailure("ring", cause)
-          }).pipe(Effect.ignore),
-        rings: (doorbell) => ringsOf(nats, doorbellSubject(doorbell))
+        ring: yield* makeRing(connection),
+        rings: (doorbell) => ringsOf(nats, doorbell)
       })
     })
   )
@@ -116,8 +113,6 @@ const refs = (connection: Connection, name: string, afterSeq: number, toSeq: num
     { concurrency: 200 }
   ).pipe(Effect.map((found) => found.flat()))
 
-const doorbellSubject = (doorbell: string) => `millrace.doorbell.${doorbell}`
-
 const messageOf = (
   declaration: LogDeclaration,
   row: OutboxRow,
@@ -132,20 +127,6 @@ const messageOf = (
   if (batch !== undefined && index === count - 1) headers.push([header.batchCommit, "1"])
   return { subject: subjectOf(declaration, row), payload: row.payload, headers: new HeaderBlock(headers) }
 }
-
-const ringsOf = (nats: NatsConnection["Service"], subject: string) =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const rung = yield* Queue.sliding<void>(1)
-      yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          nats.connection.subscribe(subject, { callback: () => void Queue.offerUnsafe(rung, undefined) })
-        ),
-        (subscription) => Effect.sync(() => (nats.connection.isClosed() ? undefined : subscription.unsubscribe()))
-      )
-      return Stream.fromQueue(rung)
-    })
-  )
 
 const noMessageFound = 10037
 

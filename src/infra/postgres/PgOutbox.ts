@@ -6,6 +6,61 @@ import { VersionConflict } from "../../pipeline/PipelineError.ts"
 import { outboxDoorbell } from "../../pipeline/Relay.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
+interface Inserted {
+  readonly event_id: string
+  readonly key: string
+  readonly version: bigint
+}
+
+// The same as below for what most transactions append. Its plan does not depend on its values, so the server keeps it;
+// planning the other one takes longer than running it.
+const insertOne = (sql: SqlClient.SqlClient, stream: string, entry: NewEntry, expected: number | null) =>
+  sql<Inserted>`
+    WITH moved AS (
+      INSERT INTO millrace.head AS h (stream, key, version) SELECT ${stream}, ${entry.key}, 1
+      WHERE ${expected}::bigint IS NULL OR ${expected}::bigint = 0
+        OR EXISTS (SELECT 1 FROM millrace.head k WHERE k.stream = ${stream} AND k.key = ${entry.key})
+      ON CONFLICT (stream, key) DO UPDATE SET version = h.version + 1
+        WHERE ${expected}::bigint IS NULL OR h.version = ${expected}::bigint
+      RETURNING version
+    )
+    INSERT INTO millrace.outbox (stream, event_id, key, version, slot, type, traceparent, payload)
+    SELECT ${stream}, ${entry.eventId}::uuid, ${entry.key}, version, ${entry.slot}::int, ${entry.type}, ${entry.traceparent},
+      ${entry.payload} FROM moved
+    RETURNING event_id, key, version`
+
+const insertMany = (
+  sql: SqlClient.SqlClient,
+  stream: string,
+  entries: ReadonlyArray<NewEntry>,
+  expected: number | null
+) => {
+  const heads = countByKey(entries)
+  const place = placesInKey(entries)
+  return sql<Inserted>`
+    WITH wanted AS (
+      SELECT key, n FROM unnest(${heads.map(([key]) => key)}::text[], ${heads.map(([, n]) => n)}::int[]) AS w(key, n)
+      WHERE ${expected}::bigint IS NULL OR ${expected}::bigint = 0
+        OR EXISTS (SELECT 1 FROM millrace.head h WHERE h.stream = ${stream} AND h.key = w.key)
+      ORDER BY key
+    ), moved AS (
+      INSERT INTO millrace.head AS h (stream, key, version) SELECT ${stream}, key, n FROM wanted ORDER BY key
+      ON CONFLICT (stream, key) DO UPDATE SET version = h.version + excluded.version
+        WHERE ${expected}::bigint IS NULL OR h.version = ${expected}::bigint
+      RETURNING key, version
+    )
+    INSERT INTO millrace.outbox (stream, event_id, key, version, slot, type, traceparent, payload)
+    SELECT ${stream}, e.event_id, e.key, m.version - e.behind, e.slot, e.type, e.traceparent, e.payload
+    FROM unnest(
+      ${entries.map((e) => e.eventId)}::uuid[], ${entries.map((e) => e.key)}::text[], ${place}::int[],
+      ${entries.map((e) => e.slot)}::int[], ${entries.map((e) => e.type)}::text[],
+      ${entries.map((e) => e.traceparent)}::text[], ${entries.map((e) => e.payload)}::text[]
+    ) WITH ORDINALITY AS e(event_id, key, behind, slot, type, traceparent, payload, i)
+    JOIN moved m USING (key)
+    ORDER BY e.i
+    RETURNING event_id, key, version`
+}
+
 /**
  * The outbox in Postgres: one statement per append, whatever the number of events and keys.
  *
@@ -20,30 +75,10 @@ export const layer: Layer.Layer<Outbox, never, SqlClient.SqlClient | EventLog> =
     const log = yield* EventLog
 
     const insert = (stream: string, entries: ReadonlyArray<NewEntry>, expected: number | null) => {
-      const heads = countByKey(entries)
-      const place = placesInKey(entries)
-      return sql<{ readonly event_id: string; readonly key: string; readonly version: bigint }>`
-        WITH wanted AS (
-          SELECT key, n FROM unnest(${heads.map(([key]) => key)}::text[], ${heads.map(([, n]) => n)}::int[]) AS w(key, n)
-          WHERE ${expected}::bigint IS NULL OR ${expected}::bigint = 0
-            OR EXISTS (SELECT 1 FROM millrace.head h WHERE h.stream = ${stream} AND h.key = w.key)
-          ORDER BY key
-        ), moved AS (
-          INSERT INTO millrace.head AS h (stream, key, version) SELECT ${stream}, key, n FROM wanted ORDER BY key
-          ON CONFLICT (stream, key) DO UPDATE SET version = h.version + excluded.version
-            WHERE ${expected}::bigint IS NULL OR h.version = ${expected}::bigint
-          RETURNING key, version
-        )
-        INSERT INTO millrace.outbox (stream, event_id, key, version, slot, type, traceparent, payload)
-        SELECT ${stream}, e.event_id, e.key, m.version - e.behind, e.slot, e.type, e.traceparent, e.payload
-        FROM unnest(
-          ${entries.map((e) => e.eventId)}::uuid[], ${entries.map((e) => e.key)}::text[], ${place}::int[],
-          ${entries.map((e) => e.slot)}::int[], ${entries.map((e) => e.type)}::text[],
-          ${entries.map((e) => e.traceparent)}::text[], ${entries.map((e) => e.payload)}::text[]
-        ) WITH ORDINALITY AS e(event_id, key, behind, slot, type, traceparent, payload, i)
-        JOIN moved m USING (key)
-        ORDER BY e.i
-        RETURNING event_id, key, version`
+      const [first] = entries
+      return first !== undefined && entries.length === 1
+        ? insertOne(sql, stream, first, expected)
+        : insertMany(sql, stream, entries, expected)
     }
 
     const append = Effect.fn("Outbox.append")(function* (
