@@ -1,9 +1,10 @@
 import { Duration } from "effect"
+import type { OutboxRow } from "./Envelope.ts"
 import type { LogDeclaration } from "./EventLog.ts"
 import type { LingerLimits } from "./Linger.ts"
-import type { RelayLease, RelayPosition } from "./RelayStore.ts"
+import type { RelayLease, RelayPosition, RowRef } from "./RelayStore.ts"
 
-/** Pauses and times of the relay. */
+/** Pauses, times and sizes of the relay. */
 export interface RelayTiming {
   readonly standbyPoll: Duration.Duration
   readonly renewEvery: Duration.Duration
@@ -11,6 +12,8 @@ export interface RelayTiming {
   readonly idlePollMax: Duration.Duration
   /** How long the first row after a pause waits for others: fewer, larger batches. */
   readonly linger: LingerLimits
+  /** Most rows of one atomic batch; the broker takes no more than 1,000. */
+  readonly batchRowsMax: number
   /**
    * How long what was published is kept, to be published again when the broker loses it: for brokers that acknowledge
    * before they sync. 0: not at all.
@@ -18,13 +21,23 @@ export interface RelayTiming {
   readonly keepFor: Duration.Duration
 }
 
+/** A batch that the stream has, and the outbox still. */
+export interface Published {
+  readonly to: RelayPosition
+  readonly refs: ReadonlyArray<RowRef>
+}
+
 /** What the leader knows. `dirty`: why it must reconcile before it may publish. */
 export interface Leader {
   readonly declaration: LogDeclaration
   readonly lease: RelayLease
   readonly timing: RelayTiming
+  /** As the store has it. The stream may be a batch further: `published`. */
   position: RelayPosition
   lastSeq: number
+  published: Published | undefined
+  /** Rows read while those before them were published; undefined: none were looked for. */
+  ahead: ReadonlyArray<OutboxRow> | undefined
   rowMaxBytes: number
   batchRows: number
   /** Rows of the batch before: how busy it is. */

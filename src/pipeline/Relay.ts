@@ -11,18 +11,16 @@ import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecis
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
 import { signal } from "./Signals.ts"
 
-/** Most rows of one atomic batch: the broker's own limit. */
-export const batchRowsMax = 1_000
-
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
 export const brokerAwayMax = Duration.seconds(5)
 
-/** 300 ms, 1 s, 5 s, 1 to 10 ms, nothing kept. */
+/** 300 ms, 1 s, 5 s, 1 to 10 ms, 1,000 rows (the broker's own limit), nothing kept. */
 export const relayTimingDefault: RelayTiming = {
   standbyPoll: Duration.millis(300),
   renewEvery: Duration.seconds(1),
   idlePollMax: Duration.seconds(5),
   linger: { minMs: 1, maxMs: 10 },
+  batchRowsMax: 1_000,
   keepFor: Duration.zero
 }
 
@@ -85,8 +83,10 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     timing,
     position: { lastSeq: 0, streamCreated: "" },
     lastSeq: 0,
+    published: undefined,
+    ahead: undefined,
     rowMaxBytes: 0,
-    batchRows: batchRowsMax,
+    batchRows: timing.batchRowsMax,
     lastRows: 0,
     failuresInRow: 0,
     brokerAwaySince: undefined,
@@ -111,11 +111,15 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
 const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
   const store = yield* RelayStore
   if (leader.dirty !== undefined) {
+    // What was published and not recorded, reconciling finds in the stream.
+    leader.published = undefined
+    leader.ahead = undefined
     yield* reconcile(leader, leader.dirty)
     leader.dirty = undefined
   }
   yield* doorbell.clear
-  const rows = yield* store.read(leader.declaration.name, leader.batchRows, [])
+  const rows = leader.ahead ?? (yield* store.read(leader.declaration.name, leader.batchRows, []))
+  leader.ahead = undefined
   const large = rows.find((row) => sizeOf(row) > leader.rowMaxBytes)
   if (large !== undefined) return yield* hold(leader, large, `larger than the stream takes (${sizeOf(large)} bytes)`)
   if (rows.length === 0) {
@@ -154,25 +158,54 @@ const forgetOld = Effect.fnUntraced(function* (leader: Leader) {
   yield* Effect.ignore(store.forget(leader.lease, leader.timing.keepFor))
 })
 
+/**
+ * Publishes a batch, and meanwhile records the one before and reads the next: broker and database take turns otherwise.
+ * Whoever takes the lease over meanwhile finds up to two batches above the position instead of one, in the same way.
+ */
 const relay = Effect.fnUntraced(
   function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {
     const log = yield* EventLog
-    const store = yield* RelayStore
-    const ack = yield* log.publish(leader.declaration, rows, leader.lastSeq)
+    const publish = log.publish(leader.declaration, rows, leader.lastSeq)
+    // Neither breaks the other off: what the store was asked has an answer before anything is decided.
+    const [published, prepared] = yield* Effect.all([Effect.exit(publish), Effect.exit(prepare(leader, rows))], {
+      concurrency: 2
+    })
+    yield* prepared
+    const ack = yield* published
     if (ack.duplicate) return yield* settleDuplicate(leader, rows, ack.seq)
-    const to = { ...leader.position, lastSeq: ack.seq }
     const firstSeq = ack.seq - rows.length + 1
-    const refs = rows.map((row, i) => refOf(row, firstSeq + i))
-    yield* store.acknowledge(leader.lease, leader.position, to, refs, isKeeping(leader))
-    leader.position = to
     leader.lastSeq = ack.seq
+    leader.published = {
+      to: { ...leader.position, lastSeq: ack.seq },
+      refs: rows.map((row, i) => refOf(row, firstSeq + i))
+    }
+    if (leader.ahead === undefined || leader.ahead.length === 0) yield* record(leader)
     yield* recovered(leader)
     yield* forgetOld(leader)
     leader.lastRows = rows.length
-    leader.batchRows = Math.min(batchRowsMax, leader.batchRows * 2)
+    leader.batchRows = Math.min(leader.timing.batchRowsMax, leader.batchRows * 2)
   },
   (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })
 )
+
+/** What can be done while rows are published. After a full batch there are more: a snapshot that has one has all before it. */
+const prepare = Effect.fnUntraced(function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {
+  yield* record(leader)
+  if (rows.length < leader.batchRows) return
+  const store = yield* RelayStore
+  const underWay = rows.map(({ id }) => id)
+  leader.ahead = yield* store.read(leader.declaration.name, leader.batchRows, underWay)
+})
+
+/** Takes what the stream has out of the outbox. */
+const record = Effect.fnUntraced(function* (leader: Leader) {
+  const { published } = leader
+  if (published === undefined) return
+  const store = yield* RelayStore
+  yield* store.acknowledge(leader.lease, leader.position, published.to, published.refs, isKeeping(leader))
+  leader.position = published.to
+  leader.published = undefined
+})
 
 /** A row alone was in the stream before: it was published, and its deletion was lost; or its id was given out twice. */
 const settleDuplicate = Effect.fnUntraced(function* (leader: Leader, rows: ReadonlyArray<OutboxRow>, seq: number) {

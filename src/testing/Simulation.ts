@@ -143,7 +143,10 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   const cast = scenario.play(book.effects, seed)
   const fates: Array<Fate> = []
   const counts = { attempts: 0, left: 0, crashed: 0, frozen: 0, tailsLost: 0, ended: 0, replayed: 0 }
-  const relay = { ...relayTimingDefault, keepFor: random.chance(0.5) ? Duration.minutes(10) : Duration.zero }
+  // Small batches fill up, and then the relay reads ahead.
+  const batchRowsMax = random.pick([2, 5, relayTimingDefault.batchRowsMax])
+  const keepFor = random.chance(0.5) ? Duration.minutes(10) : Duration.zero
+  const relay = { ...relayTimingDefault, keepFor, batchRowsMax }
   const world: World = {
     random,
     plan,

@@ -1,4 +1,5 @@
 import { Duration, Effect, Layer } from "effect"
+import type { SqlError } from "effect/sql"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
@@ -14,7 +15,7 @@ interface Row {
   readonly slot: number
   readonly type: string
   readonly traceparent: string
-  readonly payload: string
+  readonly payload: string | null
 }
 
 const position = (sql: PgControl["Service"]) =>
@@ -49,24 +50,50 @@ const renew = (sql: PgControl["Service"]) =>
     return { position: { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }, waiting: row.waiting }
   }, asLeaseStatement("RelayStore.renew"))
 
+// Those under way are left out here and not in the statement: the planner compared each row with each of them. They are
+// the lowest rows, so only what was committed late lies between them, and their payloads need not come again.
 const read = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, limit: number, underWay: ReadonlyArray<number>) {
+    const known = new Set(underWay)
+    const upTo = underWay.reduce((most, id) => Math.max(most, id), 0)
     const rows = yield* sql<Row>`
-    SELECT id, event_id, key, version, slot, type, traceparent, payload FROM millrace.outbox o
-    WHERE stream = ${stream} AND id <> ALL(${bigints(underWay)}::bigint[])
+    SELECT id, event_id, key, version, slot, type, traceparent, CASE WHEN id > ${BigInt(upTo)}::bigint THEN payload END AS payload
+    FROM millrace.outbox o
+    WHERE stream = ${stream}
       AND NOT EXISTS (SELECT 1 FROM millrace.held_key h WHERE h.stream = o.stream AND h.key = o.key AND o.id >= h.from_id)
-    ORDER BY id LIMIT ${limit}`
-    return rows.map((row): OutboxRow => ({
-      id: Number(row.id),
-      eventId: row.event_id,
-      key: row.key,
-      version: Number(row.version),
-      slot: row.slot,
-      type: row.type,
-      traceparent: row.traceparent,
-      payload: row.payload
-    }))
+    ORDER BY id LIMIT ${limit + underWay.length}`
+    const wanted = rows.filter(({ id }) => !known.has(Number(id))).slice(0, limit)
+    const late = wanted.filter(({ payload }) => payload === null).map(({ id }) => id)
+    const payloads = late.length === 0 ? none : yield* payloadsOf(sql, stream, late)
+    return wanted.flatMap((row): ReadonlyArray<OutboxRow> => {
+      const payload = row.payload ?? payloads.get(row.id)
+      return payload === undefined ? [] : [rowOf(row, payload)]
+    })
   }, asStoreUnavailable("RelayStore.read"))
+
+const none: ReadonlyMap<bigint, string> = new Map()
+
+const rowOf = (row: Row, payload: string): OutboxRow => ({
+  id: Number(row.id),
+  eventId: row.event_id,
+  key: row.key,
+  version: Number(row.version),
+  slot: row.slot,
+  type: row.type,
+  traceparent: row.traceparent,
+  payload
+})
+
+/** Rows stay as they are until the relay takes them away; one that is gone was taken by another relay, and left out. */
+const payloadsOf = Effect.fnUntraced(function* (
+  sql: PgControl["Service"],
+  stream: string,
+  ids: ReadonlyArray<bigint>
+): Effect.fn.Return<ReadonlyMap<bigint, string>, SqlError.SqlError> {
+  const rows = yield* sql<{ readonly id: bigint; readonly payload: string }>`
+    SELECT id, payload FROM millrace.outbox WHERE stream = ${stream} AND id = ANY(${ids}::bigint[])`
+  return new Map(rows.map(({ id, payload }) => [id, payload]))
+})
 
 const acknowledge = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (
