@@ -103,7 +103,7 @@ describe("a broker that comes back with less", () => {
       yield* pass(60_000)
       assert.strictEqual(broker.messagesIn(noteStream.name), 4)
       assert.sameMembers(done, ["a", "b", "c", "lost", "new"])
-      assert.isTrue(signals.some(({ _tag }) => _tag === "LedgerBehind"))
+      assert.isTrue(signals.some(({ _tag }) => _tag === "ConsumerAhead"))
     })
   )
 })
