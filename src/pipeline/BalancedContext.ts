@@ -67,12 +67,25 @@ export const workOff = (hand: BalancedHand, queue: Queue.Queue<Held>, { eventsMa
     })
   )
 
+/**
+ * They are done, and the broker is told so: by sequence, whichever event is there by now. What is in doubt loses its place
+ * in the ledger first, whoever entered it: a doubt may have come behind the plan of an entry and before it was durable.
+ * Who ends in between has acknowledged nothing.
+ */
+const makeAcknowledge = <E>({ hand, stream, unit }: BalancedContext<E>, ledger: EventLedger["Service"]) =>
+  Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+    const events = some.map(({ stored }) => stored)
+    if (some.some((held) => hand.isDoubted(held))) yield* untilAnswered(ledger.doubt(stream, unit.handler.name, events))
+    yield* hand.done(some)
+  })
+
 /** What is common to both kinds of runner. */
 export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: BalancedContext<E>) {
   const ledger = yield* EventLedger
   const log = yield* EventLog
   const { hand, instance, parking, stream, unit } = context
   const { handler } = unit
+  const acknowledge = makeAcknowledge(context, ledger)
 
   /** Those that nobody has handled. The others are done. */
   const left = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
@@ -84,7 +97,7 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
         some.map(({ stored }) => stored)
       )
     )
-    yield* hand.done(some.filter((_, i) => done[i] === true))
+    yield* acknowledge(some.filter((_, i) => done[i] === true))
     for (const held of some) held.askedAt = doubts
     return some.filter((_, i) => done[i] !== true)
   })
@@ -108,7 +121,7 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
 
   /** What follows a commit. */
   const committed = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
-    yield* hand.done(some)
+    yield* acknowledge(some)
     const parked = some.flatMap(({ action, stored }) => (action._tag === "park" ? [{ ...action, stored }] : []))
     if (parked.length === 0) return
     parking.changed = true

@@ -66,7 +66,7 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
     }
   })
   const record = (some: ReadonlyArray<Held>) =>
-    Effect.andThen(untilAnswered(ledger.record(hand.commitOf(some))), committed(some))
+    Effect.andThen(untilAnswered(Effect.suspend(() => ledger.record(hand.commitOf(some)))), committed(some))
   const committing = workOff(hand, finished, {
     where: "balanced commit",
     eventsMax: groupCommitsMax,

@@ -30,27 +30,31 @@ export const makeFloorKeeper = Effect.fnUntraced(function* (
   const ledger = yield* EventLedger
   const log = yield* EventLog
   const last = { claim: "", afterSeq: 0, looks: 0 }
-  const { beginAgain, moveTo } = yield* makeMoves(stream, handler)
+  const moveTo = yield* makeMove(stream, handler)
 
-  /** It has sequences behind it that the stream will give to others. A second look: an answer may be stale. */
-  const isAhead = Effect.fnUntraced(function* ({ subscription }: Source) {
-    const { delivered } = yield* subscription.position
-    const { lastSeq } = yield* log.info(stream)
-    return delivered > lastSeq
+  // The stream second, or what is published in between would look like a consumer that is ahead.
+  const look = Effect.fnUntraced(function* ({ subscription }: Source) {
+    const position = yield* subscription.position
+    const { firstSeq, lastSeq } = yield* log.info(stream)
+    return { ...position, firstSeq, lastSeq }
   })
 
   const move = Effect.fnUntraced(function* (source: Source, owned: Claim) {
-    if ((yield* isAhead(source)) && (yield* isAhead(source))) {
+    const once = yield* look(source)
+    // An answer may be stale.
+    const seen = isAhead(once) ? yield* look(source) : once
+    const { delivered, firstSeq, floor, lastSeq } = seen
+    if (isAhead(seen)) {
       const here = { claim: owned, generation: source.generation, firstSeq: 1, afterSeq: 0, isProven: true }
       const answer = yield* ledger.advance(here)
-      return answer._tag === "refused" ? undefined : yield* beginAgain(source, (yield* log.info(stream)).lastSeq)
+      if (answer._tag === "refused") return
+      yield* signal({ _tag: "ConsumerAhead", handler, deliveredSeq: delivered, lastSeq })
+      return yield* source.subscription.forget
     }
-    const { floor } = yield* source.subscription.position
     const place = `${owned.epoch} ${owned.opening} ${source.generation}`
     last.looks = last.claim === place && last.afterSeq === floor ? last.looks + 1 : 0
     // Also when nothing moves: a store that failed over may have less than it had.
     if (last.looks % looksPerQuestion !== 0) return
-    const { firstSeq } = yield* log.info(stream)
     const to = { claim: owned, generation: source.generation, firstSeq, afterSeq: floor, isProven: false }
     if (yield* moveTo(source, to)) Object.assign(last, { claim: place, afterSeq: floor })
   })
@@ -62,8 +66,12 @@ export const makeFloorKeeper = Effect.fnUntraced(function* (
     })
 })
 
+/** It has sequences behind it that the stream will give to others. */
+const isAhead = ({ delivered, lastSeq }: { readonly delivered: number; readonly lastSeq: number }) =>
+  delivered > lastSeq
+
 /** Moves a floor as far as the ledger has it, or begins again where it has not. */
-const makeMoves = Effect.fnUntraced(function* (stream: string, handler: string) {
+const makeMove = Effect.fnUntraced(function* (stream: string, handler: string) {
   const ledger = yield* EventLedger
   const log = yield* EventLog
 
@@ -85,7 +93,7 @@ const makeMoves = Effect.fnUntraced(function* (stream: string, handler: string) 
   })
 
   /** True: the floor is there. */
-  const moveTo = Effect.fnUntraced(function* (source: Source, to: Advance) {
+  return Effect.fnUntraced(function* (source: Source, to: Advance) {
     while (true) {
       const whole = yield* ledger.advance(to)
       if (whole._tag === "refused") return false
@@ -98,6 +106,4 @@ const makeMoves = Effect.fnUntraced(function* (stream: string, handler: string) 
       if (upTo >= to.afterSeq) return true
     }
   })
-
-  return { beginAgain, moveTo }
 })

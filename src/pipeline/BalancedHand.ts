@@ -1,7 +1,7 @@
 import { Effect, Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { SharedDelivery, SharedSubscription } from "./EventLog.ts"
-import type { LedgerCommit } from "./EventLedger.ts"
+import { type LedgerCommit, noGeneration } from "./EventLedger.ts"
 import type { Delivery, Handler } from "./Handler.ts"
 import { deliveryOf } from "./Lanes.ts"
 import { type ParkReason, reasonWithoutAttempt } from "./Parked.ts"
@@ -114,7 +114,12 @@ export class BalancedHand {
     known.takenAt = this.doubts
   }
 
-  /** What a commit of these writes. */
+  /** Whether its sequence may be another event's by now: others may have got it since it came. */
+  isDoubted({ takenAt }: Held) {
+    return takenAt !== this.doubts
+  }
+
+  /** What a commit of these writes, if it is written now: a doubt that comes later is not in it. */
   commitOf(some: ReadonlyArray<Held>): LedgerCommit {
     return {
       stream: this.#stream,
@@ -122,8 +127,7 @@ export class BalancedHand {
       done: some.map((held) => ({
         stored: held.stored,
         partition: held.partition,
-        // Its sequence may be another event's by now: it is done, and says nothing about its place.
-        generation: held.takenAt === this.doubts ? held.generation : noGeneration
+        generation: this.isDoubted(held) ? noGeneration : held.generation
       })),
       parked: some.flatMap(({ action, stored }) =>
         action._tag === "park" ? [{ event: stored, reason: action.reason, alone: true as const }] : []
@@ -152,9 +156,6 @@ export class BalancedHand {
     answer([...this.#held.values()], (subscription, deliveries) => subscription.giveBack(deliveries))
   )
 }
-
-/** Entries of it are never a reason to move a floor or to sum up. */
-const noGeneration = -1
 
 const placeOf = ({ key, version }: StoredEvent) => `${version} ${key}`
 

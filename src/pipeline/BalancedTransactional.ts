@@ -115,11 +115,11 @@ const makeCommit = <E>(
 ) => {
   return (some: ReadonlyArray<Held>): Effect.Effect<void, unknown> => {
     const deliveries = some.flatMap(({ action }) => (action._tag === "run" ? [action.delivery] : []))
-    const plan = hand.commitOf(some)
-    if (deliveries.length === 0) return ledger.record(plan)
+    const plan = () => hand.commitOf(some)
+    if (deliveries.length === 0) return Effect.suspend(() => ledger.record(plan()))
     const effects = handler.run(deliveries).pipe(ownInterruptIsDefect, Effect.timeout(handler.retry.attemptTimeout))
     const ready = Effect.raceFirst(gate.ready, Effect.andThen(draining.await, Effect.interrupt))
-    return Effect.andThen(ready, gate.batch(deliveries.length, ledger.commit(plan, effects), draining))
+    return Effect.andThen(ready, gate.batch(deliveries.length, ledger.commit(handler.name, plan, effects), draining))
   }
 }
 

@@ -16,9 +16,12 @@ export interface SharedStart {
 export interface LedgerEntry {
   readonly stored: StoredEvent
   readonly partition: number
-  /** Of the consumer it came from. */
+  /** Of the consumer it came from; or `noGeneration`. */
   readonly generation: number
 }
+
+/** Of an entry that says nothing about its place: it is done, and never a reason to move a floor or to sum up. */
+export const noGeneration = -1
 
 /** What one commit of a balanced handler writes besides its effects. */
 export interface LedgerCommit {
@@ -73,13 +76,23 @@ export class EventLedger extends Context.Service<
       handler: string,
       events: ReadonlyArray<Pick<StoredEvent, "key" | "version">>
     ) => Effect.Effect<ReadonlyArray<boolean>, StoreUnavailable>
-    /** Runs the effects and enters what goes with them. Was any of it entered before, nothing is written. */
+    /**
+     * Runs the effects and enters what goes with them, which is asked for behind them: what is in doubt by then is entered
+     * as such. Was any of it entered before, nothing is written.
+     */
     readonly commit: <E, R>(
-      commit: LedgerCommit,
+      handler: string,
+      plan: () => LedgerCommit,
       effects: Effect.Effect<void, E, R>
     ) => Effect.Effect<void, E | EventTaken | StoreUnavailable | TransactionIdle, R>
     /** Enters what was done outside. What was entered before stays as it is, and is not put aside again. */
     readonly record: (commit: LedgerCommit) => Effect.Effect<void, StoreUnavailable>
+    /** What is entered of these says nothing about its place any more. It stays done. */
+    readonly doubt: (
+      stream: string,
+      handler: string,
+      events: ReadonlyArray<Pick<StoredEvent, "key" | "version">>
+    ) => Effect.Effect<void, StoreUnavailable>
     /**
      * Moves the floor forward, when the ledger itself says that everything up to there is handled: what the broker was
      * told may be more than a store has that was restored, or that failed over. Then sums up what is behind it, and says

@@ -66,6 +66,12 @@ export type Signal =
     }
   | { readonly _tag: "DeliveriesInterrupted"; readonly handler: string; readonly detail: string }
   | { readonly _tag: "LedgerBehind"; readonly handler: string; readonly afterSeq: number }
+  | {
+      readonly _tag: "ConsumerAhead"
+      readonly handler: string
+      readonly deliveredSeq: number
+      readonly lastSeq: number
+    }
   | { readonly _tag: "HandlerPaused"; readonly handler: string; readonly reason: string }
   | { readonly _tag: "HandlerResumed"; readonly handler: string }
   | { readonly _tag: "OwnershipUnproven"; readonly stream: string; readonly count: number }
@@ -113,6 +119,7 @@ const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effe
   OrderViolated: Effect.logError,
   DeliveriesInterrupted: Effect.logDebug,
   LedgerBehind: Effect.logWarning,
+  ConsumerAhead: Effect.logWarning,
   HandlerPaused: Effect.logError,
   HandlerResumed: Effect.logInfo,
   OwnershipUnproven: Effect.logWarning,
@@ -154,6 +161,8 @@ const sentenceOf = (event: Signal): string => {
       return "the stream differs from its declaration; it works, and is left as it is"
     case "LedgerBehind":
       return `the broker has more behind it for ${event.handler} than the database says is handled; what is not comes again`
+    case "ConsumerAhead":
+      return `the broker lost events that it has behind it for ${event.handler}: what comes in their place is not passed over`
     case "HandlerPaused":
       return `${event.handler} is paused: ${event.reason}; its events wait, in order, and nothing is parked for it`
     case "HandlerResumed":

@@ -112,8 +112,9 @@ const faultyEventLog = (log: EventLog["Service"], broker: FaultyBroker): EventLo
 const faultyEventLedger = (ledger: EventLedger["Service"], store: Faulty): EventLedger["Service"] => ({
   start: (stream, handler) => store(ledger.start(stream, handler)),
   isDone: (stream, handler, events) => store(ledger.isDone(stream, handler, events)),
-  commit: (commit, effects) => store(ledger.commit(commit, effects)),
+  commit: (handler, plan, effects) => store(ledger.commit(handler, plan, effects)),
   record: (commit) => store(ledger.record(commit)),
+  doubt: (stream, handler, events) => store(ledger.doubt(stream, handler, events)),
   advance: (to) => store(ledger.advance(to))
 })
 

@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { AuditStore } from "../../src/pipeline/AuditStore.ts"
 import type { StoredEvent } from "../../src/pipeline/Envelope.ts"
-import { EventLedger, type LedgerCommit } from "../../src/pipeline/EventLedger.ts"
+import { EventLedger, type LedgerCommit, noGeneration } from "../../src/pipeline/EventLedger.ts"
 import { Inbox } from "../../src/pipeline/Inbox.ts"
 import { Outbox } from "../../src/pipeline/Outbox.ts"
 import { type Claim, Ownership } from "../../src/pipeline/Ownership.ts"
@@ -43,6 +43,8 @@ const opened = Effect.gen(function* () {
     done: events.map((stored) => ({ stored, partition, generation })),
     parked: []
   })
+  const commit = <E, R>(one: LedgerCommit, effects: Effect.Effect<void, E, R>) =>
+    ledger.commit(one.handler, () => one, effects)
   const record = (events: ReadonlyArray<StoredEvent>, place: Place = {}) => ledger.record(commitOf(events, place))
   const isDone = (...events: ReadonlyArray<StoredEvent>) => ledger.isDone(stream, "mail", events)
   const advance = (
@@ -63,41 +65,81 @@ const opened = Effect.gen(function* () {
     yield* relay.rewind(lease, { lastSeq: 0, streamCreated: "" }, { lastSeq: toSeq, streamCreated: "" })
   })
   const reads = { isDone, floor, effects, facts }
-  return { stream, ledger, ownership, claims, left, commitOf, record, advance, effect, turnBack, ...reads }
+  const writes = { commit, commitOf, record, advance, effect, turnBack }
+  return { stream, ledger, ownership, claims, left, ...writes, ...reads }
 })
 
 /** Events of a key by version, at the sequences 10, 20, 30 … times their version. */
 const at = (key: string, version: number, seq = version * 10) => storedOf(key, version, seq)
 
 const entersOnce: Law<LedgerPorts> = Effect.gen(function* () {
-  const { commitOf, effect, effects, isDone, ledger } = yield* opened
+  const { commit, commitOf, effect, effects, isDone } = yield* opened
   const [a1, a3, b1] = [at("a", 1), at("a", 3), at("b", 1)]
-  yield* ledger.commit(commitOf([a1, a3]), effect("first"))
+  yield* commit(commitOf([a1, a3]), effect("first"))
   assert.deepStrictEqual(yield* isDone(a3, b1, at("a", 2), a1), [true, false, false, true])
   for (const again of [[a1], [a3, b1], [b1, a1]])
-    assert.strictEqual(yield* tagOf(ledger.commit(commitOf(again), effect("again"))), "EventTaken")
+    assert.strictEqual(yield* tagOf(commit(commitOf(again), effect("again"))), "EventTaken")
   assert.deepStrictEqual(yield* isDone(b1), [false])
-  yield* ledger.commit(commitOf([b1]), effect("second"))
+  yield* commit(commitOf([b1]), effect("second"))
   assert.deepStrictEqual(yield* effects, ["first", "second"])
   assert.deepStrictEqual(yield* isDone(), [])
 })
 
 const leavesNothingOfFailedEffects: Law<LedgerPorts> = Effect.gen(function* () {
-  const { commitOf, effect, effects, isDone, ledger } = yield* opened
-  const commit = commitOf([at("a", 1)])
-  assert.strictEqual(yield* tagOf(ledger.commit(commit, Effect.andThen(effect("half"), Effect.fail("no")))), "no")
+  const { commit, commitOf, effect, effects, isDone } = yield* opened
+  const one = commitOf([at("a", 1)])
+  assert.strictEqual(yield* tagOf(commit(one, Effect.andThen(effect("half"), Effect.fail("no")))), "no")
   for (const end of [Effect.die("bug"), Effect.interrupt])
-    assert.isTrue(Exit.isFailure(yield* Effect.exit(ledger.commit(commit, Effect.andThen(effect("half"), end)))))
+    assert.isTrue(Exit.isFailure(yield* Effect.exit(commit(one, Effect.andThen(effect("half"), end)))))
   assert.deepStrictEqual(yield* isDone(at("a", 1)), [false])
   assert.deepStrictEqual(yield* effects, [])
 })
 
-const letsOneOfManyCommit: Law<LedgerPorts> = Effect.gen(function* () {
-  const { commitOf, effect, effects, ledger } = yield* opened
-  const shared = at("a", 7)
-  const exits = yield* together(8, (i) =>
-    Effect.exit(ledger.commit(commitOf([at(`own ${i}`, 1), shared]), effect(`${i}`)))
+const asksBehindTheEffects: Law<LedgerPorts> = Effect.gen(function* () {
+  const { advance, commitOf, effect, isDone, ledger } = yield* opened
+  const place = { generation: 0 }
+  const plan = () => commitOf([at("a", 1, 1)], place)
+  const refused = { ...place, asked: false }
+  const refuse = () => {
+    refused.asked = true
+    return plan()
+  }
+  assert.strictEqual(yield* tagOf(ledger.commit("mail", refuse, Effect.fail("no"))), "no")
+  assert.isFalse(refused.asked)
+  const doubting = Effect.andThen(
+    effect("done"),
+    Effect.sync(() => (place.generation = noGeneration))
   )
+  yield* ledger.commit("mail", plan, Effect.asVoid(doubting))
+  assert.deepStrictEqual(yield* isDone(at("a", 1)), [true])
+  assert.strictEqual(yield* advance(1, { isProven: false }), "unproven")
+})
+
+const doubtsPlaces: Law<LedgerPorts> = Effect.gen(function* () {
+  const { advance, facts, isDone, ledger, record, stream } = yield* opened
+  const isProven = false
+  yield* record([at("a", 1, 1), at("b", 1, 2), at("a", 2, 3)])
+  assert.deepStrictEqual(yield* advance(1, { isProven }), [])
+  // Of what is summed up, and of what was never entered, there is nothing to doubt, and nothing comes of it.
+  yield* ledger.doubt(stream, "mail", [at("a", 2), at("a", 1), at("c", 1)])
+  yield* ledger.doubt(stream, "mail", [at("a", 2)])
+  assert.deepStrictEqual(yield* isDone(at("a", 1), at("b", 1), at("a", 2), at("c", 1)), [true, true, true, false])
+  assert.deepStrictEqual(yield* advance(2, { isProven }), [])
+  assert.strictEqual(yield* advance(3, { isProven }), "unproven")
+  // Proven by the events themselves, the floor moves; the entry stays until a later one of its key is summed up.
+  assert.deepStrictEqual(yield* advance(3), [])
+  assert.deepStrictEqual((yield* facts).progress.get("a"), 1)
+  assert.deepStrictEqual((yield* facts).beyond, new Map([["a", new Set([2])]]))
+  yield* record([at("a", 3, 4)])
+  assert.deepStrictEqual(yield* advance(4, { isProven }), [])
+  assert.deepStrictEqual((yield* facts).progress.get("a"), 3)
+  assert.deepStrictEqual((yield* facts).beyond, new Map())
+})
+
+const letsOneOfManyCommit: Law<LedgerPorts> = Effect.gen(function* () {
+  const { commit, commitOf, effect, effects } = yield* opened
+  const shared = at("a", 7)
+  const exits = yield* together(8, (i) => Effect.exit(commit(commitOf([at(`own ${i}`, 1), shared]), effect(`${i}`))))
   assert.lengthOf(exits.filter(Exit.isSuccess), 1)
   assert.lengthOf(yield* effects, 1)
 })
@@ -121,7 +163,7 @@ const recordsWhatIsNew: Law<LedgerPorts> = Effect.gen(function* () {
 })
 
 const sumsUpBehindTheFloor: Law<LedgerPorts> = Effect.gen(function* () {
-  const { advance, commitOf, effect, effects, facts, floor, isDone, ledger, record } = yield* opened
+  const { advance, commit, commitOf, effect, effects, facts, floor, isDone, record } = yield* opened
   yield* record([at("a", 2), at("a", 1), at("b", 1), at("a", 4)])
   yield* record([at("c", 1)], { partition: 1 })
   assert.strictEqual(yield* floor, 0)
@@ -140,7 +182,7 @@ const sumsUpBehindTheFloor: Law<LedgerPorts> = Effect.gen(function* () {
   assert.deepStrictEqual(violations, [])
   assert.deepStrictEqual(yield* isDone(at("a", 1), at("a", 2), at("a", 3), at("a", 4)), [true, true, false, true])
   for (const one of [at("a", 1), at("a", 2), at("c", 1)])
-    assert.strictEqual(yield* tagOf(ledger.commit(commitOf([one]), effect("again"))), "EventTaken")
+    assert.strictEqual(yield* tagOf(commit(commitOf([one]), effect("again"))), "EventTaken")
   // Late, and behind the floor: it neither counts again nor goes back.
   yield* record([at("a", 1)])
   yield* record([at("a", 3)])
@@ -247,7 +289,7 @@ const survivesARewind: Law<LedgerPorts> = Effect.gen(function* () {
 })
 
 const parksAlone: Law<LedgerPorts> = Effect.gen(function* () {
-  const { commitOf, effect, effects, facts, isDone, ledger, left, record, stream } = yield* opened
+  const { commit, commitOf, effect, effects, facts, isDone, left, record, stream } = yield* opened
   const desk = yield* ParkingDesk
   const lot = yield* ParkingLot
   const inbox = yield* Inbox
@@ -257,7 +299,7 @@ const parksAlone: Law<LedgerPorts> = Effect.gen(function* () {
     reason: reasonOf("Boom", 1, i === 0 ? 0 : undefined),
     alone: true as const
   }))
-  yield* ledger.commit({ ...commitOf(events), parked }, effect("company"))
+  yield* commit({ ...commitOf(events), parked }, effect("company"))
   yield* record([at("user-7", 6)])
   assert.deepStrictEqual(yield* effects, ["company"])
   assert.deepStrictEqual(yield* isDone(...events), [true, true])
@@ -291,16 +333,16 @@ const parksAlone: Law<LedgerPorts> = Effect.gen(function* () {
 })
 
 const waitsForACommitUnderWay: Law<LedgerPorts> = Effect.gen(function* () {
-  const { advance, commitOf, effect, effects, ledger, record } = yield* opened
+  const { advance, commit, commitOf, effect, effects, record } = yield* opened
   const [begun, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
   const slow = Effect.andThen(Deferred.succeed(begun, undefined), Effect.andThen(Deferred.await(go), effect("slow")))
   // A slow instance is overtaken by another one, and what that one has recorded is summed up before it commits.
-  const commit = yield* Effect.forkScoped(tagOf(ledger.commit(commitOf([at("a", 1)]), slow)))
+  const late = yield* Effect.forkScoped(tagOf(commit(commitOf([at("a", 1)]), slow)))
   yield* Deferred.await(begun)
   yield* record([at("a", 1)])
   yield* advance(10)
   yield* Deferred.succeed(go, undefined)
-  assert.strictEqual(yield* Fiber.join(commit), "EventTaken")
+  assert.strictEqual(yield* Fiber.join(late), "EventTaken")
   assert.deepStrictEqual(yield* effects, [])
 })
 
@@ -308,6 +350,8 @@ const waitsForACommitUnderWay: Law<LedgerPorts> = Effect.gen(function* () {
 export const eventLedgerLaws = suiteOf<LedgerPorts>()({
   "an event is entered once, and what is committed with it": entersOnce,
   "effects that fail leave no entry": leavesNothingOfFailedEffects,
+  "what is entered is asked for behind the effects": asksBehindTheEffects,
+  "an entry in doubt is no reason to move the floor or to sum up, and stays done": doubtsPlaces,
   "of many that commit the same event one does": letsOneOfManyCommit,
   "what is recorded twice is there once, and is not put aside behind somebody's back": recordsWhatIsNew,
   "what is behind the floor is one version per key, and stays done": sumsUpBehindTheFloor,

@@ -3,14 +3,15 @@ import { Context, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { MemoryBroker } from "../../src/infra/memory/MemoryBroker.ts"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
-import { MemoryState } from "../../src/infra/memory/MemoryState.ts"
-import { external } from "../../src/pipeline/Handler.ts"
+import { MemoryState, rowKey } from "../../src/infra/memory/MemoryState.ts"
+import { balanced, external } from "../../src/pipeline/Handler.ts"
 import * as Pipeline from "../../src/pipeline/Pipeline.ts"
 import { relayTimingDefault } from "../../src/pipeline/Relay.ts"
 import { SignalSink } from "../../src/pipeline/Signals.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
 import { runSeeded } from "../../src/testing/SeededScheduler.ts"
 import { noteStream } from "../support/Ledger.ts"
+import { running } from "../support/Running.ts"
 
 const pass = Effect.fnUntraced(function* (ms: number) {
   for (let passed = 0; passed < ms; passed += 100) yield* TestClock.adjust(100)
@@ -75,5 +76,34 @@ describe("a broker that comes back with less", () => {
       }).pipe(Effect.scoped),
       1
     )
+  )
+
+  it.effect("and a store that does too: a new event under a lost sequence still reaches a balanced handler", () =>
+    Effect.gen(function* () {
+      const done: Array<string> = []
+      const handler = balanced(external(noteStream, "notes", {}, ({ key }) => Effect.sync(() => void done.push(key))))
+      const { append, services, signals, start, tables } = yield* running([handler])
+      const broker = Context.get(services, MemoryBroker)
+      const ada = yield* start("ada")
+      yield* append("a", "b", "c")
+      yield* pass(8_000)
+      yield* append("lost")
+      yield* pass(1_000)
+      yield* ada.stop
+      assert.sameMembers(done, ["a", "b", "c", "lost"])
+      assert.strictEqual(tables.leases.get(rowKey("notes", 0))?.cursor, 3)
+      // The last event is gone, with all that the store knew of it; its consumer at the broker has it behind it.
+      tables.heads.delete("lost")
+      tables.handled.delete(rowKey("notes", "lost", 1))
+      tables.relay.lastSeq = 3
+      yield* broker.loseTail(noteStream.name, 1)
+      yield* start("bob")
+      yield* pass(8_000)
+      yield* append("new")
+      yield* pass(60_000)
+      assert.strictEqual(broker.messagesIn(noteStream.name), 4)
+      assert.sameMembers(done, ["a", "b", "c", "lost", "new"])
+      assert.isTrue(signals.some(({ _tag }) => _tag === "ConsumerAhead"))
+    })
   )
 })

@@ -5,7 +5,8 @@ import {
   type Advanced,
   EventLedger,
   type LedgerCommit,
-  type LedgerGap
+  type LedgerGap,
+  noGeneration
 } from "../../pipeline/EventLedger.ts"
 import { gapsOf, topsOf } from "../../pipeline/LedgerSum.ts"
 import type { Claim } from "../../pipeline/Ownership.ts"
@@ -21,8 +22,9 @@ export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = 
     const state = yield* MemoryState
     const transactor = yield* Transactor
 
-    const enterAll = (commit: LedgerCommit) =>
+    const enterAll = (plan: () => LedgerCommit) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+        const commit = plan()
         const tables = state.of(commit.stream)
         const taken = commit.done.some(({ stored }) => isDone(tables, commit.handler, stored))
         if (taken) return Effect.fail(new EventTaken({ handler: commit.handler }))
@@ -43,8 +45,8 @@ export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = 
       isDone: (stream, handler, events) =>
         Effect.sync(() => events.map((event) => isDone(state.of(stream), handler, event))),
       // Once entered it must commit: an interruption in between would undo the effects and keep the entries.
-      commit: (commit, effects) =>
-        Effect.uninterruptibleMask((restore) => transactor.run(Effect.andThen(restore(effects), enterAll(commit)))),
+      commit: (_handler, plan, effects) =>
+        Effect.uninterruptibleMask((restore) => transactor.run(Effect.andThen(restore(effects), enterAll(plan)))),
       record: (commit) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const tables = state.of(commit.stream)
@@ -53,6 +55,7 @@ export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = 
           const parked = commit.parked.filter(({ event }) => left.has(event.eventId))
           enter(tables, { ...commit, done, parked }, nowMs)
         }),
+      doubt: (stream, handler, events) => Effect.sync(() => doubt(state.of(stream), handler, events)),
       advance: (to) => Effect.sync(() => advance(state, to))
     })
   })
@@ -71,6 +74,18 @@ const enter = (tables: MemoryTables, { done, handler, parked }: LedgerCommit, no
     tables.handled.set(rowKey(handler, key, version), { handler, key, version, seq, generation })
   }
   for (const one of parked) park(tables, { handler, partition: partitions.get(one.event.key) ?? 0, nowMs }, one)
+}
+
+const doubt = (
+  { handled }: MemoryTables,
+  handler: string,
+  events: ReadonlyArray<Pick<StoredEvent, "key" | "version">>
+) => {
+  for (const { key, version } of events) {
+    const at = rowKey(handler, key, version)
+    const entry = handled.get(at)
+    if (entry !== undefined) handled.set(at, { ...entry, generation: noGeneration })
+  }
 }
 
 const holds = ({ leases }: MemoryTables, { epoch, handler, opening, partition }: Claim) => {

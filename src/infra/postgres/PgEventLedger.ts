@@ -6,7 +6,8 @@ import {
   type Advanced,
   EventLedger,
   type LedgerCommit,
-  type LedgerGap
+  type LedgerGap,
+  noGeneration
 } from "../../pipeline/EventLedger.ts"
 import { gapsOf, type KeyTop, topsOf } from "../../pipeline/LedgerSum.ts"
 import type { Claim } from "../../pipeline/Ownership.ts"
@@ -72,7 +73,9 @@ const park = (sql: SqlClient.SqlClient, { done, handler, parked, stream }: Ledge
 }
 
 const enterAll = (sql: SqlClient.SqlClient) =>
-  Effect.fnUntraced(function* (commit: LedgerCommit) {
+  Effect.fnUntraced(function* (plan: () => LedgerCommit) {
+    const commit = plan()
+    yield* Effect.annotateCurrentSpan("events", commit.done.length)
     const entered = yield* enter(sql, commit)
     const summed = yield* summedUp(sql, commit)
     if (entered.length < commit.done.length || summed.length > 0)
@@ -82,10 +85,10 @@ const enterAll = (sql: SqlClient.SqlClient) =>
 
 const commit =
   (sql: SqlClient.SqlClient): EventLedger["Service"]["commit"] =>
-  (one, effects) =>
-    inTransaction(sql, "EventLedger.commit", Effect.andThen(effects, enterAll(sql)(one))).pipe(
-      Effect.catchIf(isIdleEnd, () => Effect.fail(new TransactionIdle({ handler: one.handler }))),
-      Effect.withSpan("EventLedger.commit", { attributes: { handler: one.handler, events: one.done.length } })
+  (handler, plan, effects) =>
+    inTransaction(sql, "EventLedger.commit", Effect.andThen(effects, enterAll(sql)(plan))).pipe(
+      Effect.catchIf(isIdleEnd, () => Effect.fail(new TransactionIdle({ handler }))),
+      Effect.withSpan("EventLedger.commit", { attributes: { handler } })
     )
 
 const placeOf = ({ key, version }: { readonly key: string; readonly version: number | bigint }) => `${version} ${key}`
@@ -102,6 +105,25 @@ const record = (sql: SqlClient.SqlClient) => {
       ? enter(sql, one).pipe(Effect.asVoid, asStoreUnavailable("EventLedger.record"))
       : inTransaction(sql, "EventLedger.record", recordParked(one))
 }
+
+// Locked in the sequence in which commits enter them. By columns first: joined alone, a plan that was made for any list, or
+// on a new table, goes through one of the two once for every row of the other.
+const doubt =
+  (sql: SqlClient.SqlClient) =>
+  (stream: string, handler: string, events: ReadonlyArray<Pick<StoredEvent, "key" | "version">>) => {
+    const [keys, versions] = [events.map((e) => e.key), bigints(events.map((e) => e.version))]
+    return sql`
+    WITH doubted AS (
+      SELECT ctid AS at FROM millrace.handled WHERE stream = ${stream} AND handler = ${handler} AND rewinds <> ${noGeneration}
+        AND key = ANY(${keys}::text[]) AND version = ANY(${versions}::bigint[])
+        AND (key, version) IN (SELECT * FROM unnest(${keys}::text[], ${versions}::bigint[]))
+      ORDER BY key, version FOR UPDATE
+    )
+    UPDATE millrace.handled h SET rewinds = ${noGeneration} FROM doubted WHERE h.ctid = doubted.at`.pipe(
+      Effect.asVoid,
+      asStoreUnavailable("EventLedger.doubt")
+    )
+  }
 
 interface FloorRow {
   readonly held: bigint
@@ -223,6 +245,7 @@ export const layer: Layer.Layer<EventLedger, never, SqlClient.SqlClient> = Layer
       isDone: isDone(sql),
       commit: commit(sql),
       record: record(sql),
+      doubt: doubt(sql),
       advance: advance(sql)
     })
   )

@@ -19,20 +19,26 @@ const variant = (change: (parts: Parts) => Partial<EventLedger["Service"]>): Var
   ).pipe(Layer.provideMerge(MemoryPipeline.layer))
 })
 
+const commitsWhoeverElseHas = ({ inner, run }: Parts): Pick<EventLedger["Service"], "commit"> => ({
+  commit: (_, plan, effects) =>
+    Effect.andThen(
+      run(effects),
+      Effect.suspend(() => inner.record(plan()))
+    )
+})
+
 /** Whoever has an event commits its effects, whoever else has. */
-export const entersAgain = variant(({ inner, run }) => ({
-  commit: (commit, effects) => Effect.andThen(run(effects), inner.record(commit))
-}))
+export const entersAgain = variant(commitsWhoeverElseHas)
 
 /** What is committed is entered first, and the effects follow. */
 export const entersBeforeEffects = variant(({ inner, run }) => ({
-  commit: (commit, effects) => Effect.andThen(inner.commit(commit, Effect.void), run(effects))
+  commit: (handler, plan, effects) => Effect.andThen(inner.commit(handler, plan, Effect.void), run(effects))
 }))
 
 /** What comes again is handled again: nobody is asked whether it is done. */
-export const asksNobody = variant(({ inner, run }) => ({
+export const asksNobody = variant((parts) => ({
   isDone: (_, __, events) => Effect.succeed(events.map(() => false)),
-  commit: (commit, effects) => Effect.andThen(run(effects), inner.record(commit))
+  ...commitsWhoeverElseHas(parts)
 }))
 
 /** A consumer that stays when the stream was turned back: it has sequences behind it that are given anew. */
