@@ -99,9 +99,9 @@ export const sharedInHandMax = 20_000
 /**
  * The ordered log: JetStream, or memory.
  *
- * Guarantees: a publish stores all of its events in order, or none, and only when the stream still ends at
- * `expectedLastSeq`; a partition's events arrive in stream order, each at least once, until the subscription breaks off
- * with a typed error. A publish that failed with `BrokerUnavailable` may have been stored.
+ * Guarantees: a publish stores its events in order, directly behind each other, and only when the stream still ends at
+ * `expectedLastSeq`. One that failed has stored none, or a beginning of them; with `BrokerUnavailable` perhaps all. A partition's events arrive in stream order, each at least once, until the subscription breaks off
+ * with a typed error.
  */
 export class EventLog extends Context.Service<
   EventLog,

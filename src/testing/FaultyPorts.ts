@@ -78,7 +78,12 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
     }),
     Context.add(CrashLog, faultyCrashLog(crashes, store)),
     Context.add(ParkingLot, faultyParkingLot(lot, store)),
-    Context.add(EventLog, faultyEventLog(log, broker)),
+    Context.add(
+      EventLog,
+      faultyEventLog(log, broker, (rows) =>
+        random.chance(fate.failureShare) ? rows.slice(0, random.between(1, rows.length)) : rows
+      )
+    ),
     Context.add(EventLedger, faultyEventLedger(handled, store))
   )
 }
@@ -87,14 +92,26 @@ type Faulty = <A, E, R>(operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E
 
 type FaultyBroker = <A, E, R>(operation: Effect.Effect<A, E, R>) => Effect.Effect<A, E | BrokerUnavailable, R>
 
-const faultyEventLog = (log: EventLog["Service"], broker: FaultyBroker): EventLog["Service"] => {
+/** What the broker stores of some rows: all of them, or a beginning. */
+type Beginning = <Row>(rows: ReadonlyArray<Row>) => ReadonlyArray<Row>
+
+const faultyEventLog = (
+  log: EventLog["Service"],
+  broker: FaultyBroker,
+  beginningOf: Beginning
+): EventLog["Service"] => {
   // Fire and forget: whether it gets there is not known.
   const told = (operation: Effect.Effect<void>) => Effect.ignore(broker(operation))
   return {
     ...log,
     declare: (declaration) => broker(log.declare(declaration)),
     info: (name) => broker(log.info(name)),
-    publish: (declaration, rows, expectedLastSeq) => broker(log.publish(declaration, rows, expectedLastSeq)),
+    publish: (declaration, rows, expectedLastSeq) =>
+      Effect.suspend(() => {
+        const stored = beginningOf(rows)
+        const publish = broker(log.publish(declaration, stored, expectedLastSeq))
+        return stored.length === rows.length ? publish : Effect.andThen(publish, Effect.fail(brokerUnavailable()))
+      }),
     refs: (name, afterSeq, toSeq) => broker(log.refs(name, afterSeq, toSeq)),
     open: (declaration, from) => broker(log.open(declaration, from)),
     share: (declaration, from) =>

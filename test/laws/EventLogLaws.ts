@@ -109,36 +109,64 @@ const answersDuplicate: Law<EventLog> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* log.publish(declaration, rowsOf(["d"], 4), 3), { seq: 4, duplicate: false })
 })
 
+/** Of rows that were refused: what the stream has of them behind a sequence, which has to be a beginning. Returns its end. */
+const beginningOf = Effect.fnUntraced(function* (
+  declaration: LogDeclaration,
+  rows: ReadonlyArray<OutboxRow>,
+  behind: number
+) {
+  const log = yield* EventLog
+  const { lastSeq } = yield* log.info(declaration.name)
+  const stored = rows.slice(0, lastSeq - behind)
+  assert.isBelow(stored.length, rows.length)
+  assert.deepStrictEqual(yield* refsIn(declaration, behind, lastSeq), refsFor(stored, behind + 1))
+  return lastSeq
+})
+
 const refusesAKnownIdInABatch: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, lastSeq, log } = yield* declared()
+  const { declaration, log } = yield* declared()
   const known = rowsOf(["a", "b"])
   yield* log.publish(declaration, known, 0)
-  const fresh = rowsOf(["c"], 3)
-  for (const batch of [known, [...fresh, ...known], [...known.slice(0, 1), ...fresh]]) {
-    assert.strictEqual(yield* refusal(log.publish(declaration, batch, 2)), duplicateInBatch)
+  let last = 2
+  for (const batch of [known, [...known.slice(0, 1), ...rowsOf(["c"], 3)], [...rowsOf(["d"], 4), ...known]]) {
+    assert.strictEqual(yield* refusal(log.publish(declaration, batch, last)), duplicateInBatch)
+    last = yield* beginningOf(declaration, batch, last)
   }
-  assert.strictEqual(yield* lastSeq, 2)
   // A refusal has not used the others' ids up.
-  assert.deepStrictEqual(yield* log.publish(declaration, fresh, 2), { seq: 3, duplicate: false })
+  assert.deepStrictEqual(yield* log.publish(declaration, rowsOf(["c"], 3), last), { seq: last + 1, duplicate: false })
+})
+
+/** Somebody else's message in the place of the first: those behind it would fit, if only sequences were compared. */
+const refusesWhatIsNotBehindItsOwn: Law<EventLog> = Effect.gen(function* () {
+  const { declaration, lastSeq, log } = yield* declared()
+  yield* log.publish(declaration, rowsOf(["x"]), 0)
+  // What is known of a stream may decide how it is published to.
+  assert.strictEqual(yield* lastSeq, 1)
+  for (const count of [2, 3, 8, 20]) {
+    assert.strictEqual(yield* refusal(log.publish(declaration, many(count, 10), 0)), wrongLastSequence)
+    assert.strictEqual(yield* lastSeq, 1)
+  }
 })
 
 const refusesAnIdTwiceInABatch: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, lastSeq, log } = yield* declared()
+  const { declaration, log } = yield* declared()
   const rows = rowsOf(["a", "b"])
-  assert.strictEqual(yield* refusal(log.publish(declaration, [...rows, ...rows.slice(0, 1)], 0)), duplicateInBatch)
-  assert.strictEqual(yield* lastSeq, 0)
+  const batch = [...rows, ...rows.slice(0, 1)]
+  assert.strictEqual(yield* refusal(log.publish(declaration, batch, 0)), duplicateInBatch)
+  yield* beginningOf(declaration, batch, 0)
 })
 
 const takesNothingTooLarge: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, lastSeq, log } = yield* declared()
+  const { declaration, log } = yield* declared()
   const { messageMaxBytes } = yield* log.info(declaration.name)
   const large = rowsOf(["b"], 2).map((row) => ({ ...row, payload: "x".repeat(messageMaxBytes) }))
   const small = rowsOf(["a"])
-  for (const rows of [large, [...small, ...large], [...large, ...small]]) {
-    assert.strictEqual((yield* Effect.exit(log.publish(declaration, rows, 0)))._tag, "Failure")
-    assert.strictEqual(yield* lastSeq, 0)
+  let last = 0
+  for (const rows of [large, [...large, ...small], [...small, ...large]]) {
+    assert.strictEqual((yield* Effect.exit(log.publish(declaration, rows, last)))._tag, "Failure")
+    last = yield* beginningOf(declaration, rows, last)
   }
-  assert.strictEqual((yield* log.publish(declaration, small, 0)).seq, 1)
+  assert.strictEqual((yield* log.publish(declaration, rowsOf(["c"], 3), last)).seq, last + 1)
 })
 
 const refersExactly: Law<EventLog> = Effect.gen(function* () {
@@ -286,9 +314,12 @@ export const eventLogLaws = suiteOf<EventLog>()({
   "a publish that expects another end is refused by 10071, and stores nothing": refusesAnotherEnd,
   "of many that expect the same end one publishes, and nothing of the others is there": letsOneOfManyPublish,
   "an event alone that is there already is a duplicate, at its first sequence": answersDuplicate,
-  "a batch with an event that is there already is refused by 10201, and stores nothing": refusesAKnownIdInABatch,
-  "a batch with an event twice is refused by 10201, and stores nothing": refusesAnIdTwiceInABatch,
-  "what is larger than the largest message it takes is not taken, nor anything beside it": takesNothingTooLarge,
+  "a batch with an event that is there already is refused by 10201, and stores a beginning at most":
+    refusesAKnownIdInABatch,
+  "a batch with an event twice is refused by 10201, and stores a beginning at most": refusesAnIdTwiceInABatch,
+  "of a batch whose first does not fit nothing is stored, though the others' sequences would":
+    refusesWhatIsNotBehindItsOwn,
+  "what is larger than the largest message it takes is not taken, nor anything behind it": takesNothingTooLarge,
   "refers to exactly what is in (after, to]": refersExactly,
   "delivers a partition's events and no others, in order, as they were written": deliversItsPartition,
   "delivers from behind the cursor on": startsBehindTheCursor,

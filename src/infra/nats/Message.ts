@@ -7,6 +7,7 @@ import { partitionOf } from "../../pipeline/Partition.ts"
 export const header = {
   messageId: "Nats-Msg-Id",
   expectedLastSequence: "Nats-Expected-Last-Sequence",
+  expectedLastMessageId: "Nats-Expected-Last-Msg-Id",
   batchId: "Nats-Batch-Id",
   batchSequence: "Nats-Batch-Sequence",
   batchCommit: "Nats-Batch-Commit",

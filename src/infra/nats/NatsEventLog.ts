@@ -1,8 +1,9 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream"
+import type { Msg } from "@nats-io/transport-node"
 import { Effect, Layer, Schema } from "effect"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { EventLog, type LogDeclaration, type StoredRef } from "../../pipeline/EventLog.ts"
-import type { BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
+import { BrokerRefused, type BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { makeRing, ringsOf } from "./doorbells.ts"
 import { HeaderBlock, headersIn } from "./HeaderBlock.ts"
 import { header, headersOf, readHeaders, subjectOf } from "./Message.ts"
@@ -19,7 +20,7 @@ const Ack = Schema.Struct({ seq: Schema.Int, duplicate: Schema.optionalKey(Schem
 
 const Info = Schema.Struct({
   created: Schema.String,
-  config: Schema.Struct({ max_msg_size: Schema.optionalKey(Schema.Int) }),
+  config: Schema.Struct({ max_msg_size: Schema.optionalKey(Schema.Int), num_replicas: Schema.Int }),
   state: Schema.Struct({ first_seq: Schema.Int, last_seq: Schema.Int })
 })
 
@@ -33,7 +34,8 @@ export const streamNameOf = (name: string) => name.toUpperCase()
  *
  * Guarantees: a batch is published with the broker's atomic-batch protocol, written out here because the client's own
  * wrapper drops message ids and masks errors; it is stored whole and in order, or not at all, and only when the stream
- * still ends where the caller says.
+ * still ends where the caller says. A few rows go one by one, each only behind the one before: of them a beginning may be
+ * stored, in order.
  */
 export const layer = (
   options: StreamOptions
@@ -46,12 +48,22 @@ export const layer = (
       const manager = yield* call("JetStream manager", () =>
         jetstreamManager(connection, { checkAPI: false, timeout: requestMs })
       )
+      /** Streams without replicas, as they were looked at last. */
+      const single = new Set<string>()
       const handles: NatsHandles = { nats, manager, jetstream: jetstream(connection, { timeout: requestMs }) }
 
       return EventLog.of({
         declare: (declaration) => declareStream(manager, streamNameOf(declaration.name), declaration, options),
-        info: (name) => info(connection, name),
-        publish: (declaration, rows, expectedLastSeq) => publish(connection, declaration, rows, expectedLastSeq),
+        info: (name) =>
+          Effect.map(info(connection, name), ({ replicas, ...said }) => {
+            if (replicas === 1) single.add(name)
+            else single.delete(name)
+            return said
+          }),
+        publish: (declaration, rows, expectedLastSeq) => {
+          const isChain = rows.length === 1 || (rows.length <= chainRowsMax && single.has(declaration.name))
+          return (isChain ? publishChain : publishBatch)(connection, declaration, rows, expectedLastSeq)
+        },
         refs: (name, afterSeq, toSeq) => refs(connection, name, afterSeq, toSeq),
         open: (declaration, from) => openSubscription(handles, declaration, streamNameOf(declaration.name), from),
         share: (declaration, from) => openShared(handles, declaration, streamNameOf(declaration.name), from),
@@ -74,28 +86,85 @@ const info = (connection: Connection, name: string) =>
       firstSeq: state.first_seq,
       lastSeq: state.last_seq,
       created,
+      replicas: config.num_replicas,
       messageMaxBytes: smallest(connection.info?.max_payload ?? 1_048_576, config.max_msg_size)
     }))
   )
 
-const publish = (
+const publishBatch = (
   connection: Connection,
   declaration: LogDeclaration,
   rows: ReadonlyArray<OutboxRow>,
   expectedLastSeq: number
 ) =>
   call("publish", () => {
-    const batch = rows.length > 1 ? globalThis.crypto.randomUUID() : undefined
-    const messages = rows.map((row, i) => messageOf(declaration, row, i, rows.length, batch, expectedLastSeq))
+    const batch = globalThis.crypto.randomUUID()
+    const messages = rows.map((row, i) => {
+      const headers: Array<Header> = [
+        [header.batchId, batch],
+        [header.batchSequence, String(i + 1)]
+      ]
+      if (i === 0) headers.push([header.expectedLastSequence, String(expectedLastSeq)])
+      if (i === rows.length - 1) headers.push([header.batchCommit, "1"])
+      return messageOf(declaration, row, headers)
+    })
     for (const { headers, payload, subject } of messages.slice(0, -1)) connection.publish(subject, payload, { headers })
     const last = messages.at(-1)
-    return last === undefined
-      ? Promise.reject(new Error("an empty batch"))
-      : connection.request(last.subject, last.payload, { headers: last.headers, timeout: requestMs })
-  }).pipe(
-    Effect.flatMap((answer) => answerOf("publish", Ack, answer)),
-    Effect.map((ack) => ({ seq: ack.seq, duplicate: ack.duplicate === true }))
+    return last === undefined ? Promise.reject(new Error("an empty batch")) : request(connection, last)
+  }).pipe(Effect.flatMap(ackOf))
+
+/**
+ * Rows up to which each is published by itself: the server takes 2.6 ms for any atomic batch, and 0.2 ms for a message.
+ * Not with replicas: their leader lets what it will refuse pass at first, does not answer it, and is slow to recover.
+ */
+const chainRowsMax = 8
+
+// All at once, each only directly behind the one before: when one is refused, so are those behind it. The sequence alone
+// would not say so: somebody else's message may have taken the place of the one before. What is stored is a beginning of
+// the rows, which is what reconciling finds. The first refusal is the reason of the others.
+const publishChain = (
+  connection: Connection,
+  declaration: LogDeclaration,
+  rows: ReadonlyArray<OutboxRow>,
+  expectedLastSeq: number
+) =>
+  call("publish", () =>
+    Promise.all(
+      rows.map((row, i) => request(connection, messageOf(declaration, row, behind(expectedLastSeq + i, rows[i - 1]))))
+    )
+  ).pipe(
+    Effect.flatMap((answers) => Effect.forEach(answers, rows.length === 1 ? ackOf : newAckOf)),
+    Effect.flatMap((acks) => lastOf(acks))
   )
+
+const behind = (seq: number, before: OutboxRow | undefined): ReadonlyArray<Header> => {
+  const last: Header = [header.expectedLastSequence, String(seq)]
+  return before === undefined ? [last] : [last, [header.expectedLastMessageId, before.eventId]]
+}
+
+/** A duplicate among several is refused as it is in an atomic batch: which one it is, only publishing them one by one tells. */
+const newAckOf = (answer: Msg) =>
+  Effect.filterOrFail(
+    ackOf(answer),
+    (ack) => !ack.duplicate,
+    (ack) => new BrokerRefused({ operation: "publish", code: idInStream, detail: `at ${ack.seq}` })
+  )
+
+const lastOf = <A>(some: ReadonlyArray<A>): Effect.Effect<A> => {
+  const last = some.at(-1)
+  return last === undefined ? Effect.die(new Error("an empty batch")) : Effect.succeed(last)
+}
+
+/** The broker's own code for a message id that the stream has, as atomic batches are answered with it. */
+const idInStream = 10201
+
+const request = (
+  connection: Connection,
+  { headers, payload, subject }: { readonly subject: string; readonly payload: string; readonly headers: HeaderBlock }
+) => connection.request(subject, payload, { headers, timeout: requestMs })
+
+const ackOf = (answer: Msg) =>
+  Effect.map(answerOf("publish", Ack, answer), ({ duplicate, seq }) => ({ seq, duplicate: duplicate === true }))
 
 const ref = (connection: Connection, name: string, seq: number) =>
   api(connection, `STREAM.MSG.GET.${streamNameOf(name)}`, JSON.stringify({ seq }), Got).pipe(
@@ -113,20 +182,13 @@ const refs = (connection: Connection, name: string, afterSeq: number, toSeq: num
     { concurrency: 200 }
   ).pipe(Effect.map((found) => found.flat()))
 
-const messageOf = (
-  declaration: LogDeclaration,
-  row: OutboxRow,
-  index: number,
-  count: number,
-  batch: string | undefined,
-  expectedLastSeq: number
-) => {
-  const headers = [...headersOf(row)]
-  if (index === 0) headers.push([header.expectedLastSequence, String(expectedLastSeq)])
-  if (batch !== undefined) headers.push([header.batchId, batch], [header.batchSequence, String(index + 1)])
-  if (batch !== undefined && index === count - 1) headers.push([header.batchCommit, "1"])
-  return { subject: subjectOf(declaration, row), payload: row.payload, headers: new HeaderBlock(headers) }
-}
+type Header = readonly [name: string, value: string]
+
+const messageOf = (declaration: LogDeclaration, row: OutboxRow, headers: ReadonlyArray<Header>) => ({
+  subject: subjectOf(declaration, row),
+  payload: row.payload,
+  headers: new HeaderBlock([...headersOf(row), ...headers])
+})
 
 const noMessageFound = 10037
 

@@ -7,6 +7,13 @@ import { EventLog, type LogDeclaration } from "../../../src/pipeline/EventLog.ts
 import { type Signal, SignalSink } from "../../../src/pipeline/Signals.ts"
 import { freshLog, NatsUnderTest, natsWorld, rowsOf } from "./NatsWorld.ts"
 
+/** More than go one by one. */
+const many = (count: number, firstId: number) =>
+  rowsOf(
+    Array.from({ length: count }, (_, i) => `key ${i}`),
+    firstId
+  )
+
 const declared = Effect.fnUntraced(function* (partitions = 1) {
   const log = yield* EventLog
   const declaration = freshLog(partitions)
@@ -145,25 +152,26 @@ layer(natsWorld, { excludeTestServices: true, timeout: "60 seconds" })("a fenced
     })
   )
 
-  it.effect("with an id that is in the stream, or twice in itself, is refused whole; one alone is a duplicate", () =>
-    Effect.gen(function* () {
-      const log = yield* EventLog
-      const declaration = yield* declared()
-      const stored = rowsOf(["a", "b"])
-      yield* log.publish(declaration, stored, 0)
-      assert.strictEqual(yield* refusal(log.publish(declaration, [...rowsOf(["c"], 3), ...stored], 2)), 10201)
-      const twice = rowsOf(["d"], 4)
-      assert.strictEqual(yield* refusal(log.publish(declaration, [...twice, ...twice], 2)), 10201)
-      assert.strictEqual(yield* refusal(log.publish(declaration, stored, 2)), 10201)
-      assert.strictEqual(yield* lastSeq(declaration), 2)
-      const again = yield* log.publish(declaration, stored.slice(0, 1), 2)
-      assert.deepStrictEqual(again, { seq: 1, duplicate: true })
-      assert.strictEqual(yield* lastSeq(declaration), 2)
-    })
+  it.effect(
+    "of many, with an id that is in the stream or twice in itself, is refused whole; one alone is a duplicate",
+    () =>
+      Effect.gen(function* () {
+        const log = yield* EventLog
+        const declaration = yield* declared()
+        const stored = rowsOf(["a", "b"])
+        yield* log.publish(declaration, stored, 0)
+        assert.strictEqual(yield* refusal(log.publish(declaration, [...many(8, 3), ...stored], 2)), 10201)
+        const twice = many(8, 20)
+        assert.strictEqual(yield* refusal(log.publish(declaration, [...twice, ...twice], 2)), 10201)
+        assert.strictEqual(yield* lastSeq(declaration), 2)
+        const again = yield* log.publish(declaration, stored.slice(0, 1), 2)
+        assert.deepStrictEqual(again, { seq: 1, duplicate: true })
+        assert.strictEqual(yield* lastSeq(declaration), 2)
+      })
   )
 
   // Only the last message of a batch gets an answer of its own, so one in the middle makes the batch incomplete.
-  it.effect("with one message that is too large is refused whole", () =>
+  it.effect("of many, with one message that is too large, is refused whole", () =>
     Effect.gen(function* () {
       const log = yield* EventLog
       const { manage } = yield* NatsUnderTest
@@ -171,7 +179,7 @@ layer(natsWorld, { excludeTestServices: true, timeout: "60 seconds" })("a fenced
       yield* manage((manager) => manager.streams.update(streamNameOf(declaration.name), { max_msg_size: 5_000 }))
       assert.strictEqual((yield* log.info(declaration.name)).messageMaxBytes, 5_000)
       const large = rowsOf(["b"], 2).map((row) => ({ ...row, payload: "x".repeat(6_000) }))
-      const first = rowsOf(["a"])
+      const first = many(8, 10)
       assert.strictEqual(yield* refusal(log.publish(declaration, [...first, ...large, ...rowsOf(["c"], 3)], 0)), 10176)
       assert.strictEqual(yield* refusal(log.publish(declaration, [...first, ...large], 0)), 10054)
       assert.strictEqual(yield* refusal(log.publish(declaration, large, 0)), 10054)
