@@ -5,6 +5,7 @@ import "effect/schema/SchemaJITCompiler/enable"
 import { logger } from "../src/app/cli/logger.ts"
 import { commitOf, outputFlag, serverFlags, serversOf } from "./commandFlags.ts"
 import { benchDurability, type Durability } from "./Durability.ts"
+import { growthCommand } from "./growthCommand.ts"
 import { machine } from "./Machine.ts"
 import { flameGraph, profiled, type SelfTime, selfTimes, shareByPackage } from "./Profile.ts"
 import { markdown, machineText, type Measured, type Report, rowText } from "./Report.ts"
@@ -93,7 +94,7 @@ const bench = Command.make(
   })
 ).pipe(
   Command.withDescription("Measures Millrace beside its peers and its limits, on this machine."),
-  Command.withSubcommands([profile])
+  Command.withSubcommands([profile, growthCommand])
 )
 
 Command.run(bench, { version: "0" }).pipe(
