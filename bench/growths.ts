@@ -1,4 +1,5 @@
 import type { Growth } from "./Growth.ts"
+import { burstGrowth } from "./growths/burst.ts"
 import { backlogGrowth, handlersGrowth, keysGrowth, partitionsGrowth, payloadGrowth } from "./growths/loads.ts"
 import { outboxGrowth } from "./growths/outbox.ts"
 
@@ -9,5 +10,6 @@ export const growths: ReadonlyArray<Growth> = [
   handlersGrowth,
   payloadGrowth,
   backlogGrowth,
-  outboxGrowth
+  outboxGrowth,
+  burstGrowth
 ]
