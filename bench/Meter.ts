@@ -1,4 +1,4 @@
-import { Deferred, Effect } from "effect"
+import { type Cause, Deferred, Effect } from "effect"
 import { cpuBetween, type CpuTimes, cpuTimes } from "./Cpu.ts"
 import type { ServerPids } from "./Servers.ts"
 
@@ -8,6 +8,9 @@ export interface Cost {
   readonly wall: number
   readonly cpu: CpuTimes
 }
+
+/** Much longer than the largest load takes: something is broken then. */
+const patience = "2 hours"
 
 interface Mark {
   readonly wall: number
@@ -24,7 +27,7 @@ export interface Meter {
   /** So much of it is done. */
   readonly done: (count: number) => void
   /** When all of it is done. */
-  readonly cost: Effect.Effect<Cost>
+  readonly cost: Effect.Effect<Cost, Cause.TimeoutError>
 }
 
 /** A meter of so many events, which are done when each was done so many times. */
@@ -41,7 +44,7 @@ export const makeMeter = Effect.fnUntraced(function* (pids: ServerPids, events: 
       const last = now()
       Deferred.doneUnsafe(finished, Effect.succeed(costBetween(events, first, last)))
     },
-    cost: Deferred.await(finished)
+    cost: Effect.timeout(Deferred.await(finished), patience)
   }
   return meter
 })

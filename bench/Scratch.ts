@@ -25,9 +25,7 @@ export const scratch = Effect.fnUntraced(function* (name: string, maxBytes: numb
   const connection = yield* natsConnection
   yield* effectTable(sql)
   const stream = notes(freshName(name))
-  yield* Effect.addFinalizer(() =>
-    Effect.andThen(removeStream(connection, stream.name).pipe(Effect.ignore), removeRows(sql, stream.name))
-  )
+  yield* Effect.addFinalizer(() => Effect.andThen(removeStream(connection, stream.name), removeRows(sql, stream.name)))
   return { services: yield* infraFor(maxBytes), stream }
 })
 
@@ -42,4 +40,4 @@ const removeRows = (sql: SqlClient.SqlClient, stream: string) =>
     yield* sql.unsafe(`VACUUM ${names.join(", ")}`)
     // What is not written yet would be written while the next one is measured. Not everybody may ask for it.
     yield* sql`CHECKPOINT`.pipe(Effect.ignore)
-  }).pipe(Effect.ignore)
+  }).pipe(Effect.orDie)
