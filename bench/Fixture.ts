@@ -41,7 +41,7 @@ export const infra = infraFor(200_000_000)
 /** The services of `infra`. */
 export type Infra = Effect.Success<typeof infra>
 
-/** Partitions of every stream here, the library's default. */
+/** Partitions of a stream here unless it says otherwise, the library's default. */
 export const partitions = 16
 
 const instance = (id: string) => ({ id, host: "bench", version: "", roles: [] })
@@ -51,41 +51,49 @@ export const start = <E, R>(
   services: Infra,
   stream: Notes,
   handlers: ReadonlyArray<Handler<E, R>>,
-  options: { readonly relays: boolean; readonly id?: string }
+  options: { readonly relays: boolean; readonly id?: string; readonly partitions?: number }
 ) =>
   Layer.build(
-    Pipeline.layer(stream, handlers, { partitions, instance: instance(options.id ?? "bench"), relays: options.relays })
+    Pipeline.layer(stream, handlers, {
+      partitions: options.partitions ?? partitions,
+      instance: instance(options.id ?? "bench"),
+      relays: options.relays
+    })
   ).pipe(
     Effect.provideService(SignalSink, () => Effect.void),
     Effect.provideContext(services as Context.Context<Infra extends Context.Context<infer S> ? S | R : never>)
   )
 
-/** Appends so many events, a thousand per transaction. */
-export const append = Effect.fnUntraced(function* (
-  services: Infra,
-  stream: Notes,
-  { bytes, events, keys }: { readonly events: number; readonly keys: number; readonly bytes: number }
-) {
+/** What is appended. */
+export interface Filling {
+  readonly events: number
+  readonly keys: number
+  /** Of a payload. */
+  readonly bytes: number
+  /** A thousand unless it says otherwise. */
+  readonly perTransaction?: number
+  /** What is in the payload; something that compresses well unless it says otherwise. */
+  readonly text?: string
+  /** The number of an event's key; they take turns unless it says otherwise. */
+  readonly keyOf?: (i: number) => number
+}
+
+/** Appends so many events, transaction by transaction. */
+export const append = Effect.fnUntraced(function* (services: Infra, stream: Notes, filling: Filling) {
+  const { bytes, events, keys, perTransaction = 1_000, text = textOf(bytes), keyOf = (i) => i % keys } = filling
   const { run } = Context.get(services, Transactor)
-  const text = textOf(bytes)
-  for (let from = 0; from < events; from += 1_000) {
-    const some = Array.from({ length: Math.min(1_000, events - from) }, (_, i) =>
-      Noted.make({ key: `key-${(from + i) % keys}`, atMs: 0, text })
+  for (let from = 0; from < events; from += perTransaction) {
+    const some = Array.from({ length: Math.min(perTransaction, events - from) }, (_, i) =>
+      Noted.make({ key: `key-${keyOf(from + i)}`, atMs: 0, text })
     )
     yield* Effect.provideContext(run(stream.append(some)), services)
   }
 })
 
-/** A stream that holds so many events. */
-export const filled = Effect.fnUntraced(function* (
-  services: Infra,
-  row: string,
-  size: { readonly events: number; readonly keys: number; readonly bytes: number }
-) {
-  const stream = notes(freshName(row))
-  yield* append(services, stream, size)
+/** Publishes what is in the outbox of a stream, to the last row. */
+export const relayed = (services: Infra, stream: Notes) => {
   const sql = Context.get(services, SqlClient.SqlClient)
-  yield* Effect.scoped(
+  return Effect.scoped(
     Effect.andThen(
       start(services, stream, [], { relays: true }),
       Effect.repeat(
@@ -94,6 +102,13 @@ export const filled = Effect.fnUntraced(function* (
       )
     )
   )
+}
+
+/** A stream that holds so many events. */
+export const filled = Effect.fnUntraced(function* (services: Infra, row: string, filling: Filling) {
+  const stream = notes(freshName(row))
+  yield* append(services, stream, filling)
+  yield* relayed(services, stream)
   return stream
 })
 

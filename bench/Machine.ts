@@ -32,17 +32,15 @@ const postgresOf = (url: Redacted.Redacted) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const rows = yield* sql<{ readonly name: string; readonly setting: string }>`
-      SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'fsync', 'synchronous_commit', 'full_page_writes',
-        'shared_buffers') ORDER BY name`
+      SELECT name, setting FROM pg_settings WHERE name IN ('server_version', 'shared_buffers') ORDER BY name`
     return rows.map(({ name, setting }) => `${name} ${setting}`).join(", ")
   }).pipe(Effect.provide(PgClient.layer({ url, maxConnections: 1 })))
 
-// What it syncs is not said to clients; the embedded one syncs every 2 minutes, as nats-server does by default.
 const natsOf = (url: string) =>
   Effect.promise(async () => {
     const login = natsLogin(url)
     const connection = await connect({ ...login, servers: [...login.servers] })
     const version = connection.info?.version ?? "unknown"
     await connection.close()
-    return `nats-server ${version}, sync_interval default unless its configuration says otherwise, replicas 1`
+    return `nats-server ${version}`
   })

@@ -1,3 +1,4 @@
+import { type Durability, durabilityText } from "./Durability.ts"
 import type { Machine } from "./Machine.ts"
 import { median, round } from "./Measure.ts"
 import type { Figure, Outcome, Row, Size } from "./Row.ts"
@@ -6,6 +7,8 @@ import type { Figure, Outcome, Row, Size } from "./Row.ts"
 export interface Measured {
   readonly row: Pick<Row, "number" | "name" | "what">
   readonly outcome: Outcome
+  /** Of the servers it ran with. */
+  readonly durability: Durability
   readonly seconds: number
 }
 
@@ -24,21 +27,33 @@ const figureLine = (figure: Figure) =>
   `      ${figure.name.padEnd(34)} ${round(median(figure.values)).padStart(10)} ${figure.unit.padEnd(9)} (${spread(figure)})`
 
 /** A row for people. */
-export const rowText = ({ outcome, row, seconds }: Measured): string =>
+export const rowText = ({ durability, outcome, row, seconds }: Measured): string =>
   [
     `${String(row.number).padStart(3)}  ${row.name}: ${row.what}   [${Math.round(seconds)} s]`,
     ...outcome.figures.map(figureLine),
     ...outcome.verdicts.map(
       ({ held, measured, target }) => `      ${held ? "held  " : "MISSED"} ${target}: ${measured}`
     ),
-    `      ${outcome.settings}`
+    `      ${outcome.settings}`,
+    `      ${durabilityText(durability)}`
   ].join("\n")
 
 /** What it was measured on. */
 export const machineText = ({ cpu, memory, nats, node, postgres }: Machine): string =>
   [`cpu       ${cpu}, ${memory}`, `node      ${node}`, `postgres  ${postgres}`, `nats      ${nats}`].join("\n")
 
-const cell = (text: string) => text.replaceAll("|", "\\|")
+/** Text inside a table. */
+export const cell = (text: string) => text.replaceAll("|", "\\|")
+
+const verdictLines = ({ verdicts }: Outcome) =>
+  verdicts.length === 0
+    ? []
+    : [
+        ...verdicts.map(
+          ({ held, measured, target }) => `* ${held ? "held" : "**missed**"}: ${target}; measured ${measured}`
+        ),
+        ""
+      ]
 
 /** The same as Markdown, to be committed. */
 export const markdown = ({ atMs, commit, machine, rows, size }: Report): string =>
@@ -52,7 +67,7 @@ export const markdown = ({ atMs, commit, machine, rows, size }: Report): string 
     "```",
     machineText(machine),
     "```",
-    ...rows.flatMap(({ outcome, row }) => [
+    ...rows.flatMap(({ durability, outcome, row }) => [
       "",
       `## ${row.number}. ${row.what}`,
       "",
@@ -62,11 +77,10 @@ export const markdown = ({ atMs, commit, machine, rows, size }: Report): string 
         (figure) => `| ${cell(figure.name)} | ${round(median(figure.values))} ${figure.unit} | ${spread(figure)} |`
       ),
       "",
-      ...outcome.verdicts.map(
-        ({ held, measured, target }) => `* ${held ? "held" : "**missed**"}: ${target}; measured ${measured}`
-      ),
+      ...verdictLines(outcome),
+      `${outcome.settings}. Again: \`pnpm bench ${row.name}\`.`,
       "",
-      `${outcome.settings}. Again: \`pnpm bench ${row.name}\`.`
+      `${durabilityText(durability)}.`
     ]),
     ""
   ].join("\n")

@@ -1,4 +1,5 @@
 import type { Effect, Scope } from "effect"
+import type { Durability } from "./Durability.ts"
 import type { BenchServers } from "./Servers.ts"
 
 /** How much is measured. */
@@ -26,9 +27,12 @@ export interface Verdict {
 /** What a row came to. */
 export interface Outcome {
   readonly figures: ReadonlyArray<Figure>
+  /** Empty: the row has no target. */
   readonly verdicts: ReadonlyArray<Verdict>
   /** Settings that matter for it, beside those of the servers. */
   readonly settings: string
+  /** Of servers of the row's own; undefined: those of the benchmark. */
+  readonly durability?: Durability
 }
 
 /** One row of the benchmark. */

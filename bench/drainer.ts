@@ -1,5 +1,5 @@
 /** Drains a stream in a process of its own, and prints progress and memory: `STREAM=… EVENTS=… node bench/drainer.ts`. */
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { transactionalBatch } from "../src/pipeline/Handler.ts"
 import { infraFor, notes, start } from "./Fixture.ts"
@@ -28,11 +28,5 @@ const drained = Effect.gen(function* () {
   }
 })
 
-const servers = Layer.succeed(BenchServers, {
-  databaseUrl: Redacted.make(DATABASE_URL),
-  natsUrl: Redacted.make(NATS_URL),
-  which: ""
-})
-
-await Effect.runPromise(Effect.scoped(Effect.provide(drained, servers)))
+await Effect.runPromise(Effect.scoped(Effect.provide(drained, BenchServers.at(DATABASE_URL, NATS_URL))))
 process.exit(0)

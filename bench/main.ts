@@ -1,9 +1,11 @@
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, FileSystem, Layer, Option, References } from "effect"
+import { Console, Effect, FileSystem, Layer, References } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { execFileSync } from "node:child_process"
 import "effect/schema/SchemaJITCompiler/enable"
 import { logger } from "../src/app/cli/logger.ts"
+import { commitOf, outputFlag, serverFlags, serversOf } from "./commandFlags.ts"
+import { benchDurability, type Durability } from "./Durability.ts"
+import { growthCommand } from "./growthCommand.ts"
 import { machine } from "./Machine.ts"
 import { flameGraph, profiled, type SelfTime, selfTimes, shareByPackage } from "./Profile.ts"
 import { markdown, machineText, type Measured, type Report, rowText } from "./Report.ts"
@@ -25,22 +27,20 @@ const flags = {
     Flag.withDefault(false)
   ),
   runs: Flag.Int("runs").pipe(Flag.withDescription("Paired runs of each row"), Flag.withDefault(5)),
-  output: Flag.Literals("output", ["text", "json"]).pipe(Flag.withAlias("o"), Flag.withDefault("text")),
+  output: outputFlag,
   write: Flag.Boolean("write").pipe(Flag.withDescription("Write bench/RESULTS.md"), Flag.withDefault(false)),
-  databaseUrl: Flag.String("database-url").pipe(Flag.withDescription("A Postgres of yours"), Flag.optional),
-  natsUrl: Flag.String("nats-url").pipe(Flag.withDescription("A nats-server of yours"), Flag.optional)
+  ...serverFlags
 }
 
 const wanted = (names: ReadonlyArray<string>): ReadonlyArray<Row> =>
   names.length === 0 ? rows : rows.filter((row) => names.includes(row.name) || names.includes(String(row.number)))
 
-const measureRow = Effect.fnUntraced(function* (row: Row, size: Size) {
+const measureRow = Effect.fnUntraced(function* (row: Row, size: Size, durability: Durability) {
   const begin = performance.now()
   const outcome = yield* Effect.scoped(row.measure(size))
-  return { row, outcome, seconds: (performance.now() - begin) / 1_000 } satisfies Measured
+  const seconds = (performance.now() - begin) / 1_000
+  return { row, outcome, durability: outcome.durability ?? durability, seconds } satisfies Measured
 })
-
-const commitOf = () => execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim()
 
 const profileRow = Argument.String("row").pipe(Argument.withDescription("A row by name or number"))
 
@@ -50,9 +50,9 @@ const profile = Command.make(
   Effect.fnUntraced(function* ({ row: name }) {
     const [row] = wanted([name])
     if (row === undefined) return yield* Console.error(`there is no row ${name}`)
-    const { profile: seen, value } = yield* profiled(measureRow(row, { runs: 1, scale: 1 })).pipe(
-      Effect.provide(BenchServers.layer({ databaseUrl: undefined, natsUrl: undefined }))
-    )
+    const { profile: seen, value } = yield* Effect.flatMap(benchDurability, (durability) =>
+      profiled(measureRow(row, { runs: 1, scale: 1 }, durability))
+    ).pipe(Effect.provide(BenchServers.layer({ databaseUrl: undefined, natsUrl: undefined })))
     const files = yield* FileSystem.FileSystem
     const folder = `${import.meta.dirname}/profiles`
     yield* files.makeDirectory(folder, { recursive: true })
@@ -72,24 +72,21 @@ const profile = Command.make(
 const bench = Command.make(
   "bench",
   flags,
-  Effect.fnUntraced(function* ({ databaseUrl, names, natsUrl, output, quick: isQuick, runs, write }) {
+  Effect.fnUntraced(function* ({ names, output, quick: isQuick, runs, write, ...servers }) {
     const size: Size = isQuick ? quick : { runs, scale: 1 }
-    const servers = BenchServers.layer({
-      databaseUrl: Option.getOrUndefined(databaseUrl),
-      natsUrl: Option.getOrUndefined(natsUrl)
-    })
     const all = Effect.gen(function* () {
       const where = yield* machine
+      const durability = yield* benchDurability
       if (output === "text") yield* Console.log(`${machineText(where)}\n`)
       const measured: Array<Measured> = []
       for (const row of wanted(names)) {
-        const one = yield* measureRow(row, size)
+        const one = yield* measureRow(row, size, durability)
         measured.push(one)
         if (output === "text") yield* Console.log(`${rowText(one)}\n`)
       }
       return { atMs: Date.now(), commit: commitOf(), size, machine: where, rows: measured } satisfies Report
     })
-    const report = yield* Effect.provide(all, servers)
+    const report = yield* Effect.provide(all, serversOf(servers))
     if (output === "json") yield* Console.log(JSON.stringify(report, undefined, 2))
     if (!write) return
     const files = yield* FileSystem.FileSystem
@@ -97,7 +94,7 @@ const bench = Command.make(
   })
 ).pipe(
   Command.withDescription("Measures Millrace beside its peers and its limits, on this machine."),
-  Command.withSubcommands([profile])
+  Command.withSubcommands([profile, growthCommand])
 )
 
 Command.run(bench, { version: "0" }).pipe(

@@ -1,6 +1,7 @@
 import type { Row } from "./Row.ts"
 import { appendRow } from "./rows/append.ts"
 import { backlogRow } from "./rows/backlog.ts"
+import { bytesRow } from "./rows/bytes.ts"
 import { commandsRow } from "./rows/commands.ts"
 import { effectsRow, noopRow } from "./rows/consume.ts"
 import { httpRow } from "./rows/http.ts"
@@ -17,6 +18,7 @@ export const rows: ReadonlyArray<Row> = [
   httpRow,
   idleRow,
   backlogRow,
+  bytesRow,
   safetyRow,
   failoverRow,
   startRow,

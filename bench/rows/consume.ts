@@ -1,13 +1,14 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream"
-import { connect } from "@nats-io/transport-node"
 import { Context, Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
-import { natsLogin } from "../../src/infra/nats/NatsLogin.ts"
 import { balanced, external, transactionalBatch } from "../../src/pipeline/Handler.ts"
 import { drain, filled, freshName, infra } from "../Fixture.ts"
-import { bound, figureOf, inTurn, ratio } from "../Measure.ts"
+import { bound, figureOf, inTurn, ratio, type Side } from "../Measure.ts"
+import { natsConnection } from "../Nats.ts"
+import { bullMq, bullMqConcurrency } from "../peers/bullmq.ts"
 import { consumeAndAck } from "../peers/natsLoops.ts"
 import { graphileWorker, pgBoss } from "../peers/queues.ts"
+import { redisProgram, startRedis } from "../peers/redis.ts"
 import type { Row } from "../Row.ts"
 import { BenchServers } from "../Servers.ts"
 
@@ -31,6 +32,8 @@ export const effectsRow: Row = {
           ${deliveries.map((d) => BigInt(d.version))}::bigint[])`
       ).pipe(Effect.asVoid)
     const handler = () => transactionalBatch(stream, freshName("effect"), {}, insert)
+    const program = redisProgram()
+    const redis = program === undefined ? undefined : yield* startRedis(program)
     const url = Redacted.value(databaseUrl)
     const jobs = Math.round(40_000 * size.scale)
     const figures = yield* inTurn(
@@ -43,7 +46,10 @@ export const effectsRow: Row = {
         },
         { name: "pg-boss", unit: "jobs/s", run: () => pgBoss(url, jobs) },
         { name: "graphile-worker, default", unit: "jobs/s", run: () => graphileWorker(url, jobs, "default") },
-        { name: "graphile-worker, tuned", unit: "jobs/s", run: () => graphileWorker(url, jobs, "tuned") }
+        { name: "graphile-worker, tuned", unit: "jobs/s", run: () => graphileWorker(url, jobs, "tuned") },
+        ...(redis === undefined
+          ? []
+          : [{ name: "BullMQ", unit: "jobs/s", run: () => bullMq(redis.port, jobs) } satisfies Side])
       ],
       size
     )
@@ -55,7 +61,7 @@ export const effectsRow: Row = {
         ratio(ours, figureOf(figures, "pg-boss"), 3),
         ratio(ours, figureOf(figures, "graphile-worker, tuned"), 1)
       ],
-      settings: `${events} events of 512 B, 1,000 keys, 16 partitions, batches of 200, one insert per batch; pg-boss: batches of 500, 4 workers, no-op; graphile-worker: concurrency 10 (default), or 24 with a local queue of 500 and batched completion (tuned), no-op`
+      settings: `${events} events of 512 B, 1,000 keys, 16 partitions, batches of 200, one insert per batch; pg-boss: batches of 500, 4 workers, no-op; graphile-worker: concurrency 10 (default), or 24 with a local queue of 500 and batched completion (tuned), no-op; ${redis === undefined ? "BullMQ: no redis-server found" : `BullMQ: added by 1,000, concurrency ${bullMqConcurrency}, no-op, ${redis.what}`}`
     }
   })
 }
@@ -66,14 +72,9 @@ export const noopRow: Row = {
   what: "ordered consumer that does nothing, beside a bare client that only acknowledges",
   measure: Effect.fnUntraced(function* (size) {
     const services = yield* infra
-    const { natsUrl } = yield* BenchServers
     const events = Math.round(eventsOf.events * size.scale)
     const stream = yield* filled(services, "noop", { ...eventsOf, events })
-    const login = natsLogin(Redacted.value(natsUrl))
-    const connection = yield* Effect.acquireRelease(
-      Effect.promise(() => connect({ ...login, servers: [...login.servers] })),
-      (open) => Effect.promise(() => open.close())
-    )
+    const connection = yield* natsConnection
     const bare = Effect.promise(async () =>
       consumeAndAck(jetstream(connection), await jetstreamManager(connection), stream.name.toUpperCase(), events)
     )

@@ -1,18 +1,14 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream"
-import { connect, headers, type NatsConnection } from "@nats-io/transport-node"
-import { Context, Effect, Exit, Redacted, Scope } from "effect"
+import { headers } from "@nats-io/transport-node"
+import { Context, Effect, Exit, Scope } from "effect"
 import { SqlClient } from "effect/sql"
-import { natsLogin } from "../../src/infra/nats/NatsLogin.ts"
 import { append, freshName, infra, notes, start, textOf } from "../Fixture.ts"
 import { bound, figureOf, inTurn, ratio, secondsOf } from "../Measure.ts"
+import { natsConnection, removeStream } from "../Nats.ts"
 import type { Row } from "../Row.ts"
-import { BenchServers } from "../Servers.ts"
 import { publishWindow } from "../peers/natsLoops.ts"
 
 const bytes = 1_024
-
-const removed = (connection: NatsConnection, name: string) =>
-  Effect.promise(async () => (await jetstreamManager(connection)).streams.delete(name.toUpperCase()))
 
 export const relayRow: Row = {
   number: 4,
@@ -20,14 +16,9 @@ export const relayRow: Row = {
   what: "outbox to stream, 1 KB events, beside the client's own publish with 1,000 in flight",
   measure: Effect.fnUntraced(function* (size) {
     const services = yield* infra
-    const { natsUrl } = yield* BenchServers
     const sql = Context.get(services, SqlClient.SqlClient)
     const count = Math.round(50_000 * size.scale)
-    const login = natsLogin(Redacted.value(natsUrl))
-    const connection = yield* Effect.acquireRelease(
-      Effect.promise(() => connect({ ...login, servers: [...login.servers] })),
-      (open) => Effect.promise(() => open.close())
-    )
+    const connection = yield* natsConnection
     const relayed = Effect.gen(function* () {
       const stream = notes(freshName("relay"))
       yield* append(services, stream, { events: count, keys: 1_000, bytes })
@@ -42,7 +33,7 @@ export const relayRow: Row = {
         )
       )
       yield* Scope.close(scope, Exit.void)
-      yield* removed(connection, stream.name)
+      yield* removeStream(connection, stream.name)
       return count / seconds
     })
     const published = Effect.promise(async () => {

@@ -2,29 +2,25 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { startPipeline } from "../../test/support/servers/AppProcess.ts"
 import { pushReceiver, type ReceivedPush } from "../../test/support/servers/Receivers.ts"
 import { at as field } from "../../test/support/servers/Http.ts"
+import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
 import { outputOf } from "../Child.ts"
+import { ticksOf } from "../Cpu.ts"
+import { durabilityOf } from "../Durability.ts"
 import { bound, figureOf } from "../Measure.ts"
 import type { Row } from "../Row.ts"
-import { ownServers } from "../Servers.ts"
-
-/** Ticks a process has had of the processors, all its threads together; 100 a second. */
-const ticksOf = (pid: number) => {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
-  return Number(fields[11] ?? 0) + Number(fields[12] ?? 0)
-}
+import { ownServers, serversIn } from "../Servers.ts"
 
 export const idleRow: Row = {
   number: 9,
   name: "idle",
   what: "a pipeline that has nothing to do",
   measure: Effect.fnUntraced(function* (size) {
-    const { databaseUrl, environment } = yield* ownServers
+    const servers = yield* ownServers
+    const { databaseUrl, environment } = servers
     const { pid } = yield* startPipeline(environment)
     const seconds = Math.max(10, Math.round(30 * size.scale))
     const look = Effect.gen(function* () {
@@ -54,7 +50,8 @@ export const idleRow: Row = {
     return {
       figures,
       verdicts: [bound(figureOf(figures, "statements"), "≤", 2), bound(figureOf(figures, "processor"), "≤", 1)],
-      settings: `all roles in one process, five handlers, 16 partitions; processor: of one core, all threads, over ${seconds} s`
+      settings: `all roles in one process, five handlers, 16 partitions; processor: of one core, all threads, over ${seconds} s`,
+      durability: yield* durabilityOf(servers)
     }
   })
 }
@@ -91,19 +88,20 @@ export const failoverRow: Row = {
       yield* victim.signal(signal)
       yield* Effect.sleep("10 seconds")
       void load
-      return latestMs(seen.slice(before))
+      return { seconds: latestMs(seen.slice(before)) / 1_000, durability: yield* durabilityOf(servers) }
     }, Effect.scoped)
-    const values: Array<readonly [number, number]> = []
-    for (let round = 0; round < size.runs; round++)
-      values.push([(yield* once("SIGKILL")) / 1_000, (yield* once("SIGTERM")) / 1_000])
+    const first = { killed: yield* once("SIGKILL"), stopped: yield* once("SIGTERM") }
+    const runs = [first]
+    while (runs.length < size.runs) runs.push({ killed: yield* once("SIGKILL"), stopped: yield* once("SIGTERM") })
     const figures = [
-      { name: "killed", unit: "s", values: values.map(([killed]) => killed) },
-      { name: "stopped", unit: "s", values: values.map(([, stopped]) => stopped) }
+      { name: "killed", unit: "s", values: runs.map(({ killed }) => killed.seconds) },
+      { name: "stopped", unit: "s", values: runs.map(({ stopped }) => stopped.seconds) }
     ]
     return {
       figures,
       verdicts: [bound(figureOf(figures, "killed"), "≤", 5), bound(figureOf(figures, "stopped"), "≤", 1)],
-      settings: "50 orders a second, pushes; commit to effect of the latest one; leases last 3 s"
+      settings: "50 orders a second, pushes; commit to effect of the latest one; leases last 3 s",
+      durability: first.killed.durability
     }
   })
 }
@@ -113,10 +111,7 @@ export const startRow: Row = {
   name: "start",
   what: "from the command to ready, installed",
   measure: Effect.fnUntraced(function* (size) {
-    const dataDir = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "millrace-bench-"))),
-      (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-    )
+    const dataDir = yield* tempDataDir
     const seconds = (flags: ReadonlyArray<string>) =>
       Effect.suspend(() => {
         const begin = performance.now()
@@ -135,7 +130,8 @@ export const startRow: Row = {
     return {
       figures,
       verdicts: [bound(figureOf(figures, "--memory"), "≤", 2), bound(figureOf(figures, "embedded servers"), "≤", 6)],
-      settings: "the first time makes the cluster; programs and modules are in the page cache"
+      settings: "the first time makes the cluster; programs and modules are in the page cache",
+      durability: yield* Effect.scoped(Effect.flatMap(serversIn(dataDir), durabilityOf))
     }
   })
 }
