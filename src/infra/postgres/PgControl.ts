@@ -33,8 +33,14 @@ export const sessionParameters = {
   statement_timeout: "10000"
 } as const
 
-const sessionOf = ({ pooled }: PgOptions) =>
-  pooled === true ? { prepare: false } : { startupParameters: sessionParameters }
+/**
+ * For leases and relay, whose statements all go by an index. A table that was empty when Postgres counted it last is believed
+ * to be empty: all rows that wait in the outbox were read and sorted, for every batch. Not behind a pooler.
+ */
+const byIndex = { enable_bitmapscan: "off", enable_seqscan: "off", enable_sort: "off" } as const
+
+const sessionOf = ({ pooled }: PgOptions, parameters: Readonly<Record<string, string>>) =>
+  pooled === true ? { prepare: false } : { startupParameters: parameters }
 
 /** The connections of leases and relay. */
 export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("millrace/infra/postgres/PgControl") {
@@ -46,7 +52,7 @@ export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("
         keepAlive: options.keepAlive,
         maxConnections: controlConnectionsMax,
         applicationName: "millrace-control",
-        ...sessionOf(options)
+        ...sessionOf(options, { ...sessionParameters, ...byIndex })
       })
     ).pipe(Layer.provide(Reactivity.layer))
 }
@@ -62,5 +68,5 @@ export const clientLayer = (options: PgOptions): ReturnType<typeof PgClient.laye
     keepAlive: options.keepAlive,
     maxConnections: options.connectionsMax,
     applicationName: "millrace",
-    ...sessionOf(options)
+    ...sessionOf(options, sessionParameters)
   })

@@ -29,7 +29,8 @@ const recordViolations =
 
 // One statement for any number of partitions. Each plan answers for itself, by its place in the call: two of one partition
 // may come together, of an earlier and of the present opening. Leases are locked in one sequence, as the heartbeat locks them too;
-// a key moves only if its partition's fence held, and only forward: what is not behind has another owner.
+// a key moves only if its partition's fence held, and only forward: what is not behind has another owner. Keys are looked up
+// one by one: joined, a wrong guess at their number made the planner read all of a handler's keys in every commit.
 const moveAll = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (commits: ReadonlyArray<InboxCommit>) {
     const stream = commits[0]?.claim.stream ?? ""
@@ -51,9 +52,8 @@ const moveAll = (sql: SqlClient.SqlClient) =>
         ${moves.map((m) => m.key)}::text[], ${bigints(moves.map((m) => m.from))}::bigint[], ${bigints(moves.map((m) => m.to))}::bigint[],
         ${moves.map((m) => m.parked)}::boolean[]) AS m(handler, i, key, since, upto, parked)
     ), overtaken AS (
-      SELECT DISTINCT m.i FROM moves m LEFT JOIN millrace.progress p
-        ON p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key
-      WHERE coalesce(p.version, 0) <> m.since
+      SELECT DISTINCT m.i FROM moves m WHERE m.since <> coalesce((SELECT p.version FROM millrace.progress p
+        WHERE p.stream = ${stream} AND p.handler = m.handler AND p.key = m.key), 0)
     ), fenced AS (
       UPDATE millrace.lease l SET cursor = a.cursor_to FROM asked a JOIN held h USING (i)
       WHERE l.stream = ${stream} AND l.handler = a.handler AND l.partition = a.partition

@@ -95,25 +95,29 @@ const payloadsOf = Effect.fnUntraced(function* (
   return new Map(rows.map(({ id, payload }) => [id, payload]))
 })
 
+// Each row is looked up by its id, whatever the planner thinks of the table: after an ANALYZE of an empty outbox it would
+// compare every waiting row with every one of these. Ids ascend, so a row's place among them is found by halving.
 const acknowledge = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (
     lease: RelayLease,
     from: RelayPosition,
     to: RelayPosition,
-    rows: ReadonlyArray<RowRef>,
+    refs: ReadonlyArray<RowRef>,
     keep: boolean
   ) {
     const { epoch, stream } = lease
+    const rows = refs.toSorted((a, b) => a.outboxId - b.outboxId)
+    const ids = sql`${bigints(rows.map((r) => r.outboxId))}::bigint[]`
     const [row] = yield* sql<{ readonly mine: bigint; readonly gone: bigint }>`
     WITH mine AS (
       UPDATE millrace.relay SET last_seq = ${to.lastSeq}, stream_created = ${to.streamCreated}, expires_at = ${leaseExpiry(sql)}
       WHERE stream = ${stream} AND epoch = ${epoch} AND last_seq = ${from.lastSeq} AND stream_created = ${from.streamCreated} RETURNING 1
     ), gone AS (
       DELETE FROM millrace.outbox o
-      USING unnest(${bigints(rows.map((r) => r.outboxId))}::bigint[], ${rows.map((r) => r.eventId)}::uuid[],
-        ${bigints(rows.map((r) => r.seq))}::bigint[]) AS x(id, event_id, seq)
-      WHERE o.stream = ${stream} AND o.id = x.id AND o.event_id = x.event_id AND EXISTS (SELECT 1 FROM mine)
-      RETURNING o.*, x.seq
+      WHERE EXISTS (SELECT 1 FROM mine) AND o.ctid = ANY(ARRAY(
+        SELECT (SELECT i.ctid FROM millrace.outbox i WHERE i.stream = ${stream} AND i.id = x.id AND i.event_id = x.event_id)
+        FROM unnest(${ids}, ${rows.map((r) => r.eventId)}::uuid[]) AS x(id, event_id)))
+      RETURNING o.*, (${bigints(rows.map((r) => r.seq))}::bigint[])[width_bucket(o.id, ${ids})] AS seq
     ), kept AS (
       INSERT INTO millrace.published (stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, seq)
       SELECT stream, id, event_id, key, version, slot, type, traceparent, payload, appended_at, seq FROM gone
