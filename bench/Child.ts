@@ -1,5 +1,6 @@
 import { Data, Effect } from "effect"
 import { spawn } from "node:child_process"
+import { nodeOptions } from "../test/support/servers/AppProcess.ts"
 
 /** A process of the benchmark did not end well. What it had to say is on stderr. */
 export class ChildFailed extends Data.TaggedError("ChildFailed")<{
@@ -7,14 +8,18 @@ export class ChildFailed extends Data.TaggedError("ChildFailed")<{
   readonly code: number | null
 }> {}
 
-/** Runs a script in a process of its own and returns what it printed; its errors are ours. */
+/**
+ * Runs a script in a process of its own, with the options of Node that the product has, and returns what it printed; its
+ * errors are ours.
+ */
 export const outputOf = (
   script: string,
   args: ReadonlyArray<string>,
-  environment: Readonly<Record<string, string>>
+  environment: Readonly<Record<string, string>>,
+  options: ReadonlyArray<string> = nodeOptions
 ): Effect.Effect<string, ChildFailed> =>
   Effect.callback((resume) => {
-    const child = spawn(process.execPath, ["--max-semi-space-size=64", script, ...args], {
+    const child = spawn(process.execPath, [...options, script, ...args], {
       env: { ...process.env, ...environment },
       stdio: ["ignore", "pipe", "inherit"]
     })

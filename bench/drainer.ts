@@ -5,14 +5,14 @@ import { transactionalBatch } from "../src/pipeline/Handler.ts"
 import { infraFor, notes, start } from "./Fixture.ts"
 import { BenchServers } from "./Servers.ts"
 
-const { DATABASE_URL = "", EVENTS = "0", NATS_URL = "", STREAM = "" } = process.env
+const { DATABASE_URL = "", EVENTS = "0", HANDLER = "drainer", NATS_URL = "", STREAM = "" } = process.env
 
 const drained = Effect.gen(function* () {
   const services = yield* infraFor(Number(process.env["STREAM_BYTES"]))
   const sql = Context.get(services, SqlClient.SqlClient)
   const stream = notes(STREAM)
   let done = 0
-  const handler = transactionalBatch(stream, "drainer", {}, (deliveries) =>
+  const handler = transactionalBatch(stream, HANDLER, {}, (deliveries) =>
     Effect.andThen(
       sql`INSERT INTO bench_effect SELECT * FROM unnest(${deliveries.map((d) => d.key)}::text[],
         ${deliveries.map((d) => BigInt(d.version))}::bigint[])`,

@@ -11,7 +11,10 @@ import {
 } from "../../pipeline/EventLog.ts"
 import { type BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { call } from "./natsFailure.ts"
-import { type NatsHandles, replyOf, storedOf } from "./NatsSubscription.ts"
+import { eventsWithin, type NatsHandles, replyOf, storedOf } from "./NatsSubscription.ts"
+
+/** What is in hand may come to so much, by the average of the stream. */
+const inHandBytesMax = 33_554_432
 
 /** A consumer nobody pulls from vanishes after this; whoever comes next makes it anew behind the floor. */
 const inactiveMs = 3_600_000
@@ -52,7 +55,8 @@ export const openShared = Effect.fnUntraced(function* (
   const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
   const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
   const inHand = new Map<number, InHand>()
-  const pulling = yield* makePulling(handles, consumer, { streamName, name, inHandMax: from.inHandMax, inHand, queue })
+  const inHandMax = yield* eventsWithin(handles, streamName, inHandBytesMax, from.inHandMax)
+  const pulling = yield* makePulling(handles, consumer, { streamName, name, inHandMax, inHand, queue })
 
   const answer = (deliveries: ReadonlyArray<SharedDelivery>, word: string) =>
     Effect.sync(() => {

@@ -37,7 +37,8 @@ const ackWaitMs = 3_600_000
  * generation, that starts behind the cursor.
  *
  * Delivery semantics: stream order, checked on the consumer's own count: one message too few, a silent server, a
- * vanished consumer or a reconnect end the subscription with a typed failure. At most 1,000 events are unacknowledged.
+ * vanished consumer or a reconnect end the subscription with a typed failure. At most 1,000 events are unacknowledged, or
+ * as many as 4 MB hold.
  */
 export const openSubscription = Effect.fnUntraced(function* (
   handles: NatsHandles,
@@ -48,7 +49,8 @@ export const openSubscription = Effect.fnUntraced(function* (
   const name = `${declaration.name}-${from.handler}-p${from.partition}-e${from.epoch}-g${from.generation}`
   const queue = yield* Queue.unbounded<StoredEvent, DeliveryInterrupted | BrokerUnavailable | Cause.Done>()
   const inHand = new Map<number, string>()
-  yield* Effect.acquireRelease(createConsumer(handles, declaration, streamName, name, from), () =>
+  const window = yield* eventsWithin(handles, streamName, windowBytesMax, windowEventsMax)
+  yield* Effect.acquireRelease(createConsumer(handles, declaration, streamName, name, from, window), () =>
     deleteConsumer(handles, streamName, name)
   )
   const consumer = yield* call("open a consumer", () => handles.jetstream.consumers.get(streamName, name))
@@ -60,22 +62,46 @@ export const openSubscription = Effect.fnUntraced(function* (
     inHand.set(message.seq, replyOf(message))
     Queue.offerUnsafe(queue, storedOf(message))
   })
-  const messages = yield* Effect.acquireRelease(consume(consumer, receive), (open) => Effect.sync(() => open.stop()))
+  const messages = yield* Effect.acquireRelease(consume(consumer, receive, window), (open) =>
+    Effect.sync(() => open.stop())
+  )
   yield* Effect.forkScoped(watch(messages, interrupt))
   return {
     events: Stream.fromQueue(queue),
-    acknowledge: yield* makeAcknowledge(handles.nats.connection, inHand)
+    acknowledge: yield* makeAcknowledge(handles.nats.connection, inHand, window / 2)
   }
 })
 
-/** Events in hand beyond which the broker is told at once that some are done; a half of what it delivers ahead. */
-const inHandQuietMax = windowEventsMax / 2
+/**
+ * What one partition's events in hand may come to, if they are as large as the stream's are on average. A thousand of 64 KB
+ * for each of 16 partitions were a gigabyte, and the server cut the connection that did not keep up with it.
+ */
+const windowBytesMax = 4_194_304
+
+/** However large they are. */
+const windowEventsMin = 8
+
+/** Events that so many bytes hold, by the average of the stream. */
+export const eventsWithin = Effect.fnUntraced(function* (
+  { manager }: NatsHandles,
+  streamName: string,
+  bytesMax: number,
+  eventsMax: number
+) {
+  const { state } = yield* call("look at a stream", () => manager.streams.info(streamName))
+  const average = state.bytes / Math.max(1, state.messages)
+  return Math.min(eventsMax, Math.max(windowEventsMin, Math.floor(bytesMax / Math.max(1, average))))
+})
 
 /** How long it may stay untold otherwise. */
 const quietMax = "250 millis"
 
-// The broker is only told so that it delivers more. Once per commit and partition was thousands of messages a second.
-const makeAcknowledge = Effect.fnUntraced(function* (connection: Connection, inHand: Map<number, string>) {
+// The broker is only told so that it delivers more: at once when half of what it delivers ahead is in hand. Once per commit and partition was thousands of messages a second.
+const makeAcknowledge = Effect.fnUntraced(function* (
+  connection: Connection,
+  inHand: Map<number, string>,
+  inHandQuietMax: number
+) {
   const scope = yield* Effect.scope
   const done = { seq: 0, waiting: false }
   const tell = Effect.sync(() => {
@@ -105,7 +131,8 @@ const createConsumer = (
   declaration: LogDeclaration,
   streamName: string,
   name: string,
-  from: ReadFrom
+  from: ReadFrom,
+  window: number
 ) =>
   call("create a consumer", () =>
     handles.manager.consumers.add(streamName, {
@@ -115,7 +142,7 @@ const createConsumer = (
       opt_start_seq: from.afterSeq + 1,
       ack_policy: AckPolicy.All,
       ack_wait: nanos(ackWaitMs),
-      max_ack_pending: windowEventsMax,
+      max_ack_pending: window,
       mem_storage: true,
       num_replicas: 1,
       inactive_threshold: nanos(inactiveMs),
@@ -132,10 +159,10 @@ const deleteConsumer = (handles: NatsHandles, streamName: string, name: string) 
         Effect.ignore
       )
 
-const consume = (consumer: Consumer, callback: (message: JsMsg) => void) =>
+const consume = (consumer: Consumer, callback: (message: JsMsg) => void, window: number) =>
   call("consume", () =>
     consumer.consume({
-      max_messages: windowEventsMax,
+      max_messages: window,
       expires: pullMs,
       idle_heartbeat: heartbeatMs,
       abort_on_missing_resource: true,

@@ -13,7 +13,7 @@ const filled = Effect.fnUntraced(function* (keys: ReadonlyArray<string>, partiti
   const declaration = freshLog(partitions)
   yield* log.declare(declaration)
   const rows = rowsOf(keys)
-  yield* log.publish(declaration, rows, 0)
+  if (rows.length > 0) yield* log.publish(declaration, rows, 0)
   return { declaration, rows }
 })
 
@@ -90,6 +90,26 @@ layer(natsWorld, { excludeTestServices: true, timeout: "60 seconds" })("a subscr
       assert.lengthOf(seen, 1_000)
       yield* acknowledge(1_000)
       yield* has(2_000)
+    })
+  )
+
+  it.effect("brings no more large events at a time than some megabytes hold, and then the next ones", () =>
+    Effect.gen(function* () {
+      const log = yield* EventLog
+      const { declaration } = yield* filled([])
+      const large = (firstId: number) =>
+        rowsOf(many(20), firstId).map((row) => ({ ...row, payload: JSON.stringify("x".repeat(400_000)) }))
+      yield* log.publish(declaration, large(1), 0)
+      const { acknowledge, events } = yield* log.open(declaration, from(0))
+      const seen: Array<number> = []
+      yield* Effect.forkScoped(Stream.runForEach(events, ({ seq }) => Effect.sync(() => void seen.push(seq))))
+      yield* Effect.sleep("300 millis")
+      assert.lengthOf(seen, 10)
+      yield* acknowledge(10)
+      yield* eventually(
+        "all of them",
+        Effect.sync(() => seen.length === 20)
+      )
     })
   )
 

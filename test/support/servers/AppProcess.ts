@@ -1,7 +1,8 @@
-/** The app as its users start it: `node src/app/main.ts …`, a process of its own. */
+/** The app as its users start it, `pnpm start …`: a process of its own, with the options of Node that it has there. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { join } from "node:path"
 import { Effect, type Scope } from "effect"
+import own from "../../../package.json" with { type: "json" }
 import { settingLines } from "../../../src/app/AppConfig.ts"
 import { eventually } from "./Eventually.ts"
 
@@ -19,6 +20,9 @@ export interface AppProcess {
 }
 
 const main = join(import.meta.dirname, "../../../src/app/main.ts")
+
+/** `--max-semi-space-size=…` and the like. */
+export const nodeOptions: ReadonlyArray<string> = own.scripts.start.split(" ").filter((word) => word.startsWith("--"))
 
 // Whoever runs the tests may have settings of their own; the app under test sees only what a test gives it.
 const cleared = Object.fromEntries([...settingLines.map((line) => line.env), "MILLRACE_URL"].map((env) => [env, ""]))
@@ -52,7 +56,7 @@ export const startApp = (
 ): Effect.Effect<AppProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [main, ...args], {
+      spawn(process.execPath, [...nodeOptions, main, ...args], {
         env: { ...process.env, ...cleared, MILLRACE_URL: undefined, NO_COLOR: "1", ...environment },
         stdio: ["ignore", "pipe", "pipe"]
       })
