@@ -1,9 +1,9 @@
-import { Cause, Deferred, Duration, Effect, Exit, Latch, Queue, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Latch, Queue, type Scope } from "effect"
 import type { Delivery, Handler } from "./Handler.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { keepGoing } from "./keepGoing.ts"
-import { lingerAfter, type LingerLimits } from "./Linger.ts"
+import { lingerAfter, type LingerLimits, rest } from "./Linger.ts"
 import { type LeaseLost, StoreUnavailable, type TransactionIdle } from "./PipelineError.ts"
 
 /**
@@ -13,7 +13,7 @@ import { type LeaseLost, StoreUnavailable, type TransactionIdle } from "./Pipeli
 export const batchEventsMax = 500
 
 /** How long a batch waits for other partitions' events. It is what the first of them waits longer for its effect. */
-export const batchLinger: LingerLimits = { minMs: 2, maxMs: 20 }
+export const batchLinger: LingerLimits = { minMs: 0, maxMs: 20 }
 
 /** One partition's share: what it records, and what the handler is to be given. */
 export interface Share {
@@ -130,8 +130,7 @@ const makeWaiting = Effect.fnUntraced(function* <E>() {
       if (events >= batchEventsMax) full.openUnsafe()
     },
     /** Waits for a share, and then for others: until they fill a batch, or for so long. */
-    company: (lingerMs: number) =>
-      Effect.andThen(Queue.peek(queue), Effect.timeoutOption(full.await, Duration.millis(lingerMs))),
+    company: (lingerMs: number) => Effect.andThen(Queue.peek(queue), Effect.raceFirst(full.await, rest(lingerMs))),
     take: (): ReadonlyArray<Waiting<E>> => {
       const batch = takeAll()
       events -= eventsOf(batch)

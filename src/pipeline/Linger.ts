@@ -17,4 +17,7 @@ export const lingerAfter = (items: number, { maxMs, minMs }: LingerLimits): numb
 
 /** Waits for company, unless there is a whole batch already: then a wait would only cost time. */
 export const linger = <A>(queue: Queue.Queue<A>, ms: () => number, fullAt: number): Effect.Effect<void> =>
-  Effect.suspend(() => (Queue.sizeUnsafe(queue) >= fullAt ? Effect.void : Effect.sleep(ms())))
+  Effect.suspend(() => (Queue.sizeUnsafe(queue) >= fullAt ? Effect.void : rest(ms())))
+
+/** So long; no time at all lets others have their turn, and is not a timer's whole millisecond. */
+export const rest = (ms: number): Effect.Effect<void> => (ms === 0 ? Effect.yieldNow : Effect.sleep(ms))

@@ -4,7 +4,7 @@ import type { OutboxRow } from "./Envelope.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import { keepGoing } from "./keepGoing.ts"
 import { isKeeping, type Leader, type RelayTiming } from "./Leader.ts"
-import { lingerAfter } from "./Linger.ts"
+import { lingerAfter, rest } from "./Linger.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { presentInfo, reconcile } from "./Reconcile.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
@@ -14,12 +14,12 @@ import { signal } from "./Signals.ts"
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
 export const brokerAwayMax = Duration.seconds(5)
 
-/** 300 ms, 1 s, 5 s, 1 to 10 ms, 1,000 rows (the broker's own limit), nothing kept. */
+/** 300 ms, 1 s, 5 s, 0 to 10 ms, 1,000 rows (the broker's own limit), nothing kept. */
 export const relayTimingDefault: RelayTiming = {
   standbyPoll: Duration.millis(300),
   renewEvery: Duration.seconds(1),
   idlePollMax: Duration.seconds(5),
-  linger: { minMs: 1, maxMs: 10 },
+  linger: { minMs: 0, maxMs: 10 },
   batchRowsMax: 1_000,
   keepFor: Duration.zero
 }
@@ -129,7 +129,7 @@ const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
     }
     yield* recovered(leader)
     yield* doorbell.wait
-    return yield* Effect.sleep(lingerAfter(leader.lastRows, leader.timing.linger))
+    return yield* rest(lingerAfter(leader.lastRows, leader.timing.linger))
   }
   yield* relay(leader, rows)
 })
