@@ -9,7 +9,8 @@ export const connectedTo = (url: Redacted.Redacted) =>
   Effect.acquireRelease(
     Effect.promise(() => {
       const login = natsLogin(Redacted.value(url))
-      return connect({ ...login, servers: [...login.servers] })
+      // As its documentation has it for speed: a stack trace for every request was a sixth of the client's time.
+      return connect({ ...login, servers: [...login.servers], noAsyncTraces: true })
     }),
     (open) => Effect.promise(() => open.close())
   )

@@ -53,7 +53,8 @@ const stride = 2_654_435_761
 
 const scattered = (keys: number) => (i: number) => ((i % keys) * stride) % keys
 
-const relay = Effect.fnUntraced(function* (services: Infra, stream: Notes, load: Load) {
+/** Relays what was appended. */
+export const relay = Effect.fnUntraced(function* (services: Infra, stream: Notes, load: Load) {
   const meter = yield* makeMeter(yield* (yield* BenchServers).pids, load.events)
   const metered = Context.add(services, RelayStore, meteredStore(Context.get(services, RelayStore), meter))
   const running = start(metered, stream, [], { relays: true, partitions: load.partitions })
