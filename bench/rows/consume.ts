@@ -61,7 +61,7 @@ export const effectsRow: Row = {
         ratio(ours, figureOf(figures, "pg-boss"), 3),
         ratio(ours, figureOf(figures, "graphile-worker, tuned"), 1)
       ],
-      settings: `${events} events of 512 B, 1,000 keys, 16 partitions, batches of 200, one insert per batch; pg-boss: batches of 500, 4 workers, no-op; graphile-worker: concurrency 10 (default), or 24 with a local queue of 500 and batched completion (tuned), no-op; ${redis === undefined ? "BullMQ: no redis-server found" : `BullMQ: added by 1,000, concurrency ${bullMqConcurrency}, no-op, ${redis.what}`}`
+      settings: `${events} events of 512 B, 1,000 keys, 16 partitions, batches of up to 500, one insert per batch; pg-boss: batches of 500, 4 workers, no-op; graphile-worker: concurrency 10 (default), or 24 with a local queue of 500 and batched completion (tuned), no-op; ${redis === undefined ? "BullMQ: no redis-server found" : `BullMQ: added by 1,000, concurrency ${bullMqConcurrency}, no-op, ${redis.what}`}`
     }
   })
 }
