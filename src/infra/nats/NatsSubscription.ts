@@ -81,7 +81,7 @@ const windowBytesMax = 4_194_304
 /** However large they are. */
 const windowEventsMin = 8
 
-/** Events that so many bytes hold, by the average of the stream. */
+/** Events that so many bytes hold, by the average of the stream as it is now: an empty one says nothing of what will come. */
 export const eventsWithin = Effect.fnUntraced(function* (
   { manager }: NatsHandles,
   streamName: string,
@@ -96,7 +96,8 @@ export const eventsWithin = Effect.fnUntraced(function* (
 /** How long it may stay untold otherwise. */
 const quietMax = "250 millis"
 
-// The broker is only told so that it delivers more: at once when half of what it delivers ahead is in hand. Once per commit and partition was thousands of messages a second.
+// The broker is only told so that it delivers more: at once when half of what it delivers ahead is in hand. Once per commit
+// and partition was thousands of messages a second.
 const makeAcknowledge = Effect.fnUntraced(function* (
   connection: Connection,
   inHand: Map<number, string>,
