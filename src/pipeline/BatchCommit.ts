@@ -115,10 +115,10 @@ const makeWaiting = Effect.fnUntraced(function* <E>() {
   /** As many shares as fit; at least one if there is one. */
   const takeAll = () => {
     const batch: Array<Waiting<E>> = []
-    while (Queue.sizeUnsafe(queue) > 0 && eventsOf(batch) < batchEventsMax) {
-      const taken = Queue.takeUnsafe(queue)
-      if (taken === undefined || Exit.isFailure(taken)) break
-      batch.push(taken.value)
+    for (let taken = 0; Queue.sizeUnsafe(queue) > 0 && taken < batchEventsMax; taken += eventsOf(batch.slice(-1))) {
+      const next = Queue.takeUnsafe(queue)
+      if (next === undefined || Exit.isFailure(next)) break
+      batch.push(next.value)
     }
     return batch
   }
