@@ -1,5 +1,9 @@
 import { Schema } from "effect"
-import { HttpApi, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiMiddleware, OpenApi } from "effect/http-api"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, OpenApi } from "effect/http-api"
+import { controlGroup } from "./ControlApi.ts"
+import { EventUnreadableProblem, KeyNotParkedProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
+import { overviewGroup } from "./OverviewApi.ts"
+import { traceGroup } from "./TraceApi.ts"
 
 // Postgres text has no NUL.
 const line = (maxChars: number) =>
@@ -137,31 +141,6 @@ export const EditAnswer = Schema.Struct({
   dryRun: Schema.Boolean
 })
 
-const urn = <const Text extends string>(name: Text) => `urn:millrace:${name}` as const
-
-const errors = Schema.Array(HttpApiError.ProblemIssue)
-
-export class KeyNotParkedProblem extends HttpApiError.Problem<KeyNotParkedProblem>()(
-  "KeyNotParkedProblem",
-  { type: urn("key-not-parked"), status: 404, title: "This handler has not parked this key, or not this event of it" },
-  Name
-) {}
-
-export class EventUnreadableProblem extends HttpApiError.Problem<EventUnreadableProblem>()(
-  "EventUnreadableProblem",
-  { type: urn("event-unreadable"), status: 422, title: "The edited event does not fit its Schema" },
-  { errors }
-) {}
-
-export class StoreUnavailableProblem extends HttpApiError.Problem<StoreUnavailableProblem>()(
-  "StoreUnavailableProblem",
-  {
-    type: urn("unavailable"),
-    status: 503,
-    title: "Not now; try again"
-  }
-) {}
-
 const parked = HttpApiGroup.make("parked")
   .add(
     HttpApiEndpoint.get("list", "/parked", {
@@ -178,19 +157,19 @@ const parked = HttpApiGroup.make("parked")
     HttpApiEndpoint.post("act", "/parked/act", {
       payload: ActBody,
       success: ActAnswer,
-      error: StoreUnavailableProblem
+      error: [ReadOnlyProblem, StoreUnavailableProblem]
     }).annotate(OpenApi.Summary, "Replay, skip or discard, in bulk; dryRun only says what would happen"),
     HttpApiEndpoint.post("edit", "/parked/edit", {
       payload: EditBody,
       success: EditAnswer,
-      error: [KeyNotParkedProblem, EventUnreadableProblem, StoreUnavailableProblem]
+      error: [KeyNotParkedProblem, EventUnreadableProblem, ReadOnlyProblem, StoreUnavailableProblem]
     }).annotate(OpenApi.Summary, "Replace an event's payload; it must fit the event's Schema and keep its key")
   )
   .prefix("/ops")
 
 /** Operations on a running pipeline. Served to this machine, or to whoever has the token. */
 export class OpsApi extends HttpApi.make("ops-api")
-  .add(parked)
+  .add(parked, overviewGroup, traceGroup, controlGroup)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(OpenApi.annotations({ title: "Millrace operations" })) {}

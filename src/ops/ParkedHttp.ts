@@ -11,16 +11,8 @@ import {
 } from "../pipeline/ParkingDesk.ts"
 import type { FailedAttempt, ParkedEventDetail, ParkedKey, ParkingAct } from "../pipeline/Parked.ts"
 import type { StoreUnavailable } from "../pipeline/PipelineError.ts"
-import {
-  type ActBody,
-  EventUnreadableProblem,
-  KeyNotParkedProblem,
-  keysListedMax,
-  OpsApi,
-  type ParkedKeyBody,
-  replayRateDefaultPerSecond,
-  StoreUnavailableProblem
-} from "./OpsApi.ts"
+import { type ActBody, keysListedMax, OpsApi, type ParkedKeyBody, replayRateDefaultPerSecond } from "./OpsApi.ts"
+import { EventUnreadableProblem, KeyNotParkedProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 import { actOnMany, editEvent } from "./parkedActs.ts"
 
 /** Keys and events that are shown when nobody says how many. */

@@ -10,6 +10,7 @@ import { NotBegun, unlessNotBegun } from "./NotBegun.ts"
 import type { DecodeFailed, KeyChanged, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { runDelivery } from "./runDelivery.ts"
 import type { RunnerContext } from "./Runner.ts"
+import { sayHandled } from "./sayHandled.ts"
 import { signal } from "./Signals.ts"
 
 /** An event that was put aside, and what was tried so far. */
@@ -63,9 +64,11 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: AsideCo
     const delivery = { ...deliveryOf(handler, stored, event, generation), attempt: attempts + 1 }
     const isOutside = handler.mode === "external"
     const effects = runDelivery(handler, delivery)
+    const beganMs = yield* Clock.currentTimeMillis
     const { counts, exit } = yield* counted(context, lot, one, isOutside ? effects : lot.settle(claim, done, effects))
     if (Exit.isSuccess(exit)) {
       if (isOutside) yield* settleWithout(lot, claim, done)
+      yield* sayHandled(claim.handler, claim.partition, [stored], beganMs)
       return true
     }
     const cause = yield* unlessNotBegun(exit.cause)
@@ -133,7 +136,7 @@ const makeFailures = <E>({ claim, handler, instance }: AsideContext<E>, lot: Par
     const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
     const of = { key, generation }
     yield* lot.failed(claim, of, { version: stored.version, failed, stack, retryInMs })
-    yield* signal(failedSignal(handler.name, stored, failure, retryInMs))
+    yield* signal(failedSignal(claim, stored, failure, retryInMs))
     return false
   })
 
@@ -158,7 +161,7 @@ const unheardOf = ({ attempts, history }: AsideTry) => attempts - (history.at(-1
 
 /** What is said of a failed attempt. */
 export const failedSignal = (
-  handler: string,
+  { handler, partition }: Pick<Claim, "handler" | "partition">,
   { key, version }: StoredEvent,
   { failed, stack }: Failure,
   retryInMs: number | undefined
@@ -167,6 +170,7 @@ export const failedSignal = (
     ? ({
         _tag: "KeyParked",
         handler,
+        partition,
         key,
         version,
         reason: { tag: failed.tag, message: failed.message, stack, attempts: failed.attempt, history: [], retryInMs }
@@ -174,6 +178,7 @@ export const failedSignal = (
     : ({
         _tag: "AttemptFailed",
         handler,
+        partition,
         key,
         attempt: failed.attempt,
         retryInMs: Math.round(retryInMs),

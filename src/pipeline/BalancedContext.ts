@@ -9,6 +9,7 @@ import { keepGoing } from "./keepGoing.ts"
 import { linger } from "./Linger.ts"
 import type { HandlerUnit, ParkingNews } from "./PartitionOpening.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
+import { sayHandled } from "./sayHandled.ts"
 import { signal } from "./Signals.ts"
 
 /** What a balanced handler's runner works with, in one instance. */
@@ -46,7 +47,7 @@ export const soon = Duration.millis(200)
 /** How one of a runner's queues is worked off. */
 interface Turn {
   readonly where: string
-  readonly eventsMax: number
+  readonly eventsMax: () => number
   /** How long the first of some waits for others, in milliseconds. */
   readonly lingerMs: () => number
   readonly work: (some: ReadonlyArray<Held>) => Effect.Effect<void>
@@ -61,8 +62,8 @@ export const workOff = (hand: BalancedHand, queue: Queue.Queue<Held>, { eventsMa
     where,
     Effect.gen(function* () {
       yield* Queue.peek(queue)
-      yield* linger(queue, lingerMs, eventsMax)
-      const some = yield* Queue.takeBetween(queue, 1, eventsMax)
+      yield* linger(queue, lingerMs, eventsMax())
+      const some = yield* Queue.takeBetween(queue, 1, eventsMax())
       yield* Effect.tapDefect(work(some), () => Effect.sync(() => Queue.offerAllUnsafe(queue, hand.held(some))))
     })
   )
@@ -112,7 +113,7 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
         : yield* retrySteps(handler.retry)(failed.tag, failure.error, failed.atMs)
     const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
     held.action = { _tag: "park", reason: reasonFor(failure, [failed], retryInMs) }
-    if (retryInMs !== undefined) yield* signal(failedSignal(handler.name, held.stored, failure, retryInMs))
+    if (retryInMs !== undefined) yield* signal(failedSignal({ handler: handler.name, partition: held.partition }, held.stored, failure, retryInMs))
   })
 
   /** Others may have got it meanwhile: then the ledger is asked again. True: nobody has handled it. */
@@ -120,15 +121,17 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
     held.askedAt === hand.doubts ? Effect.succeed(true) : Effect.map(left([held]), (some) => some.length > 0)
 
   /** What follows a commit. */
-  const committed = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
+  const committed = Effect.fnUntraced(function* (some: ReadonlyArray<Held>, beganMs: number) {
     yield* acknowledge(some)
-    const parked = some.flatMap(({ action, stored }) => (action._tag === "park" ? [{ ...action, stored }] : []))
+    const handled = some.flatMap(({ action, stored }) => (action._tag === "run" ? [stored] : []))
+    yield* sayHandled(handler.name, undefined, handled, beganMs)
+    const parked = some.flatMap(({ action, partition, stored }) => (action._tag === "park" ? [{ ...action, stored, partition }] : []))
     if (parked.length === 0) return
     parking.changed = true
-    for (const { reason, stored } of parked) {
+    for (const { partition, reason, stored } of parked) {
       const { key, version } = stored
       if (reason.retryInMs === undefined)
-        yield* signal({ _tag: "EventParked", handler: handler.name, key, version, reason })
+        yield* signal({ _tag: "EventParked", handler: handler.name, partition, key, version, reason })
     }
     if (parked.some(({ reason }) => reason.retryInMs === 0)) yield* log.ring(asideDoorbell(stream))
   })

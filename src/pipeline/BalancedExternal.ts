@@ -1,4 +1,4 @@
-import { Array as Arr, Cause, Effect, Exit, FiberSet, Option, Queue, type Scope } from "effect"
+import { Array as Arr, Cause, Clock, Effect, Exit, FiberSet, Option, Queue, type Scope } from "effect"
 import {
   type BalancedContext,
   type BalancedRunner,
@@ -56,7 +56,7 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
   let lastAsked = 0
   const asking = workOff(hand, arrived, {
     where: "balanced ask",
-    eventsMax: groupCommitsMax,
+    eventsMax: () => groupCommitsMax,
     lingerMs: () => lingerAfter(lastAsked, askLinger),
     work: (some) => {
       lastAsked = some.length
@@ -66,10 +66,15 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
     }
   })
   const record = (some: ReadonlyArray<Held>) =>
-    Effect.andThen(untilAnswered(Effect.suspend(() => ledger.record(hand.commitOf(some)))), committed(some))
+    Effect.flatMap(Clock.currentTimeMillis, (beganMs) =>
+      Effect.andThen(
+        untilAnswered(Effect.suspend(() => ledger.record(hand.commitOf(some)))),
+        committed(some, beganMs)
+      )
+    )
   const committing = workOff(hand, finished, {
     where: "balanced commit",
-    eventsMax: groupCommitsMax,
+    eventsMax: () => groupCommitsMax,
     lingerMs: () => groupLingerMs,
     work: (some) => Effect.forEach(portions(some), record, { discard: true })
   })

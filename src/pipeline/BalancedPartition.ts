@@ -9,7 +9,7 @@ import { type HandlerUnit, type Opening, refused, whenRestarted, type WorkerOpti
  */
 export const openBalanced = Effect.fnUntraced(function* <E>(
   { instance, suspicion }: WorkerOptions,
-  { asideSlots, gate, handler }: HandlerUnit<E>,
+  { asideSlots, handler }: HandlerUnit<E>,
   claim: Claim,
   opening: Opening
 ) {
@@ -17,6 +17,7 @@ export const openBalanced = Effect.fnUntraced(function* <E>(
   opening.moved(open.cursor, open.opening)
   yield* Queue.clear(opening.restarts)
   const draining = yield* Latch.make(false)
+  const { gate } = opening
   const aside = yield* makeAloneRunner({ claim: open, instance, handler, gate, suspicion, draining }, asideSlots)
   yield* opening.opened(aside)
   yield* Effect.raceAllFirst([

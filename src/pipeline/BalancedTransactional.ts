@@ -1,4 +1,4 @@
-import { Cause, Effect, Exit, Option, Queue, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Option, Queue, type Scope } from "effect"
 import { isInfrastructure } from "./Attempt.ts"
 import {
   type BalancedContext,
@@ -47,8 +47,9 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   /** One transaction, or two halves. What is left to be tried again. */
   const tryOnce = Effect.fnUntraced(function* (some: ReadonlyArray<Held>) {
     if (parkedIn(some) > parkedTogetherMax) return yield* inHalves(some)
+    const beganMs = yield* Clock.currentTimeMillis
     const exit = yield* Effect.exit(commit(some))
-    if (Exit.isSuccess(exit)) return yield* Effect.as(committed(some), none)
+    if (Exit.isSuccess(exit)) return yield* Effect.as(committed(some, beganMs), none)
     const fate = fateOf(exit.cause)
     if (fate === "failed" && (yield* gate.isToBlame(exit.cause))) return yield* isolate(some, exit.cause)
     if (fate === "drained") hand.abandon(some)
@@ -78,7 +79,7 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
   let lastEvents = 0
   const working = workOff(hand, ready, {
     where: "balanced batch",
-    eventsMax: batchEventsMax,
+    eventsMax: () => Math.min(batchEventsMax, gate.togetherMax()),
     lingerMs: () => lingerAfter(lastEvents, batchLinger),
     work: (some) => {
       lastEvents = some.length

@@ -74,6 +74,8 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
   return {
     /** Since when the broker cannot be reached, by the monotonic clock; undefined when it can. */
     brokerAwaySince: () => state.awaySince,
+    handler: handler.name,
+    inHand: () => hand.busy,
     drain: Effect.gen(function* () {
       state.ending = true
       if (state.source !== undefined) yield* state.source.subscription.finish

@@ -1,14 +1,12 @@
-import { Clock, Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, Semaphore, Stream } from "effect"
+import { Clock, Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, Stream } from "effect"
 import { watchAside } from "./AsideWatch.ts"
-import { type BalancedOptions, makeBalancedWorker } from "./BalancedWorker.ts"
-import { makeBatchCommit } from "./BatchCommit.ts"
+import type { ConsumerOptions } from "./ConsumerOptions.ts"
+import { isDraining, isPaused } from "./Control.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
-import { makeGroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
-import { makeHandlerGate } from "./HandlerGate.ts"
 import { keepGoing } from "./keepGoing.ts"
+import { makeShare } from "./makeShare.ts"
 import { type Claim, type Heartbeat, type Instance, Ownership } from "./Ownership.ts"
-import type { HandlerUnit } from "./PartitionOpening.ts"
 import { makePartitionWorker } from "./PartitionWorker.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
 import {
@@ -20,39 +18,8 @@ import {
   shouldOwn,
   type Working
 } from "./Share.ts"
-import { makeSuspicion } from "./Suspicion.ts"
+import { followControls, reportOf, takePartInBalanced } from "./ShareControl.ts"
 import { signal } from "./Signals.ts"
-
-/** How an instance keeps its share. */
-export interface ConsumerOptions {
-  /** How often it shows itself alive and renews; a third of the lease at most. */
-  readonly heartbeatEvery: Duration.Duration
-  /** Transactions at the same time of one transactional handler, in this process. */
-  readonly transactionsMax: number
-  /** How long a stopping partition may take to finish what is in hand. */
-  readonly drainMax: Duration.Duration
-  /**
-   * Balanced handlers: how long an event may be in the hands of an instance that is not heard of before another one gets
-   * it. Much shorter than an attempt may take is fine: what is worked on is kept.
-   */
-  readonly ackWait: Duration.Duration
-  /** Events of one handler that may be put aside, and of one key. With more it is paused, until there are fewer. */
-  readonly parkedEventsMax: number
-  readonly parkedEventsOfKeyMax: number
-}
-
-/** 1 s, 1, 20 s, 30 s, 100,000 and 10,000. */
-export const consumerOptionsDefault: ConsumerOptions = {
-  heartbeatEvery: Duration.seconds(1),
-  transactionsMax: 1,
-  drainMax: Duration.seconds(20),
-  ackWait: Duration.seconds(30),
-  parkedEventsMax: 100_000,
-  parkedEventsOfKeyMax: 10_000
-}
-
-/** Keys put aside that one instance tries at the same time, for each handler. */
-export const asideKeysAtOnceMax = 8
 
 /** Between two beats at least, however slow the store. */
 const minPause = Duration.millis(50)
@@ -82,19 +49,18 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
     Effect.forkScoped
   )
   // At a fixed rate, counted from the sending: answers of a slow store must not eat the proof they bring.
-  const beatOnce = Effect.timed(tick(share)).pipe(
+  const beatOnce = Effect.timed(tick(share, options)).pipe(
     Effect.flatMap(([took]) =>
       Effect.timeoutOption(Queue.take(rung), Duration.max(minPause, Duration.subtract(options.heartbeatEvery, took)))
     )
   )
-  const balanced = yield* Effect.forEach(
-    [...share.units.values()].filter(({ handler }) => handler.delivery === "balanced"),
-    (unit) => makeBalancedWorker(balancedOptions(share, unit, options), unit)
-  )
-  share.balanced.push(...balanced)
+  yield* takePartInBalanced(share, options)
   // Together: both may take as long as a drain does.
   yield* Effect.addFinalizer(() =>
-    Effect.all([leave(share), ...balanced.map(({ drain }) => drain)], { concurrency: "unbounded", discard: true })
+    Effect.all([leave(share), ...share.balanced.map(({ drain }) => drain)], {
+      concurrency: "unbounded",
+      discard: true
+    })
   )
   yield* log.ring(rebalanceDoorbell(stream))
   yield* keepGoing("heartbeat", beatOnce).pipe(Effect.forkScoped)
@@ -103,70 +69,11 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   return { ownedPartitions: () => share.working.size }
 })
 
-const makeShare = Effect.fnUntraced(function* <E>(
-  declaration: LogDeclaration,
-  handlers: ReadonlyArray<Handler<E>>,
-  instance: Instance,
-  options: ConsumerOptions
-) {
-  const units = yield* Effect.forEach(handlers, (handler) => makeUnit(handler, options.transactionsMax))
-  const parking = { changed: true }
-  const share: Share<E> = {
-    stream: declaration.name,
-    instance,
-    workerOptions: {
-      declaration,
-      instance: instance.id,
-      groupCommit: yield* makeGroupCommit(),
-      suspicion: makeSuspicion(),
-      parking
-    },
-    units: new Map(units.map((unit) => [unit.handler.name, unit])),
-    fibers: yield* FiberMap.make<string, void, unknown>(),
-    working: new Map(),
-    balanced: [],
-    draining: new Map(),
-    scope: yield* Effect.scope,
-    drainMax: options.drainMax,
-    parking,
-    rewinds: 0,
-    beats: 0,
-    asideDue: true,
-    failing: false,
-    cutOff: false,
-    provenAt: 0n
-  }
-  return share
-})
-
-const balancedOptions = <E>(
-  share: Share<E>,
-  { handler }: HandlerUnit<E>,
-  { ackWait, drainMax, transactionsMax }: ConsumerOptions
-): BalancedOptions => ({
-  ...share.workerOptions,
-  transactionsMax,
-  drainMax,
-  ackWait,
-  beaten: () => ({ rewinds: share.rewinds, beats: share.beats }),
-  claim: () => {
-    const owned = share.working.get(keyOf({ handler: handler.name, partition: 0 }))?.owned
-    return owned && { ...owned.claim, opening: owned.opening() }
-  }
-})
-
-const makeUnit = Effect.fnUntraced(function* <E>(handler: Handler<E>, transactionsMax: number) {
-  const batchCommit = yield* makeBatchCommit(handler, transactionsMax)
-  const slots = yield* Semaphore.make(handler.keysAtOnceMax)
-  const asideSlots = yield* Semaphore.make(Math.min(handler.keysAtOnceMax, asideKeysAtOnceMax))
-  const gate = yield* makeHandlerGate(handler)
-  return { handler, batchCommit, gate, slots, asideSlots } satisfies HandlerUnit<E>
-})
-
 const start = Effect.fnUntraced(function* <E>(share: Share<E>, claim: Claim) {
   const unit = share.units.get(claim.handler)
   if (unit === undefined) return
   const worker = yield* makePartitionWorker(share.workerOptions, unit, claim)
+  yield* worker.owned.pause(isPaused(share.controls, claim.handler, claim.partition))
   const fiber = yield* FiberMap.run(share.fibers, `${keyOf(claim)}/${claim.epoch}`, worker.run)
   share.working.set(keyOf(claim), { owned: worker.owned, fiber })
 })
@@ -231,7 +138,7 @@ const retire = Effect.fnUntraced(function* <E>(share: Share<E>, one: Working) {
   yield* log.ring(rebalanceDoorbell(share.stream))
 })
 
-const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
+const exchange = Effect.fnUntraced(function* <E>(share: Share<E>, options: ConsumerOptions) {
   const ownership = yield* Ownership
   const { instance, stream, working } = share
   yield* giveUpWithoutBroker(share)
@@ -239,15 +146,17 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   for (const [at, { fiber }] of working) if (fiber.pollUnsafe() !== undefined) working.delete(at)
   const sentAt = yield* Clock.monotonicTimeNanos
   const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
-  const beat = yield* ownership.beat(stream, instance, share.cutOff ? [] : [...share.units.keys()], [
-    ...asked.map(([worker]) => worker.owned.claim),
-    ...drainingClaims(share)
-  ])
+  const isApart = share.cutOff || isDraining(share.controls, instance.id)
+  const handlers = isApart ? [] : [...share.units.keys()]
+  const claims = [...asked.map(([worker]) => worker.owned.claim), ...drainingClaims(share)]
+  const beat = yield* ownership.beat(stream, instance, handlers, claims, reportOf(share))
   share.provenAt = sentAt
   share.rewinds = beat.rewinds
   share.beats += 1
   share.asideDue = beat.asideDue
   yield* compare(share, asked, beat)
+  yield* followControls(share, beat.controls, beat.live)
+  yield* takePartInBalanced(share, options)
   yield* claimFree(share, beat)
   yield* giveUp(
     share,
@@ -257,7 +166,8 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>) {
   share.failing = false
 })
 
-const tick = <E>(share: Share<E>) => Effect.catch(exchange(share), (error) => sayFailing(share, error))
+const tick = <E>(share: Share<E>, options: ConsumerOptions) =>
+  Effect.catch(exchange(share, options), (error) => sayFailing(share, error))
 
 const sayFailing = <E>(share: Share<E>, error: StoreUnavailable) => {
   if (share.failing) return Effect.void

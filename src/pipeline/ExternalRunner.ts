@@ -1,4 +1,4 @@
-import { Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
+import { Clock, Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
 import { unlessNotBegun } from "./NotBegun.ts"
@@ -6,6 +6,7 @@ import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
 import { runDelivery } from "./runDelivery.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
+import { sayHandled } from "./sayHandled.ts"
 
 /**
  * Runs an external handler: several keys at a time, each key's events one after the other; progress is committed in
@@ -50,7 +51,13 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
     const entries = takeBuffered(finished)
     if (entries.length === 0) return Effect.void
     const plan = lanes.plan(claim, entries)
-    return Effect.andThen(groupCommit.commit(plan), context.committed(plan))
+    const handled = entries.flatMap((entry) => (currentAction(entry)._tag === "run" ? [entry.stored] : []))
+    return Effect.flatMap(Clock.currentTimeMillis, (beganMs) =>
+      groupCommit.commit(plan).pipe(
+        Effect.andThen(context.committed(plan)),
+        Effect.andThen(sayHandled(claim.handler, claim.partition, handled, beganMs))
+      )
+    )
   })
 
   return {

@@ -2,9 +2,9 @@ import { Duration, Effect, type Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
 import { breakerDefault, type BreakerPolicy } from "./HandlerBreaker.ts"
-import type { RateLimit } from "./HandlerGate.ts"
 import type { DecodeFailed } from "./PipelineError.ts"
 import { type RetryPolicy, retryPolicyDefault } from "./RetryPolicy.ts"
+import type { RateLimit } from "./Throttle.ts"
 
 /** One event in a handler's hands. */
 export interface Delivery<out Event> {

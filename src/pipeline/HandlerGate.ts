@@ -1,17 +1,12 @@
-import { Cause, type Duration, Effect, Exit, Latch, Layer, Option, type Scope } from "effect"
-import { RateLimiter } from "effect/persistence"
+import { Cause, Effect, Exit, Latch, Option, type Scope } from "effect"
 import { classOfCause, isInfrastructure } from "./Attempt.ts"
 import { makeFatalPause } from "./FatalPause.ts"
 import type { Handler } from "./Handler.ts"
 import { type AttemptOf, makeHandlerBreaker } from "./HandlerBreaker.ts"
+import { makePause, type Pause } from "./Pause.ts"
 import { signal } from "./Signals.ts"
+import { makeThrottle, rateOf } from "./Throttle.ts"
 import { unlessDraining } from "./unlessDraining.ts"
-
-/** So many events in so much time, per instance; what is too much waits. */
-export interface RateLimit {
-  readonly events: number
-  readonly per: Duration.Input
-}
 
 /** What an attempt came to. `counts`: false when the event is not to blame, and the attempt not to be held against it. */
 export interface Attempted<A, E> {
@@ -44,7 +39,18 @@ export interface HandlerGate {
   readonly isToBlame: (cause: Cause.Cause<unknown>) => Effect.Effect<boolean>
   /** Why too much is parked; undefined: it is not, or no longer. */
   readonly parkingFull: (reason: string | undefined) => Effect.Effect<void>
+  /** What an operator wants: nothing new to begin, so many events a second. */
+  readonly control: (paused: boolean, perSecond: number | undefined) => Effect.Effect<void>
+  /** Events that go together, at most, for the sake of a throttle. */
+  readonly togetherMax: () => number
 }
+
+/** The gate of one partition, which may be paused by itself. */
+export const withPause = (gate: HandlerGate, pause: Pause): HandlerGate => ({
+  ...gate,
+  attempt: (of, run, draining) => gate.attempt(of, pause.around(draining, run), draining),
+  batch: (events, run, draining) => gate.batch(events, pause.around(draining, run), draining)
+})
 
 /** The gate of a handler. */
 export const makeHandlerGate = Effect.fnUntraced(function* <E>(
@@ -55,13 +61,25 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
     Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "fatal"
   /** What says nothing about a downstream. */
   const isAside = (exit: Exit.Exit<unknown, unknown>) => isFatal(exit) || isUnsaid(exit)
-  const limited = rate === undefined ? undefined : yield* makeLimit(name, rate)
+  const limit = yield* makeThrottle(name)
+  yield* limit.set(rate)
   const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isAside)
   const pause = makeFatalPause(name)
   const parking = yield* makeStop(name)
+  const operator = yield* makePause
+  const throttle = yield* makeThrottle(name)
 
+  const togetherMax = () => Math.min(limit.togetherMax(), throttle.togetherMax())
+  const turnOf = (events: number) => Effect.andThen(limit.wait(events), throttle.wait(events))
   const enter = <A, F, R>(events: number, run: Effect.Effect<A, F, R>, draining: Latch.Latch) =>
-    pause.pass(draining, limited === undefined ? run : Effect.andThen(unlessDraining(draining, limited(events)), run))
+    pause.pass(
+      draining,
+      Effect.suspend(() =>
+        togetherMax() === Number.POSITIVE_INFINITY
+          ? run
+          : Effect.andThen(unlessDraining(draining, turnOf(events)), run)
+      )
+    )
 
   /** What it says of the handler as a whole. True: no event can get around it. */
   const cameOf = (exit: Exit.Exit<unknown, unknown>) => {
@@ -86,15 +104,17 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
 
   return {
     ready: parking.pass,
-    attempt: (of, run, draining) => enter(1, make(of, run, draining), draining),
+    attempt: (of, run, draining) => enter(1, make(of, operator.around(draining, run), draining), draining),
     batch: (events, run, draining) =>
       enter(
         events,
-        Effect.tap(run, () => pause.came(undefined)),
+        Effect.tap(operator.around(draining, run), () => pause.came(undefined)),
         draining
       ),
     isToBlame: (cause) => Effect.map(cameOf(Exit.failCause(cause)), (wasFatal) => !wasFatal),
-    parkingFull: parking.stop
+    parkingFull: parking.stop,
+    control: (paused, perSecond) => Effect.andThen(operator.set(paused), throttle.set(perSecond === undefined ? undefined : rateOf(perSecond))),
+    togetherMax
   }
 })
 
@@ -102,17 +122,6 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
 const isUnsaid = (exit: Exit.Exit<unknown, unknown>) =>
   Exit.isFailure(exit) &&
   (Cause.hasInterruptsOnly(exit.cause) || Option.exists(Cause.findErrorOption(exit.cause), isInfrastructure))
-
-const makeLimit = Effect.fnUntraced(function* (handler: string, { events: limit, per: window }: RateLimit) {
-  const store = yield* Layer.build(RateLimiter.layerStoreMemory)
-  const limiter = yield* RateLimiter.make.pipe(Effect.provideContext(store))
-  const options = { algorithm: "token-bucket", key: handler, window, limit } as const
-  // The store is in memory, and does not fail. A batch larger than the limit waits for one limit after the other.
-  const take = (tokens: number) => Effect.orDie(RateLimiter.sleep(limiter, { ...options, tokens }))
-  return Effect.fnUntraced(function* (events: number) {
-    for (let left = events; left > 0; left -= limit) yield* take(Math.min(left, limit))
-  })
-})
 
 const makeStop = Effect.fnUntraced(function* (handler: string) {
   const open = yield* Latch.make(true)

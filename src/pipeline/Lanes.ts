@@ -1,5 +1,6 @@
 import { Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
+import { appendedAtMsOf } from "./EventTime.ts"
 import type { Delivery, Handler } from "./Handler.ts"
 import type { InboxCommit, KeyProgress, OrderViolation, ProgressMove } from "./Inbox.ts"
 import { type ParkedEvent, type ParkReason, reasonWithoutAttempt } from "./Parked.ts"
@@ -72,6 +73,12 @@ export class Lanes {
   /** Events in hand. */
   get size() {
     return this.#window.length
+  }
+
+  /** When the oldest event in hand was appended; undefined when there is none. */
+  get oldestAppendedAtMs() {
+    const oldest = this.#window.find((entry) => !entry.done)
+    return oldest === undefined ? undefined : appendedAtMsOf(oldest.stored.eventId)
   }
 
   /** The keys whose progress has to be read before these events can be accepted. Forgets idle lanes when there are too many. */

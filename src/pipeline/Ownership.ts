@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { Control } from "./Control.ts"
 import type { Handler } from "./Handler.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
@@ -45,6 +46,8 @@ export interface Heartbeat {
   readonly rewinds: number
   /** Of something that was put aside, in any partition, the next attempt is due before the next beat is over. */
   readonly asideDue: boolean
+  /** What operators want. */
+  readonly controls: ReadonlyArray<Control>
 }
 
 /**
@@ -73,12 +76,16 @@ export class Ownership extends Context.Service<
       stream: string,
       handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>
     ) => Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
-    /** Shows this instance and its handlers alive and renews its claims, in one statement; not those it has given back. */
+    /**
+     * Shows this instance and its handlers alive and renews its claims, in one statement; not those it has given back.
+     * `report`: what it has to say of itself; undefined: what it said before still holds.
+     */
     readonly beat: (
       stream: string,
       instance: Instance,
       handlers: ReadonlyArray<string>,
-      claims: ReadonlyArray<Claim>
+      claims: ReadonlyArray<Claim>,
+      report?: string
     ) => Effect.Effect<Heartbeat, StoreUnavailable>
     /** Renews claims of somebody who takes no share of the handlers. Returns those that are still his. */
     readonly renew: (claims: ReadonlyArray<Claim>) => Effect.Effect<ReadonlyArray<Claim>, StoreUnavailable>

@@ -5,6 +5,8 @@ import type { LogDeclaration } from "./EventLog.ts"
 import type { GroupCommit } from "./GroupCommit.ts"
 import type { Handler } from "./Handler.ts"
 import type { HandlerGate } from "./HandlerGate.ts"
+import type { PartitionStatus } from "./SelfReport.ts"
+import type { Lanes } from "./Lanes.ts"
 import type { Claim } from "./Ownership.ts"
 import { DeliveryInterrupted, type LeaseLost } from "./PipelineError.ts"
 import type { Suspicion } from "./Suspicion.ts"
@@ -27,6 +29,10 @@ export interface OwnedPartition {
   readonly restart: Effect.Effect<void>
   /** The next attempt at a key that was put aside is due. */
   readonly wake: (key: string) => void
+  /** An operator wants nothing new to begin in it, or wants it to go on. */
+  readonly pause: (paused: boolean) => Effect.Effect<void>
+  /** What it has in hand. */
+  readonly status: () => Pick<PartitionStatus, "inHand" | "oldestAppendedAtMs">
   /** Finish what is in hand, commit, and end. */
   readonly stop: Effect.Effect<void>
 }
@@ -59,8 +65,10 @@ export interface Opening {
   readonly generation: number
   readonly stopping: Latch.Latch
   readonly restarts: Queue.Queue<void>
+  /** The handler's, and this partition's own pause. */
+  readonly gate: HandlerGate
   /** Deliveries come, for as long as the scope lasts. */
-  readonly opened: (aside: AsideRunner) => Effect.Effect<unknown, never, Scope.Scope>
+  readonly opened: (aside: AsideRunner, lanes?: Lanes) => Effect.Effect<unknown, never, Scope.Scope>
   readonly moved: (cursor: number, openedAs?: number) => void
   /** Whoever had the partition before may have been ended by one of its events, until it is `trusted`. */
   readonly isCareful: boolean

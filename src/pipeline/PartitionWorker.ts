@@ -5,6 +5,7 @@ import { type Careful, carefree, makeCareful } from "./Careful.ts"
 import type { StoredEvent } from "./Envelope.ts"
 import { EventLog } from "./EventLog.ts"
 import { makeExternalRunner } from "./ExternalRunner.ts"
+import { withPause } from "./HandlerGate.ts"
 import { Inbox, type InboxCommit } from "./Inbox.ts"
 import { type Lane, Lanes } from "./Lanes.ts"
 import { type Claim, Ownership } from "./Ownership.ts"
@@ -17,6 +18,7 @@ import {
   whenRestarted,
   type WorkerOptions
 } from "./PartitionOpening.ts"
+import { makePause } from "./Pause.ts"
 import { BrokerUnavailable, DeliveryInterrupted, LeaseLost } from "./PipelineError.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
@@ -44,6 +46,8 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
 ) {
   const stopping = yield* Latch.make(false)
   const restarts = yield* Queue.sliding<void>(1)
+  const pause = yield* makePause
+  const gate = withPause(unit.gate, pause)
   let cursor = claim.cursor
   let opening = claim.opening
   let generation = 0
@@ -52,18 +56,19 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   let isCareful = claim.abandoned === true
   // Set while it is open. Between two openings nobody is woken: what is due is found again.
   let wake: AsideRunner["wake"] | undefined
+  let inHand: Lanes | undefined
 
   const moved = (to: number, openedAs = opening) => ([cursor, opening] = [to, openedAs])
-  const opened = (aside: AsideRunner) =>
+  const opened = (aside: AsideRunner, lanes?: Lanes) =>
     Effect.acquireRelease(
-      Effect.sync(() => ([wake, brokerAwaySince] = [aside.wake, undefined])),
-      () => Effect.sync(() => (wake = undefined))
+      Effect.sync(() => ([wake, inHand, brokerAwaySince] = [aside.wake, lanes, undefined])),
+      () => Effect.sync(() => ([wake, inHand] = [undefined, undefined]))
     )
   const once = Effect.suspend(() => {
     generation += 1
     const trusted = () => (isCareful = false)
     const openIt = unit.handler.delivery === "balanced" ? openBalanced : openOnce
-    return openIt(options, unit, claim, { generation, stopping, restarts, opened, moved, isCareful, trusted })
+    return openIt(options, unit, claim, { generation, stopping, restarts, gate, opened, moved, isCareful, trusted })
   })
   const noteAway = (failure: unknown) =>
     Effect.map(Clock.monotonicTimeNanos, (now) => {
@@ -93,6 +98,8 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
     brokerAwaySince: () => brokerAwaySince,
     restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
     wake: (key) => wake?.(key),
+    pause: pause.set,
+    status: () => ({ inHand: inHand?.size ?? 0, oldestAppendedAtMs: inHand?.oldestAppendedAtMs }),
     stop
   }
   return { owned, run }
@@ -127,14 +134,14 @@ const openOnce = Effect.fnUntraced(function* <E>(
     opening.moved
   )
   const { instance, suspicion } = options
-  const { gate } = unit
+  const { gate } = opening
   const draining = yield* Latch.make(false)
   const shared = { claim: open, instance, handler, lanes, gate, careful, suspicion, draining }
   const context: RunnerContext<E> = { ...shared, ready, committed }
   const runner = yield* makeRunner(options, unit, context)
   const intake = yield* Semaphore.make(1)
   const aside = yield* makeAsideRunner(context, { intake, slots: unit.asideSlots })
-  yield* opening.opened(aside)
+  yield* opening.opened(aside, lanes)
   const receive = subscription.events.pipe(Stream.runForEachArray((events) => accept(context, room, intake, events)))
   const ended = new DeliveryInterrupted({ partition, reason: "the subscription ended" })
   yield* Effect.raceAllFirst([
@@ -205,11 +212,11 @@ const takeIn = Effect.fnUntraced(function* <E>(context: RunnerContext<E>, events
 })
 
 const signalsOf = (plan: InboxCommit) => {
-  const handler = plan.claim.handler
+  const { handler, partition } = plan.claim
   const parked = plan.parked.flatMap(({ event, reason }) =>
     reason === undefined || reason.retryInMs !== undefined
       ? []
-      : [{ _tag: "KeyParked" as const, handler, key: event.key, version: event.version, reason }]
+      : [{ _tag: "KeyParked" as const, handler, partition, key: event.key, version: event.version, reason }]
   )
   const violated = plan.violations.map(({ event, handledVersion }) => ({
     _tag: "OrderViolated" as const,

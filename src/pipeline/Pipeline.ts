@@ -1,5 +1,6 @@
 import { Context, Effect, Layer, Schedule } from "effect"
-import { type ConsumerOptions, consumerOptionsDefault, runConsumers } from "./Consumers.ts"
+import { type ConsumerOptions, consumerOptionsDefault } from "./ConsumerOptions.ts"
+import { runConsumers } from "./Consumers.ts"
 import type { CrashLog } from "./CrashLog.ts"
 import type { EffectLedger } from "./EffectLedger.ts"
 import type { EventLedger } from "./EventLedger.ts"

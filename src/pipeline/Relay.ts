@@ -165,6 +165,7 @@ const forgetOld = Effect.fnUntraced(function* (leader: Leader) {
 const relay = Effect.fnUntraced(
   function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {
     const log = yield* EventLog
+    const beganMs = yield* Clock.currentTimeMillis
     const publish = log.publish(leader.declaration, rows, leader.lastSeq)
     // Neither breaks the other off: what the store was asked has an answer before anything is decided.
     const [published, prepared] = yield* Effect.all([Effect.exit(publish), Effect.exit(prepare(leader, rows))], {
@@ -175,6 +176,7 @@ const relay = Effect.fnUntraced(
     if (ack.duplicate) return yield* settleDuplicate(leader, rows, ack.seq)
     const firstSeq = ack.seq - rows.length + 1
     leader.lastSeq = ack.seq
+    yield* sayPublished(leader, rows.length, beganMs)
     leader.published = {
       to: { ...leader.position, lastSeq: ack.seq },
       refs: rows.map((row, i) => refOf(row, firstSeq + i))
@@ -187,6 +189,17 @@ const relay = Effect.fnUntraced(
   },
   (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })
 )
+
+const sayPublished = (leader: Leader, events: number, beganMs: number) =>
+  Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+    signal({
+      _tag: "BatchPublished",
+      stream: leader.declaration.name,
+      events,
+      tookMs: nowMs - beganMs,
+      lastSeq: leader.lastSeq
+    })
+  )
 
 /** What can be done while rows are published. After a full batch there are more: a snapshot that has one has all before it. */
 const prepare = Effect.fnUntraced(function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {

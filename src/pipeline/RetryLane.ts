@@ -1,6 +1,7 @@
 import { type Cause, Clock, Duration, Effect, Option, Queue, type Scope } from "effect"
 import { failureOf, reasonFor, remembered, type RetrySteps, retrySteps } from "./Attempt.ts"
 import type { Entry, Lane } from "./Lanes.ts"
+import type { Claim } from "./Ownership.ts"
 import type { FailedAttempt } from "./Parked.ts"
 import type { RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
@@ -60,7 +61,7 @@ export const makeRetryLane = Effect.fnUntraced(function* <E>(
       failure.class === "poison"
         ? Option.none()
         : yield* known.steps(tag, failure.error, yield* Clock.currentTimeMillis)
-    if (Option.isSome(delay)) yield* signal(attemptFailed(handler.name, lane, delay.value, String(cause)))
+    if (Option.isSome(delay)) yield* signal(attemptFailed(context.claim, lane, delay.value, String(cause)))
     if (Option.isSome(delay) && Duration.isLessThanOrEqualTo(delay.value, waitInMemoryMax))
       return yield* wait(lane, delay.value)
     const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
@@ -73,9 +74,15 @@ export const makeRetryLane = Effect.fnUntraced(function* <E>(
   return { failed, succeeded, later: (lane) => Effect.as(wait(lane, soon), false) }
 })
 
-const attemptFailed = (handler: string, lane: Lane, delay: Duration.Duration, reason: string) => ({
+const attemptFailed = (
+  { handler, partition }: Pick<Claim, "handler" | "partition">,
+  lane: Lane,
+  delay: Duration.Duration,
+  reason: string
+) => ({
   _tag: "AttemptFailed" as const,
   handler,
+  partition,
   key: lane.key,
   attempt: lane.failures,
   retryInMs: Math.round(Duration.toMillis(delay)),

@@ -1,9 +1,11 @@
 import { Clock, Duration, Effect, type Fiber, type FiberMap, type Scope } from "effect"
+import type { Control } from "./Control.ts"
 import { EventLog } from "./EventLog.ts"
 import type { Instance, Member } from "./Ownership.ts"
 import { rendezvousOwner } from "./Partition.ts"
 import type { HandlerUnit, OwnedPartition, ParkingNews, WorkerOptions } from "./PartitionOpening.ts"
 import { brokerAwayMax } from "./Relay.ts"
+import type { InstanceStatus } from "./SelfReport.ts"
 import { signal } from "./Signals.ts"
 
 /**
@@ -21,6 +23,14 @@ export interface Working {
   readonly fiber: Fiber.Fiber<void, unknown>
 }
 
+/** What takes events for a balanced handler. */
+export interface BalancedPart {
+  readonly handler: string
+  readonly inHand: () => number
+  readonly brokerAwaySince: () => bigint | undefined
+  readonly drain: Effect.Effect<void>
+}
+
 /** The name of a handler's partition. */
 export const keyOf = (at: { readonly handler: string; readonly partition: number }) => `${at.handler}/${at.partition}`
 
@@ -33,7 +43,11 @@ export interface Share<E> {
   readonly fibers: FiberMap.FiberMap<string, void, unknown>
   readonly working: Map<string, Working>
   /** What takes events for balanced handlers, whichever partitions are in hand. */
-  readonly balanced: Array<{ readonly brokerAwaySince: () => bigint | undefined }>
+  balanced: ReadonlyArray<BalancedPart>
+  /** What is said of it with each beat. */
+  readonly selfReport: (status: InstanceStatus) => string | undefined
+  /** What operators want, by the last beat. */
+  controls: ReadonlyArray<Control>
   /** Given up, and finishing what is in hand: renewed until it is released, so that nobody else begins meanwhile. */
   readonly draining: Map<string, Working>
   readonly scope: Scope.Scope

@@ -1,11 +1,28 @@
 import { Context, Effect } from "effect"
+import type { StoredEvent } from "./Envelope.ts"
 import type { ParkReason } from "./Parked.ts"
 
 /**
- * Everything the engine has to say, as values. Logs (and, later, metrics and the live feed) are folds of it; nothing
- * else in the engine logs.
+ * Everything the engine has to say, as values. Logs, metrics and what an instance reports of itself are folds of it;
+ * nothing else in the engine logs.
  */
 export type Signal =
+  | {
+      readonly _tag: "BatchPublished"
+      readonly stream: string
+      readonly events: number
+      readonly tookMs: number
+      readonly lastSeq: number
+    }
+  | {
+      readonly _tag: "BatchHandled"
+      readonly handler: string
+      /** Undefined when it is balanced: then they are of any. */
+      readonly partition: number | undefined
+      readonly events: ReadonlyArray<StoredEvent>
+      /** From the beginning of their transaction, or of their commit when the effects are elsewhere. */
+      readonly tookMs: number
+    }
   | { readonly _tag: "LeadershipTaken"; readonly stream: string; readonly epoch: number }
   | { readonly _tag: "LeadershipLost"; readonly stream: string; readonly epoch: number; readonly why: string }
   | {
@@ -37,6 +54,7 @@ export type Signal =
   | {
       readonly _tag: "AttemptFailed"
       readonly handler: string
+      readonly partition: number
       readonly key: string
       readonly attempt: number
       readonly retryInMs: number
@@ -45,6 +63,7 @@ export type Signal =
   | {
       readonly _tag: "KeyParked"
       readonly handler: string
+      readonly partition: number
       readonly key: string
       readonly version: number
       readonly reason: ParkReason
@@ -52,6 +71,7 @@ export type Signal =
   | {
       readonly _tag: "EventParked"
       readonly handler: string
+      readonly partition: number
       readonly key: string
       readonly version: number
       readonly reason: ParkReason
@@ -92,48 +112,63 @@ export const SignalSink = Context.Reference<(signal: Signal) => Effect.Effect<vo
 /** Hands a signal to the sink. */
 export const signal = (event: Signal): Effect.Effect<void> => Effect.flatMap(SignalSink, (sink) => sink(event))
 
-/** One line per signal, with its fields as annotations. */
+/** One line per signal, with its fields as annotations; batches are for counting, and none. */
 export const logSignal = (event: Signal): Effect.Effect<void> => {
+  if (event._tag === "BatchPublished" || event._tag === "BatchHandled") return Effect.void
   const { _tag, ...fields } = event
   const text = sentenceOf(event)
-  return levelOf[_tag](text).pipe(Effect.annotateLogs({ signal: _tag, ...fields }))
+  return logAt[levelOf[_tag]](text).pipe(Effect.annotateLogs({ signal: _tag, ...fields }))
 }
 
-const levelOf: { readonly [Tag in Signal["_tag"]]: (text: string) => Effect.Effect<void> } = {
-  LeadershipTaken: Effect.logDebug,
-  LeadershipLost: Effect.logWarning,
-  Reconciled: Effect.logDebug,
-  StreamShrank: Effect.logError,
-  KeptRowsReturned: Effect.logWarning,
-  KeyHeld: Effect.logError,
-  RelayFailed: Effect.logWarning,
-  RelayRecovered: Effect.logInfo,
-  PartitionsClaimed: Effect.logDebug,
-  PartitionsReleased: Effect.logDebug,
-  PartitionLost: Effect.logWarning,
-  PartitionInterrupted: Effect.logDebug,
-  AttemptFailed: Effect.logDebug,
-  KeyParked: Effect.logError,
-  EventParked: Effect.logError,
-  KeyReturned: Effect.logInfo,
-  OrderViolated: Effect.logError,
-  DeliveriesInterrupted: Effect.logDebug,
-  LedgerBehind: Effect.logWarning,
-  ConsumerAhead: Effect.logWarning,
-  HandlerPaused: Effect.logError,
-  HandlerResumed: Effect.logInfo,
-  OwnershipUnproven: Effect.logWarning,
-  BrokerOutOfReach: Effect.logWarning,
-  BrokerInReach: Effect.logInfo,
-  HeartbeatFailed: Effect.logWarning,
-  HeartbeatRecovered: Effect.logInfo,
-  DefectSurvived: Effect.logError,
-  ConnectionLost: Effect.logWarning,
-  ConnectionRestored: Effect.logInfo,
-  StreamDrifted: Effect.logWarning
+type Said = Exclude<Signal["_tag"], "BatchPublished" | "BatchHandled">
+
+/** How loud a signal is. */
+export type Level = "debug" | "info" | "warning" | "error"
+
+/** Of all that are said, how loud. */
+export const levelOf: { readonly [Tag in Said]: Level } = {
+  LeadershipTaken: "debug",
+  LeadershipLost: "warning",
+  Reconciled: "debug",
+  StreamShrank: "error",
+  KeptRowsReturned: "warning",
+  KeyHeld: "error",
+  RelayFailed: "warning",
+  RelayRecovered: "info",
+  PartitionsClaimed: "debug",
+  PartitionsReleased: "debug",
+  PartitionLost: "warning",
+  PartitionInterrupted: "debug",
+  AttemptFailed: "debug",
+  KeyParked: "error",
+  EventParked: "error",
+  KeyReturned: "info",
+  OrderViolated: "error",
+  DeliveriesInterrupted: "debug",
+  LedgerBehind: "warning",
+  ConsumerAhead: "warning",
+  HandlerPaused: "error",
+  HandlerResumed: "info",
+  OwnershipUnproven: "warning",
+  BrokerOutOfReach: "warning",
+  BrokerInReach: "info",
+  HeartbeatFailed: "warning",
+  HeartbeatRecovered: "info",
+  DefectSurvived: "error",
+  ConnectionLost: "warning",
+  ConnectionRestored: "info",
+  StreamDrifted: "warning"
 }
 
-const sentenceOf = (event: Signal): string => {
+const logAt: { readonly [level in Level]: (text: string) => Effect.Effect<void> } = {
+  debug: Effect.logDebug,
+  info: Effect.logInfo,
+  warning: Effect.logWarning,
+  error: Effect.logError
+}
+
+/** What a signal says, in words. */
+export const sentenceOf = (event: Signal): string => {
   switch (event._tag) {
     case "KeyParked":
       return `key parked for ${event.handler}: its later events wait behind it`

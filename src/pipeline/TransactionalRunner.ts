@@ -1,4 +1,4 @@
-import { type Cause, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
+import { type Cause, Clock, Effect, Exit, Queue, type Scope, Semaphore } from "effect"
 import { type BatchCommit, batchEventsMax } from "./BatchCommit.ts"
 import { isSuspect } from "./Careful.ts"
 import type { HandlerGate } from "./HandlerGate.ts"
@@ -7,6 +7,7 @@ import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
 import type { Runner, RunnerContext } from "./Runner.ts"
+import { sayHandled } from "./sayHandled.ts"
 
 /** A share of a batch: some events of one lane, in order. */
 interface Part {
@@ -33,9 +34,11 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
     function* (entries: ReadonlyArray<Entry>) {
       const plan = lanes.plan(claim, entries)
       const deliveries = deliveriesOf(entries)
+      const beganMs = yield* Clock.currentTimeMillis
       const committing = careful.guard(entries, batchCommit.commit({ plan, deliveries }))
       yield* deliveries.length === 0 ? committing : gate.batch(deliveries.length, committing, draining)
       yield* context.committed(plan)
+      yield* sayHandled(claim.handler, claim.partition, handledOf(entries), beganMs)
     },
     (effect, entries) => Effect.onError(effect, () => Effect.sync(() => lanes.undo(entries)))
   )
@@ -45,7 +48,7 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   const turnOver = Effect.fnUntraced(function* () {
     const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
     const [fresh, retried] = split(taken)
-    const batches = [fill(fresh), ...retried.map((lane) => fill([lane], 1))]
+    const batches = [fill(fresh, Math.min(batchEventsMax, gate.togetherMax())), ...retried.map((lane) => fill([lane], 1))]
     for (const parts of batches.filter((batch) => batch.length > 0)) yield* runParts(parts)
     yield* Effect.forEach(taken, (lane) => release(ready, lane), { discard: true })
   })
@@ -114,6 +117,9 @@ const makeIsolation = (
   return runParts
 }
 
+const handledOf = (entries: ReadonlyArray<Entry>) =>
+  entries.flatMap((entry) => (currentAction(entry)._tag === "run" ? [entry.stored] : []))
+
 const deliveriesOf = (entries: ReadonlyArray<Entry>) =>
   entries.flatMap((entry) => {
     const action = currentAction(entry)
@@ -128,7 +134,7 @@ const split = (lanes: ReadonlyArray<Lane>): readonly [ReadonlyArray<Lane>, Reado
 
 const isAlone = (lane: Lane) => lane.failures > 0 || lane.queue.slice(0, 1).some(isSuspect)
 
-const fill = (lanes: ReadonlyArray<Lane>, eventsMax = batchEventsMax): ReadonlyArray<Part> => {
+const fill = (lanes: ReadonlyArray<Lane>, eventsMax: number): ReadonlyArray<Part> => {
   const parts: Array<Part> = []
   let room = eventsMax
   for (const lane of lanes) {

@@ -24,10 +24,18 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
           return partitions
         }),
       fixDelivery: (stream, handlers) => Effect.sync(() => fixDelivery(state.of(stream), handlers)),
-      beat: (stream, instance, handlers, claims) =>
+      beat: (stream, instance, handlers, claims, report) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          const { instances, parkedKeys, relay } = state.of(stream)
-          instances.set(instance.id, { handlers, expiresAtMs: nowMs + leaseTtlMs })
+          const { controls, instances, parkedKeys, relay } = state.of(stream)
+          const before = instances.get(instance.id)
+          instances.set(instance.id, {
+            instance,
+            handlers,
+            startedAtMs: before?.startedAtMs ?? nowMs,
+            seenAtMs: nowMs,
+            report: report ?? before?.report,
+            expiresAtMs: nowMs + leaseTtlMs
+          })
           return {
             live: [...instances]
               .filter(([, { expiresAtMs }]) => expiresAtMs > nowMs)
@@ -38,6 +46,7 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
               .filter(({ lease }) => lease.expiresAtMs <= nowMs)
               .map(({ handler, partition }) => ({ handler, partition })),
             rewinds: relay.rewinds,
+            controls: [...controls.values()],
             asideDue: [...parkedKeys.values()].some(
               ({ dueAtMs, status }) => status === "retrying" && (dueAtMs ?? 0) <= nowMs + asideHorizonMs
             )

@@ -1,6 +1,7 @@
 import { Layer } from "effect"
 import * as MemoryAuditStore from "./MemoryAuditStore.ts"
 import * as MemoryBacklog from "./MemoryBacklog.ts"
+import * as MemoryControlDesk from "./MemoryControlDesk.ts"
 import * as MemoryCrashLog from "./MemoryCrashLog.ts"
 import * as MemoryEffectLedger from "./MemoryEffectLedger.ts"
 import * as MemoryEventLedger from "./MemoryEventLedger.ts"
@@ -10,6 +11,7 @@ import * as MemoryOutbox from "./MemoryOutbox.ts"
 import * as MemoryOwnership from "./MemoryOwnership.ts"
 import * as MemoryParkingDesk from "./MemoryParkingDesk.ts"
 import * as MemoryParkingLot from "./MemoryParkingLot.ts"
+import * as MemoryPipelineView from "./MemoryPipelineView.ts"
 import * as MemoryRelayStore from "./MemoryRelayStore.ts"
 import { MemoryState } from "./MemoryState.ts"
 import * as MemoryTransactor from "./MemoryTransactor.ts"
@@ -25,6 +27,8 @@ export const layer = Layer.mergeAll(
   MemoryParkingDesk.layer,
   MemoryCrashLog.layer,
   MemoryBacklog.layer,
+  MemoryControlDesk.layer,
+  MemoryPipelineView.layer,
   MemoryEffectLedger.layer,
   MemoryEventLedger.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

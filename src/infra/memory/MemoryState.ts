@@ -1,6 +1,8 @@
 import { Context, Layer } from "effect"
+import type { ControlEntry, Operation } from "../../pipeline/ControlDesk.ts"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import type { KeyProgress, OrderViolation } from "../../pipeline/Inbox.ts"
+import type { Instance } from "../../pipeline/Ownership.ts"
 import type { FailedAttempt, ParkedEvent, ParkedStatus, ParkingAct } from "../../pipeline/Parked.ts"
 
 /** A lease and what it protects. Times are milliseconds of the Effect clock. */
@@ -40,6 +42,10 @@ export interface MemoryRelay {
 
 /** A process that showed itself alive. */
 export interface MemoryInstance {
+  readonly instance: Instance
+  readonly startedAtMs: number
+  readonly seenAtMs: number
+  readonly report: string | undefined
   readonly handlers: ReadonlyArray<string>
   readonly expiresAtMs: number
 }
@@ -87,8 +93,14 @@ export interface MemoryTables {
   /** Events that somebody took out. */
   readonly discarded: Array<MemoryParkedEvent>
   readonly acts: Array<ParkingAct>
+  /** By handler, partition and instance. */
+  readonly controls: Map<string, ControlEntry>
+  readonly operations: Array<Operation>
   /** Effects outside, by handler and idempotency key; confirmed when they have a time. */
-  readonly effects: Map<string, { readonly handler: string; readonly confirmedAtMs: number | undefined }>
+  readonly effects: Map<
+    string,
+    { readonly handler: string; readonly intendedAtMs: number; readonly confirmedAtMs: number | undefined }
+  >
   /** Attempts under suspicion, by handler and partition, then by event. */
   readonly suspects: Map<string, Map<string, { readonly key: string; readonly version: number; attempts: number }>>
   readonly violations: Array<OrderViolation & { readonly handler: string }>
@@ -147,6 +159,8 @@ const emptyTables = (): MemoryTables => ({
   parkedKeys: new Map(),
   discarded: [],
   acts: [],
+  controls: new Map(),
+  operations: [],
   effects: new Map(),
   suspects: new Map(),
   violations: [],

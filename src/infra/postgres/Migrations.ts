@@ -172,6 +172,33 @@ const balanceHandlers = Effect.gen(function* () {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
+// what operators want, who wanted it, and what instances say of themselves
+const operate = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const statements = [
+    // '' and -1 stand for all of them
+    `CREATE TABLE millrace.control (
+       stream text NOT NULL, handler text NOT NULL, partition int NOT NULL, instance text NOT NULL,
+       paused boolean NOT NULL DEFAULT false, per_second float8, draining boolean NOT NULL DEFAULT false,
+       actor text NOT NULL, why text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+       PRIMARY KEY (stream, handler, partition, instance)
+     )`,
+    `CREATE TABLE millrace.operation (
+       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stream text NOT NULL, act text NOT NULL, actor text NOT NULL,
+       why text NOT NULL, handler text, partition int, instance text, detail text NOT NULL,
+       at timestamptz NOT NULL DEFAULT clock_timestamp()
+     )`,
+    `CREATE INDEX ON millrace.operation (stream, id)`,
+    `CREATE INDEX ON millrace.parking_act (stream, id)`,
+    `CREATE INDEX ON millrace.order_violation (stream, handler, key)`,
+    // a second old at most, and of no use after a crash: nothing of it is worth a log record
+    `CREATE UNLOGGED TABLE millrace.report (
+       stream text NOT NULL, id text NOT NULL, body text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (stream, id)
+     ) WITH (fillfactor = 50)`
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
 // the partition is the key's hash, which only the code knows
 const carryOverParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -204,7 +231,8 @@ export const pipelineMigrations: MigrationSet = {
   "0004_keep_published": keepPublished,
   "0005_park_keys": parkKeys,
   "0006_note_effects": noteEffects,
-  "0007_balance_handlers": balanceHandlers
+  "0007_balance_handlers": balanceHandlers,
+  "0008_operate": operate
 }
 
 /** Brings the library's own tables to the newest version. */

@@ -3,6 +3,7 @@ import type { Handler } from "../../pipeline/Handler.ts"
 import { asideHorizonMs, type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { bigints } from "./parameters.ts"
+import { type ControlRow, controlOf } from "./PgControlDesk.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
 import { asLeaseStatement, asStoreUnavailable } from "./sqlFailure.ts"
 
@@ -26,6 +27,7 @@ interface BeatRow {
   readonly free: ReadonlyArray<{ handler: string; partition: number }>
   readonly rewinds: bigint | null
   readonly aside_due: boolean
+  readonly controls: ReadonlyArray<ControlRow>
 }
 
 interface Place {
@@ -40,12 +42,20 @@ const declare = (sql: PgControl["Service"]) =>
       ON CONFLICT (stream) DO UPDATE SET partitions = coalesce(r.partitions, excluded.partitions)
       RETURNING partitions`
     if (known !== undefined && known.partitions !== partitions) return known.partitions
+    yield* forgetDead(sql, stream)
     yield* sql`
       INSERT INTO millrace.lease (stream, handler, partition)
       SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
       ORDER BY h, p ON CONFLICT DO NOTHING`
     return partitions
   }, asStoreUnavailable("Ownership.declare"))
+
+/** Who left without a word leaves a row: those of an hour ago are of no use to anybody. */
+const forgetDead = (sql: PgControl["Service"], stream: string) =>
+  sql`WITH dead AS (
+      DELETE FROM millrace.instance WHERE stream = ${stream} AND expires_at < clock_timestamp() - interval '1 hour' RETURNING id
+    )
+    DELETE FROM millrace.report r USING dead d WHERE r.stream = ${stream} AND r.id = d.id`
 
 const fixDelivery = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>) {
@@ -71,7 +81,8 @@ const beat = (sql: PgControl["Service"]) =>
     stream: string,
     instance: Instance,
     handlers: ReadonlyArray<string>,
-    claims: ReadonlyArray<Claim>
+    claims: ReadonlyArray<Claim>,
+    report?: string
   ) {
     const [row] = yield* sql<BeatRow>`
     WITH alive AS (
@@ -79,6 +90,10 @@ const beat = (sql: PgControl["Service"]) =>
       VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${instance.roles}::text[],
         ${handlers}::text[], ${leaseExpiry(sql)})
       ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at, handlers = excluded.handlers
+    ), said AS (
+      INSERT INTO millrace.report AS r (stream, id, body, at)
+      SELECT ${stream}, ${instance.id}, x, clock_timestamp() FROM (SELECT ${report ?? null}::text AS x) AS said WHERE x IS NOT NULL
+      ON CONFLICT (stream, id) DO UPDATE SET body = excluded.body, at = excluded.at
     ), held AS (
       SELECT l.handler, l.partition, l.epoch
       FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
@@ -99,7 +114,10 @@ const beat = (sql: PgControl["Service"]) =>
         WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free,
       (SELECT rewinds FROM millrace.relay WHERE stream = ${stream}) AS rewinds,
       EXISTS (SELECT 1 FROM millrace.parked_key WHERE stream = ${stream} AND status = 'retrying'
-        AND due_at <= clock_timestamp() + make_interval(secs => ${asideHorizonMs / 1_000}::float8)) AS aside_due`
+        AND due_at <= clock_timestamp() + make_interval(secs => ${asideHorizonMs / 1_000}::float8)) AS aside_due,
+      (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'instance', instance,
+        'paused', paused, 'per_second', per_second, 'draining', draining)), '[]') FROM millrace.control
+        WHERE stream = ${stream}) AS controls`
     const renewed = (row?.renewed ?? []).map((r) => toClaim(stream, r))
     const mine = new Set(renewed.map(placeOf))
     return {
@@ -107,7 +125,8 @@ const beat = (sql: PgControl["Service"]) =>
       renewed,
       free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place))),
       rewinds: Number(row?.rewinds ?? 0),
-      asideDue: row?.aside_due === true
+      asideDue: row?.aside_due === true,
+      controls: (row?.controls ?? []).map(controlOf)
     }
   }, asLeaseStatement("Ownership.beat"))
 
@@ -160,7 +179,8 @@ const release = (sql: PgControl["Service"]) =>
   }, asLeaseStatement("Ownership.release"))
 
 const leave = (sql: PgControl["Service"]) => (stream: string, instance: Instance) =>
-  sql`DELETE FROM millrace.instance WHERE stream = ${stream} AND id = ${instance.id}`.pipe(
+  sql`WITH gone AS (DELETE FROM millrace.report WHERE stream = ${stream} AND id = ${instance.id})
+    DELETE FROM millrace.instance WHERE stream = ${stream} AND id = ${instance.id}`.pipe(
     Effect.asVoid,
     asLeaseStatement("Ownership.leave")
   )

@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import * as PgAuditStore from "./PgAuditStore.ts"
 import * as PgBacklog from "./PgBacklog.ts"
+import * as PgControlDesk from "./PgControlDesk.ts"
 import * as PgCrashLog from "./PgCrashLog.ts"
 import * as PgEffectLedger from "./PgEffectLedger.ts"
 import * as PgEventLedger from "./PgEventLedger.ts"
@@ -10,6 +11,7 @@ import { clientLayer, PgControl, type PgOptions } from "./PgControl.ts"
 import * as PgOwnership from "./PgOwnership.ts"
 import * as PgParkingDesk from "./PgParkingDesk.ts"
 import * as PgParkingLot from "./PgParkingLot.ts"
+import * as PgPipelineView from "./PgPipelineView.ts"
 import * as PgRelayStore from "./PgRelayStore.ts"
 import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
@@ -34,6 +36,8 @@ export const layer = (options: PgOptions) => {
     PgParkingDesk.layer,
     PgCrashLog.layer,
     PgBacklog.layer,
+    PgControlDesk.layer,
+    PgPipelineView.layer,
     PgEffectLedger.layer,
     PgEventLedger.layer
   ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))

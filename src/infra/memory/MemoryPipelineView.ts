@@ -1,0 +1,107 @@
+import { Clock, Effect, Layer } from "effect"
+import { type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
+import { columnsOf, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+
+/** What people want to see of a pipeline, in memory. */
+export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect(
+  PipelineView,
+  Effect.map(MemoryState, (state) =>
+    PipelineView.of({
+      facts: (stream, rowsMax) =>
+        Effect.map(Clock.currentTimeMillis, (nowMs) => factsOf(state.of(stream), rowsMax, nowMs)),
+      key: (stream, key) =>
+        Effect.sync(() => {
+          const tables = state.of(stream)
+          const fromId = tables.held.get(key)?.fromId ?? Number.POSITIVE_INFINITY
+          return {
+            version: tables.heads.get(key) ?? 0,
+            outbox: [...tables.outbox.values()]
+              .filter((row) => row.key === key)
+              .map(({ appendedAtMs = 0, id, ...row }) => ({ ...row, outboxId: id, appendedAtMs, held: id >= fromId })),
+            handlers: handlersIn(tables).map(([handler, delivery]) => keyOf(tables, key, handler, delivery))
+          }
+        }),
+      effects: (stream, handlers, eventIds) =>
+        Effect.sync(() => {
+          const wanted = new Set(eventIds)
+          return [...state.of(stream).effects].flatMap(([at, { confirmedAtMs, handler, intendedAtMs }]) => {
+            const eventId = columnsOf(at)[1].split(":").at(1) ?? ""
+            return handlers.includes(handler) && wanted.has(eventId)
+              ? [{ handler, eventId, intendedAtMs, confirmedAtMs }]
+              : []
+          })
+        })
+    })
+  )
+)
+
+const factsOf = (tables: MemoryTables, rowsMax: number, nowMs: number) => {
+  const { controls, held, instances, outbox, parked, parkedKeys, relay, violations } = tables
+  const rows = [...outbox.values()].filter(({ id, key }) => id < (held.get(key)?.fromId ?? Number.POSITIVE_INFINITY))
+  const oldest = rows.reduce((before, { appendedAtMs = nowMs }) => Math.min(before, appendedAtMs), nowMs)
+  return {
+    nowMs,
+    partitions: relay.partitions ?? 0,
+    outbox: { rows: Math.min(rows.length, rowsMax), oldestMs: nowMs - oldest, heldKeys: held.size },
+    relay: {
+      leader: relay.expiresAtMs > nowMs ? relay.owner : undefined,
+      epoch: relay.epoch,
+      lastSeq: relay.lastSeq
+    },
+    leases: [...tables.leases].map(([at, { cursor, delivery = "ordered", epoch, expiresAtMs, owner }]) => {
+      const [handler, partition] = columnsOf(at)
+      return {
+        handler,
+        partition: Number(partition),
+        delivery,
+        owner: expiresAtMs > nowMs ? owner : undefined,
+        epoch,
+        cursor
+      }
+    }),
+    instances: [...instances.values()]
+      .filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+      .map(({ handlers, instance, report, seenAtMs, startedAtMs }) => ({
+        ...instance,
+        handlers,
+        startedAtMs,
+        seenMs: nowMs - seenAtMs,
+        report
+      })),
+    aside: [...Map.groupBy(parkedKeys.values(), ({ handler }) => handler)].map(([handler, keys]) => ({
+      handler,
+      parkedKeys: keys.filter(({ status }) => status === "parked").length,
+      retryingKeys: keys.filter(({ status }) => status === "retrying").length,
+      events: parked.filter((one) => one.handler === handler).length
+    })),
+    violations: new Map(
+      [...Map.groupBy(violations, ({ handler }) => handler)].map(([handler, some]) => [handler, some.length])
+    ),
+    controls: [...controls.values()]
+  }
+}
+
+const handlersIn = ({ leases }: MemoryTables): ReadonlyArray<readonly [string, "ordered" | "balanced"]> => [
+  ...new Map([...leases].map(([at, { delivery = "ordered" }]) => [columnsOf(at)[0], delivery]))
+]
+
+const keyOf = (
+  tables: MemoryTables,
+  key: string,
+  handler: string,
+  delivery: "ordered" | "balanced"
+): KeyHandlerFacts => {
+  const own = <A extends { readonly handler: string }>(some: Iterable<A>) =>
+    [...some].filter((one) => one.handler === handler)
+  const ofKey = (some: Iterable<{ readonly handler: string; readonly event: { key: string; version: number } }>) =>
+    own(some).flatMap(({ event }) => (event.key === key ? [event.version] : []))
+  return {
+    handler,
+    delivery,
+    version: tables.progress.get(rowKey(handler, key))?.version ?? 0,
+    beyond: own(tables.handled.values()).flatMap((one) => (one.key === key ? [one.version] : [])),
+    parked: ofKey(tables.parked),
+    discarded: ofKey(tables.discarded),
+    violations: ofKey(tables.violations)
+  }
+}

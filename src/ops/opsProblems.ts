@@ -1,0 +1,39 @@
+import { Schema } from "effect"
+import { HttpApiError } from "effect/http-api"
+
+const urn = <const Text extends string>(name: Text) => `urn:millrace:${name}` as const
+
+const errors = Schema.Array(HttpApiError.ProblemIssue)
+
+export class KeyNotParkedProblem extends HttpApiError.Problem<KeyNotParkedProblem>()(
+  "KeyNotParkedProblem",
+  { type: urn("key-not-parked"), status: 404, title: "This handler has not parked this key, or not this event of it" },
+  { handler: Schema.String, key: Schema.String }
+) {}
+
+export class EventUnreadableProblem extends HttpApiError.Problem<EventUnreadableProblem>()(
+  "EventUnreadableProblem",
+  { type: urn("event-unreadable"), status: 422, title: "The edited event does not fit its Schema" },
+  { errors }
+) {}
+
+export class StoreUnavailableProblem extends HttpApiError.Problem<StoreUnavailableProblem>()(
+  "StoreUnavailableProblem",
+  {
+    type: urn("unavailable"),
+    status: 503,
+    title: "Not now; try again"
+  }
+) {}
+
+export class NotFoundProblem extends HttpApiError.Problem<NotFoundProblem>()("NotFoundProblem", {
+  type: urn("not-found"),
+  status: 404,
+  title: "There is no such thing"
+}) {}
+
+export class ReadOnlyProblem extends HttpApiError.Problem<ReadOnlyProblem>()("ReadOnlyProblem", {
+  type: urn("read-only"),
+  status: 403,
+  title: "Operations are read-only here: OPS_READ_ONLY is set"
+}) {}
