@@ -8,19 +8,23 @@ export const layer: Layer.Layer<EffectLedger, never, MemoryState> = Layer.effect
   Effect.map(MemoryState, (state) =>
     EffectLedger.of({
       intend: (stream, handler, keys) =>
-        Effect.sync(() => {
+        Effect.map(Clock.currentTimeMillis, (intendedAtMs) => {
           const { effects } = state.of(stream)
           return keys.map((key) => {
             const at = rowKey(handler, key)
             const before = effects.get(at)
-            if (before === undefined) effects.set(at, { handler, confirmedAtMs: undefined })
+            if (before === undefined) effects.set(at, { handler, intendedAtMs, confirmedAtMs: undefined })
             if (before === undefined) return "new"
             return before.confirmedAtMs === undefined ? "intended" : "confirmed"
           })
         }),
       confirm: (stream, handler, keys) =>
         Effect.map(Clock.currentTimeMillis, (confirmedAtMs) => {
-          for (const key of keys) state.of(stream).effects.set(rowKey(handler, key), { handler, confirmedAtMs })
+          const { effects } = state.of(stream)
+          for (const at of keys.map((key) => rowKey(handler, key))) {
+            const intendedAtMs = effects.get(at)?.intendedAtMs ?? confirmedAtMs
+            effects.set(at, { handler, intendedAtMs, confirmedAtMs })
+          }
         }),
       forget: (stream, handler, olderThan) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {

@@ -12,9 +12,11 @@ import {
 } from "../../pipeline/EventLog.ts"
 import { partitionOf } from "../../pipeline/Partition.ts"
 import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "../../pipeline/PipelineError.ts"
+import { type SeenEvent, StreamView } from "../../pipeline/StreamView.ts"
 
 interface Message extends StoredEvent {
   readonly partition: number
+  readonly storedAtMs: number
 }
 
 interface Subscriber {
@@ -42,7 +44,7 @@ const wrongLastSequence = 10071
 const duplicateInBatch = 10201
 
 /** The log in memory, with the broker's own rules: the fence, message ids, and its refusals by their codes. */
-export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
+export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.effectContext(
   Effect.gen(function* () {
     const logs = new Map<string, Log>()
     const doorbells = yield* PubSub.sliding<string>(64)
@@ -65,7 +67,7 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
           return refuse(messageTooLarge, "message size exceeds maximum allowed")
         if (known !== undefined && rows.length > 1) return refuse(duplicateInBatch, "duplicate message id in batch")
         if (known !== undefined) return Effect.succeed({ seq: known, duplicate: true })
-        for (const row of rows) store(log, declaration, row)
+        for (const row of rows) store(log, declaration, row, nowMs)
         for (const consumer of log.shared.values()) consumer.serve(nowMs)
         return Effect.succeed({ seq: log.messages.length, duplicate: false })
       })
@@ -100,7 +102,10 @@ export const layer: Layer.Layer<EventLog | MemoryBroker> = Layer.effectContext(
           Stream.map(() => undefined)
         )
     })
-    return Context.make(EventLog, eventLog).pipe(Context.add(MemoryBroker, brokerOf(logOf)))
+    return Context.make(EventLog, eventLog).pipe(
+      Context.add(MemoryBroker, brokerOf(logOf)),
+      Context.add(StreamView, viewOf(logOf))
+    )
   })
 )
 
@@ -162,12 +167,48 @@ const brokerOf = (logOf: (name: string) => Log): MemoryBroker["Service"] => ({
     })
 })
 
+const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
+  const seen = (message: Message, payloads = true): SeenEvent => ({
+    ...message,
+    payload: payloads ? message.payload : "",
+    payloadBytes: sizeOf(message)
+  })
+  const above = (name: string, afterSeq: number, partition: number | undefined) =>
+    logOf(name).messages.slice(afterSeq).filter((one) => partition === undefined || one.partition === partition)
+  return {
+    stats: (name) =>
+      Effect.sync(() => {
+        const { messages } = logOf(name)
+        const bytes = messages.reduce((sum, message) => sum + sizeOf(message), 0)
+        return { firstSeq: 1, lastSeq: messages.length, messages: messages.length, bytes, bytesMax: -1 }
+      }),
+    // Nobody's place is known here: what is not handled is told by the cursors.
+    consumers: () => Effect.succeed([]),
+    read: ({ name }, { eventsMax, fromSeq, partition, payloads }) =>
+      Effect.sync(() =>
+        above(name, Math.max(0, fromSeq - 1), partition)
+          .slice(0, eventsMax)
+          .map((message) => seen(message, payloads))
+      ),
+    at: ({ name }, seq) =>
+      Effect.sync(() => {
+        const message = logOf(name).messages[seq - 1]
+        return message === undefined ? undefined : seen(message)
+      }),
+    behind: ({ name }, partition, afterSeq) =>
+      Effect.sync(() => {
+        const events = above(name, afterSeq, partition)
+        return { events: events.length, oldestStoredAtMs: events[0]?.storedAtMs }
+      })
+  }
+}
+
 const refuse = (code: number, detail: string) => Effect.fail(new BrokerRefused({ operation: "publish", code, detail }))
 
-const store = (log: Log, declaration: LogDeclaration, row: OutboxRow) => {
+const store = (log: Log, declaration: LogDeclaration, row: OutboxRow, storedAtMs: number) => {
   const { id, slot, ...envelope } = row
   const partition = partitionOf(slot, declaration.partitions)
-  const message: Message = { ...envelope, outboxId: id, seq: log.messages.length + 1, partition }
+  const message: Message = { ...envelope, outboxId: id, seq: log.messages.length + 1, partition, storedAtMs }
   log.messages.push(message)
   log.eventIds.set(row.eventId, message.seq)
   for (const subscriber of log.subscribers) {
@@ -183,7 +224,7 @@ const declare = (log: Log, { name, subject }: LogDeclaration) => {
   return Effect.fail(new StreamMismatch({ stream: name, differences: [difference] }))
 }
 
-const sizeOf = (row: OutboxRow) => encoder.encode(row.payload).length
+const sizeOf = (row: { readonly payload: string }) => encoder.encode(row.payload).length
 
 const encoder = new TextEncoder()
 

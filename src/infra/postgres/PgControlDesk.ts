@@ -80,6 +80,7 @@ const controlLock = 7_119_338
 const change = (sql: SqlClient.SqlClient) => (stream: string, act: string, target: ControlTarget, to: ControlChange, by: Actor) =>
   inTransaction(
     sql,
+    "ControlDesk.change",
     Effect.gen(function* () {
       yield* sql`SELECT pg_advisory_xact_lock(${controlLock}, hashtext(${stream}))`
       const before = yield* entries(sql, stream)
