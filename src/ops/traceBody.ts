@@ -149,6 +149,8 @@ const whyNotHandled = (event: SeenEvent, name: string, { handlers }: OverviewBod
   if (state === "unowned") return `nobody works on partition ${event.partition}`
   if (state === "paused") return `partition ${event.partition} is paused`
   const lag = handler.partitions.lag[event.partition] ?? -1
+  if (handler.throttledPerSecond !== null)
+    return `the handler is throttled to ${handler.throttledPerSecond} a second, with ${handler.lag} events not handled`
   return `partition ${event.partition} is ${state}, with ${lag < 0 ? "some" : lag} events not handled`
 }
 
