@@ -54,7 +54,7 @@ const seesOwners: Law<ViewPorts> = Effect.gen(function* () {
   yield* ownership.beat(stream, ada, ["mail"], [yield* present(claim)])
   const seen = yield* facts
   assert.deepStrictEqual(
-    seen.instances.map(({ seenMs, startedAtMs, ...one }) => one),
+    seen.instances.map(({ seenMs: _, startedAtMs: __, ...one }) => one),
     [{ ...ada, handlers: ["mail"], report: "first" }]
   )
   assert.isBelow(seen.instances[0]?.seenMs ?? 9_999, 2_000)
