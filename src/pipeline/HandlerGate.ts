@@ -5,7 +5,7 @@ import type { Handler } from "./Handler.ts"
 import { type AttemptOf, makeHandlerBreaker } from "./HandlerBreaker.ts"
 import { makePause, type Pause } from "./Pause.ts"
 import { signal } from "./Signals.ts"
-import { makeThrottle, rateOf } from "./Throttle.ts"
+import { makeThrottle, type RateLimit, rateOf } from "./Throttle.ts"
 import { unlessDraining } from "./unlessDraining.ts"
 
 /** What an attempt came to. `counts`: false when the event is not to blame, and the attempt not to be held against it. */
@@ -61,23 +61,17 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
     Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "fatal"
   /** What says nothing about a downstream. */
   const isAside = (exit: Exit.Exit<unknown, unknown>) => isFatal(exit) || isUnsaid(exit)
-  const limit = yield* makeThrottle(name)
-  yield* limit.set(rate)
+  const { throttle, togetherMax, turnOf } = yield* makeTurns(name, rate)
   const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isAside)
   const pause = makeFatalPause(name)
   const parking = yield* makeStop(name)
   const operator = yield* makePause
-  const throttle = yield* makeThrottle(name)
 
-  const togetherMax = () => Math.min(limit.togetherMax(), throttle.togetherMax())
-  const turnOf = (events: number) => Effect.andThen(limit.wait(events), throttle.wait(events))
   const enter = <A, F, R>(events: number, run: Effect.Effect<A, F, R>, draining: Latch.Latch) =>
     pause.pass(
       draining,
       Effect.suspend(() =>
-        togetherMax() === Number.POSITIVE_INFINITY
-          ? run
-          : Effect.andThen(unlessDraining(draining, turnOf(events)), run)
+        togetherMax() === Number.POSITIVE_INFINITY ? run : Effect.andThen(unlessDraining(draining, turnOf(events)), run)
       )
     )
 
@@ -113,8 +107,21 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
       ),
     isToBlame: (cause) => Effect.map(cameOf(Exit.failCause(cause)), (wasFatal) => !wasFatal),
     parkingFull: parking.stop,
-    control: (paused, perSecond) => Effect.andThen(operator.set(paused), throttle.set(perSecond === undefined ? undefined : rateOf(perSecond))),
+    control: (paused, perSecond) =>
+      Effect.andThen(operator.set(paused), throttle.set(perSecond === undefined ? undefined : rateOf(perSecond))),
     togetherMax
+  }
+})
+
+/** When a handler's events have their turn: by its own limit, and by an operator's. */
+const makeTurns = Effect.fnUntraced(function* (name: string, rate: RateLimit | undefined) {
+  const limit = yield* makeThrottle(name)
+  const throttle = yield* makeThrottle(name)
+  yield* limit.set(rate)
+  return {
+    throttle,
+    togetherMax: () => Math.min(limit.togetherMax(), throttle.togetherMax()),
+    turnOf: (events: number) => Effect.andThen(limit.wait(events), throttle.wait(events))
   }
 })
 

@@ -102,10 +102,7 @@ export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.ef
           Stream.map(() => undefined)
         )
     })
-    return Context.make(EventLog, eventLog).pipe(
-      Context.add(MemoryBroker, brokerOf(logOf)),
-      Context.add(StreamView, viewOf(logOf))
-    )
+    return Context.make(EventLog, eventLog).pipe(Context.merge(aroundOf(logOf)))
   })
 )
 
@@ -167,6 +164,9 @@ const brokerOf = (logOf: (name: string) => Log): MemoryBroker["Service"] => ({
     })
 })
 
+const aroundOf = (logOf: (name: string) => Log) =>
+  Context.make(MemoryBroker, brokerOf(logOf)).pipe(Context.add(StreamView, viewOf(logOf)))
+
 const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
   const seen = (message: Message, payloads = true): SeenEvent => ({
     ...message,
@@ -174,7 +174,9 @@ const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
     payloadBytes: sizeOf(message)
   })
   const above = (name: string, afterSeq: number, partition: number | undefined) =>
-    logOf(name).messages.slice(afterSeq).filter((one) => partition === undefined || one.partition === partition)
+    logOf(name)
+      .messages.slice(afterSeq)
+      .filter((one) => partition === undefined || one.partition === partition)
   return {
     stats: (name) =>
       Effect.sync(() => {
