@@ -1,4 +1,5 @@
 import { Layer } from "effect"
+import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as OpsServer from "../../ops/OpsServer.ts"
@@ -10,19 +11,22 @@ import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
 
-/** Health for anybody, and operations for those who may. */
+/** Health and the console for anybody, and operations for those who may. */
 export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),
-    OpsServer.layer(Orders, {
-      partitions,
-      handlers: orderHandlers(retryPolicyDefault),
-      environment,
-      version: appVersion,
-      readOnly: opsReadOnly,
-      checks
-    })
+    Layer.provideMerge(
+      ConsoleHttp.layerStatus,
+      OpsServer.layer(Orders, {
+        partitions,
+        handlers: orderHandlers(retryPolicyDefault),
+        environment,
+        version: appVersion,
+        readOnly: opsReadOnly,
+        checks
+      })
+    )
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
-  return Layer.mergeAll(OpsHttp.layerHealth, guarded)
+  return Layer.mergeAll(OpsHttp.layerHealth, ConsoleHttp.layer, guarded)
 }

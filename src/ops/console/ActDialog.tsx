@@ -2,7 +2,7 @@ import { signal } from "@preact/signals"
 import { useEffect, useState } from "preact/hooks"
 import type { ActAnswer } from "../OpsApi.ts"
 import type { Answer } from "./api.ts"
-import { parkedTwin } from "./cliTwin.ts"
+import { parkedTwin } from "./parkedTwin.ts"
 import { actor } from "./control.ts"
 import { Dialog } from "./Dialog.tsx"
 import { count, duration, plural } from "./format.ts"
@@ -20,10 +20,18 @@ const close = (): void => {
   job.value = undefined
 }
 
+// What is closed while it is under way stops before its next portion.
+const abandon = (): void => {
+  cancel()
+  close()
+}
+
 const meanings: Readonly<Record<ActName, string>> = {
-  replay: "All their events are tried again, in order, and then they go on with what is new. What fails again is parked again: nothing is lost.",
+  replay:
+    "All their events are tried again, in order, and then they go on with what is new. What fails again is parked again: nothing is lost.",
   skip: "The failing event of each is taken out and kept on record; what is behind it is replayed. It cannot be put back.",
-  discard: "All their parked events are taken out and kept on record. They cannot be put back: what they should have done is never done."
+  discard:
+    "All their parked events are taken out and kept on record. They cannot be put back: what they should have done is never done."
 }
 
 const titles: Readonly<Record<ActName, string>> = { replay: "Replay", skip: "Skip", discard: "Discard" }
@@ -38,7 +46,13 @@ const twinOf = (act: ActName, target: Target, why: string, rate: number): string
 
 const namesMax = 12
 
-const Names = ({ names, total }: { readonly names: ReadonlyArray<{ readonly handler: string; readonly key: string }>; readonly total: number }) => (
+const Names = ({
+  names,
+  total
+}: {
+  readonly names: ReadonlyArray<{ readonly handler: string; readonly key: string }>
+  readonly total: number
+}) => (
   <ul class="names">
     {names.slice(0, namesMax).map((one) => (
       <li key={idOf(one)}>
@@ -56,13 +70,30 @@ const Preview = ({ act, target }: { readonly act: ActName; readonly target: Targ
   }, [])
   if (target.kind === "keys") return <Names names={target.keys} total={target.keys.length} />
   if (answer === undefined) return <Loading rows={3} />
-  return answer.ok ? <Names names={answer.value.keys} total={answer.value.matched} /> : <ProblemNote problem={answer.problem} />
+  return answer.ok ? (
+    <Names names={answer.value.keys} total={answer.value.matched} />
+  ) : (
+    <ProblemNote problem={answer.problem} />
+  )
 }
 
 const eventsOf = (target: Target): string =>
-  target.kind === "keys" ? ` with ${plural(target.keys.reduce((sum, { events }) => sum + events, 0), "event")}` : ""
+  target.kind === "keys"
+    ? ` with ${plural(
+        target.keys.reduce((sum, { events }) => sum + events, 0),
+        "event"
+      )}`
+    : ""
 
-const Pace = ({ rate, set, total }: { readonly rate: number; readonly set: (rate: number) => void; readonly total: number }) => (
+const Pace = ({
+  rate,
+  set,
+  total
+}: {
+  readonly rate: number
+  readonly set: (rate: number) => void
+  readonly total: number
+}) => (
   <label class="inline">
     <span>Keys a second</span>
     <input
@@ -153,7 +184,7 @@ export const ActDialog = () => {
   const one = wish.value
   if (one === undefined) return null
   return (
-    <Dialog title={`${titles[one.act]} ${plural(countOf(one.target), "parked key")}?`} close={() => (cancel(), close())}>
+    <Dialog title={`${titles[one.act]} ${plural(countOf(one.target), "parked key")}?`} close={abandon}>
       {job.value === undefined ? <Confirm {...one} /> : <Progress one={job.value} />}
     </Dialog>
   )

@@ -27,7 +27,12 @@ const Filters = () => (
     </div>
     <label class="inline">
       <span class="unseen">Text</span>
-      <input type="search" placeholder="filter" value={queryOf("text")} onInput={(event) => replace({ text: event.currentTarget.value })} />
+      <input
+        type="search"
+        placeholder="filter"
+        value={queryOf("text")}
+        onInput={(event) => replace({ text: event.currentTarget.value })}
+      />
     </label>
   </div>
 )
@@ -49,8 +54,7 @@ const Row = ({ one }: { readonly one: ActivityBody }) => (
     <div>
       <b>{one.what}</b> <span class="muted">{one.who}</span>
       <p>
-        {one.text}{" "}
-        {one.key !== null && <a href={hrefOf("trace", { name: one.key })}>{one.key}</a>}
+        {one.text} {one.key !== null && <a href={hrefOf("trace", { name: one.key })}>{one.key}</a>}
       </p>
       {one.cli !== null && (
         <div class="twin">
@@ -64,12 +68,22 @@ const Row = ({ one }: { readonly one: ActivityBody }) => (
 
 /** What operators did, and what the pipeline had to say. */
 export const Activity = () => {
-  const resource = useResource("activity", (signal) => get<ReadonlyArray<ActivityBody>>("activity", { limit: rowsMax }, signal), 3_000)
+  const resource = useResource(
+    "activity",
+    (signal) => get<ReadonlyArray<ActivityBody>>("activity", { limit: rowsMax }, signal),
+    3_000
+  )
   const hold = useHold()
   const value = useFrozen(hold, resource.value)
   const shown = value?.filter(isMeant) ?? []
   return (
-    <Pane id="activity" title="Activity" note={value === undefined ? "" : count(shown.length)} hold={hold} tools={<Filters />}>
+    <Pane
+      id="activity"
+      title="Activity"
+      note={value === undefined ? "" : count(shown.length)}
+      hold={hold}
+      tools={<Filters />}
+    >
       <Loaded resource={{ ...resource, value }} rows={8}>
         {() =>
           shown.length === 0 ? (

@@ -49,7 +49,13 @@ const Row = ({ one }: { readonly one: AlertBody }) => {
         </a>
       </td>
       <td class="right">
-        <button type="button" class="btn" data-row aria-pressed={isMuted(one.name)} onClick={() => toggleMute(one.name)}>
+        <button
+          type="button"
+          class="btn"
+          data-row
+          aria-pressed={isMuted(one.name)}
+          onClick={() => toggleMute(one.name)}
+        >
           {isMuted(one.name) ? "Unmute" : "Mute"}
           <span class="unseen"> {one.name}</span>
         </button>
@@ -68,7 +74,12 @@ export const Alerts = ({ body }: { readonly body: OverviewBody }) => {
   const firing = alerts.filter((one) => one.firing).length
   return (
     <>
-      <Pane id="alerts" title="Alerts" note={firing === 0 ? "none fires" : `${plural(firing, "rule")} firing`} hold={hold}>
+      <Pane
+        id="alerts"
+        title="Alerts"
+        note={firing === 0 ? "none fires" : `${plural(firing, "rule")} firing`}
+        hold={hold}
+      >
         {alerts.length === 0 ? (
           <Empty icon="clock">No rule has been evaluated yet.</Empty>
         ) : (
@@ -94,7 +105,10 @@ export const Alerts = ({ body }: { readonly body: OverviewBody }) => {
             </table>
           </div>
         )}
-        <p class="muted">This page does not page anybody. The same rules are in deploy/prometheus; muting here is for this browser only.</p>
+        <p class="muted">
+          This page does not page anybody. The same rules are in deploy/prometheus; muting here is for this browser
+          only.
+        </p>
       </Pane>
       <Doctor />
     </>
@@ -144,7 +158,9 @@ const Doctor = () => {
         </button>
       }
     >
-      {turn === 0 ? <Empty icon="search">Examines servers, settings and versions, with a remedy for what it finds.</Empty> : (
+      {turn === 0 ? (
+        <Empty icon="search">Examines servers, settings and versions, with a remedy for what it finds.</Empty>
+      ) : (
         <Loaded resource={resource}>{(found) => <Checked {...found} />}</Loaded>
       )}
       <Twin command="pnpm start doctor" />

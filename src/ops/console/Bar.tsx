@@ -71,10 +71,22 @@ const Buttons = () => (
     >
       <Icon name={isHeld.value ? "play" : "pause"} />
     </button>
-    <button type="button" class="btn btn-quiet" aria-label={`Theme: ${choice.value}`} title={`Theme: ${choice.value} (t)`} onClick={nextTheme}>
+    <button
+      type="button"
+      class="btn btn-quiet"
+      aria-label={`Theme: ${choice.value}`}
+      title={`Theme: ${choice.value} (t)`}
+      onClick={nextTheme}
+    >
       <Icon name={isTheme(choice.value) ? themeIcons[choice.value] : "system"} />
     </button>
-    <button type="button" class="btn btn-quiet" aria-label="Keyboard" title="Keyboard (?)" onClick={() => (isHelpOpen.value = true)}>
+    <button
+      type="button"
+      class="btn btn-quiet"
+      aria-label="Keyboard"
+      title="Keyboard (?)"
+      onClick={() => (isHelpOpen.value = true)}
+    >
       <Icon name="help" />
     </button>
   </>
@@ -126,7 +138,9 @@ const badgeOf = (section: Section): readonly [string, string] => {
   if (section === "parked" && body.parked.keys > 0) return ["warn", count(body.parked.keys)]
   if (section === "instances") return ["", count(body.instances.length)]
   const loud = section === "alerts" ? loudAlerts(body) : []
-  return loud.length === 0 ? ["", ""] : [loud.some(({ severity }) => severity === "critical") ? "bad" : "warn", count(loud.length)]
+  return loud.length === 0
+    ? ["", ""]
+    : [loud.some(({ severity }) => severity === "critical") ? "bad" : "warn", count(loud.length)]
 }
 
 export const Nav = () => (

@@ -150,7 +150,12 @@ const Chart = (props: { readonly kind: ChartKind; readonly history: HistoryBody;
   </figure>
 )
 
-const Tools = (props: { readonly hold: Hold; readonly isTable: boolean; readonly setTable: (is: boolean) => void; readonly closeAll: () => void }) => (
+const Tools = (props: {
+  readonly hold: Hold
+  readonly isTable: boolean
+  readonly setTable: (is: boolean) => void
+  readonly closeAll: () => void
+}) => (
   <div class="tools">
     <HoldNote hold={props.hold} />
     <div class="segments" role="group" aria-label="Time span">

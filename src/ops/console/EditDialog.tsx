@@ -2,7 +2,7 @@ import { signal } from "@preact/signals"
 import { useState } from "preact/hooks"
 import type { EditAnswer } from "../OpsApi.ts"
 import { type Problem, post } from "./api.ts"
-import { editTwin } from "./cliTwin.ts"
+import { editTwin } from "./parkedTwin.ts"
 import { actor } from "./control.ts"
 import { Dialog } from "./Dialog.tsx"
 import { Diff } from "./JsonView.tsx"
@@ -62,7 +62,8 @@ const Editor = ({ one }: { readonly one: Edited }) => {
   return (
     <form onSubmit={(event) => void submit(event)}>
       <p>
-        It is checked by the Schema of <b>{one.type}</b> and keeps its key. The original stays on record. Replay goes on with it.
+        It is checked by the Schema of <b>{one.type}</b> and keeps its key. The original stays on record. Replay goes on
+        with it.
       </p>
       {checked === undefined ? (
         <textarea
@@ -80,7 +81,11 @@ const Editor = ({ one }: { readonly one: Edited }) => {
       {problem !== undefined && <ProblemNote problem={problem} />}
       <ActorFields why={why} setWhy={setWhy} />
       <Twin command={editTwin(one.handler, one.key, one.version, why)} />
-      <Buttons isChecked={checked !== undefined} isUsable={isJson && actor.value !== ""} back={() => setChecked(undefined)} />
+      <Buttons
+        isChecked={checked !== undefined}
+        isUsable={isJson && actor.value !== ""}
+        back={() => setChecked(undefined)}
+      />
     </form>
   )
 }

@@ -22,7 +22,15 @@ const Step = ({ main, more, title, tone = "" }: StepProps) => (
 )
 
 /** What goes along an edge. `tight`: it is the first that takes less than what comes, and how. */
-const Edge = ({ perSecond, tight = "", title }: { readonly title: string; readonly perSecond: number; readonly tight?: string }) => (
+const Edge = ({
+  perSecond,
+  tight = "",
+  title
+}: {
+  readonly title: string
+  readonly perSecond: number
+  readonly tight?: string
+}) => (
   <div class={`edge ${tight === "" ? "" : "tight"}`} title={title}>
     <span class="num">
       {tight !== "" && <Icon name="alert" />}
@@ -47,7 +55,8 @@ export const tightAt = ({ handlers, outbox, rates }: OverviewBody): "relay" | Ha
 }
 
 const HandlerStep = ({ body, isChosen }: { readonly body: HandlerBody; readonly isChosen: boolean }) => {
-  const word = body.paused !== null ? "paused" : body.resting !== null ? "resting" : body.failedPerSecond > 0 ? "failing" : ""
+  const word =
+    body.paused !== null ? "paused" : body.resting !== null ? "resting" : body.failedPerSecond > 0 ? "failing" : ""
   return (
     <button
       type="button"
@@ -93,7 +102,11 @@ export const Flow = ({ body }: { readonly body: OverviewBody }) => {
   const { lag, outbox, rates } = body
   const chosenBody = body.handlers.find(({ name }) => name === chosen)
   return (
-    <Pane id="flow" title="Flow" note={tight === undefined ? "nothing is held up" : "more comes in than goes out at the marked edge"}>
+    <Pane
+      id="flow"
+      title="Flow"
+      note={tight === undefined ? "nothing is held up" : "more comes in than goes out at the marked edge"}
+    >
       <div class="flow">
         <Step title="Commands" main={`${rate(rates.appended)}/s`} more="events appended" />
         <Edge title="appended" perSecond={rates.appended} />
@@ -112,7 +125,11 @@ export const Flow = ({ body }: { readonly body: OverviewBody }) => {
           perSecond={rates.handled}
           tight={tight === undefined || tight === "relay" ? "" : `${tight.name} ${rate(tight.handledPerSecond)}/s`}
         />
-        <Step title="Workers" main={count(lag.inHand)} more={`in hand · ${plural(body.instances.length, "instance")}`} />
+        <Step
+          title="Workers"
+          main={count(lag.inHand)}
+          more={`in hand · ${plural(body.instances.length, "instance")}`}
+        />
       </div>
       <div class="fan" role="group" aria-label="Handlers">
         {body.handlers.map((one) => (

@@ -22,7 +22,13 @@ const TokenForm = ({ problem }: { readonly problem: Problem }) => {
       </p>
       <label>
         <span>Token</span>
-        <input type="password" autocomplete="off" required value={text} onInput={(event) => set(event.currentTarget.value)} />
+        <input
+          type="password"
+          autocomplete="off"
+          required
+          value={text}
+          onInput={(event) => set(event.currentTarget.value)}
+        />
       </label>
       <button type="submit" class="btn btn-main" disabled={text.trim() === ""}>
         Open
@@ -64,7 +70,8 @@ const Unreachable = ({ atMs, problem }: { readonly atMs: number; readonly proble
 /** What stands in the way of the page; undefined: nothing does. */
 export const gate = () => {
   const state = feed.value
-  if (state.kind === "refused") return state.problem.status === 401 ? <TokenForm problem={state.problem} /> : <Refused problem={state.problem} />
+  if (state.kind === "refused")
+    return state.problem.status === 401 ? <TokenForm problem={state.problem} /> : <Refused problem={state.problem} />
   if (overview.value !== undefined) return undefined
   if (state.kind === "retrying") return <Unreachable atMs={state.atMs} problem={state.problem} />
   return (

@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks"
 import type { HandlerBody } from "../OverviewApi.ts"
-import { pauseTwin, throttleTwin } from "./cliTwin.ts"
 import { ask } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
 import { count, duration, rate } from "./format.ts"
@@ -12,7 +11,6 @@ const askPause = (name: string): void =>
     title: `Pause ${name}?`,
     text: `What is in hand is finished; nothing more of ${name} is handled, over restarts too, until it is resumed. Nothing is lost: its events wait in the stream.`,
     confirm: `Pause ${name}`,
-    twin: (why) => pauseTwin("pause", name, undefined, why),
     control: { act: "pause", handler: name }
   })
 
@@ -21,7 +19,6 @@ const askResume = (name: string): void =>
     title: `Resume ${name}?`,
     text: `${name} goes on where it stopped, in order.`,
     confirm: `Resume ${name}`,
-    twin: (why) => pauseTwin("resume", name, undefined, why),
     control: { act: "resume", handler: name }
   })
 
@@ -33,7 +30,6 @@ const askThrottle = (name: string, perSecond: number | null): void =>
         ? `${name} is as fast as it can be again.`
         : `At most ${rate(perSecond)} events a second over all instances, until it is lifted.`,
     confirm: perSecond === null ? "Lift the throttle" : `Throttle to ${rate(perSecond)}/s`,
-    twin: (why) => throttleTwin(name, perSecond ?? undefined, why),
     control: { act: "throttle", handler: name, perSecond }
   })
 
@@ -87,7 +83,9 @@ export const HandlerBar = ({ body }: { readonly body: HandlerBody }) => (
         <b>{body.name}</b> <span class="muted">{body.delivery}</span>
       </Fact>
       <Fact name="Latency">
-        {body.latency === null ? "–" : `${duration(body.latency.p50)} · ${duration(body.latency.p95)} · ${duration(body.latency.p99)}`}
+        {body.latency === null
+          ? "–"
+          : `${duration(body.latency.p50)} · ${duration(body.latency.p95)} · ${duration(body.latency.p99)}`}
       </Fact>
       <Fact name="Lag">
         {count(body.lag)} <span class="muted">{drainText(body)}</span>

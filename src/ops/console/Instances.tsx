@@ -1,5 +1,4 @@
 import type { InstanceBody, OverviewBody } from "../OverviewApi.ts"
-import { drainTwin } from "./cliTwin.ts"
 import { ask } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
 import { count, duration } from "./format.ts"
@@ -17,7 +16,6 @@ const askFor = ({ draining, id, partitions }: InstanceBody): void => {
       ? "It takes its share of partitions again."
       : `It finishes what is in hand and hands its ${partitions} partitions to the other instances; it takes none until it is undrained. Nothing is lost.`,
     confirm: draining ? `Undrain ${id}` : `Drain ${id}`,
-    twin: (why) => drainTwin(act, id, why),
     control: { act, instance: id }
   })
 }
@@ -79,7 +77,12 @@ export const Instances = ({ body }: { readonly body: OverviewBody }) => {
   const usual = usualVersion(instances)
   const isMixed = instances.some(({ version }) => version !== usual)
   return (
-    <Pane id="instances" title="Instances" note={isMixed ? `${instances.length}, of mixed versions` : count(instances.length)} hold={hold}>
+    <Pane
+      id="instances"
+      title="Instances"
+      note={isMixed ? `${instances.length}, of mixed versions` : count(instances.length)}
+      hold={hold}
+    >
       {instances.length === 0 ? (
         <Empty icon="search">No instance shows itself alive.</Empty>
       ) : (

@@ -13,7 +13,13 @@ type Mode = "pretty" | "raw" | "diff"
 const token = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(\btrue\b|\bfalse\b|\bnull\b)/g
 
 const classOf = ([, text, colon, number]: RegExpMatchArray): string =>
-  text !== undefined ? (colon === undefined ? "json-string" : "json-key") : number === undefined ? "json-word" : "json-number"
+  text !== undefined
+    ? colon === undefined
+      ? "json-string"
+      : "json-key"
+    : number === undefined
+      ? "json-word"
+      : "json-number"
 
 /** Names, texts, numbers and words, told apart. */
 const Coloured = ({ text }: { readonly text: string }) => {
@@ -112,7 +118,11 @@ export const JsonView = ({ name, original = null, text }: JsonViewProps) => {
           <Icon name="download" />
         </button>
       </div>
-      {mode === "diff" && original !== null ? <Diff before={original} after={text} /> : <Text key={mode} text={text} mode={mode} />}
+      {mode === "diff" && original !== null ? (
+        <Diff before={original} after={text} />
+      ) : (
+        <Text key={mode} text={text} mode={mode} />
+      )}
     </div>
   )
 }

@@ -49,7 +49,13 @@ export const Pane = ({ children, hold, id, missed = 0, note, title, tools }: Pan
 )
 
 /** Nothing is there, and that is how it is. */
-export const Empty = ({ children, icon = "check" }: { readonly children: ComponentChildren; readonly icon?: "check" | "search" | "clock" }) => (
+export const Empty = ({
+  children,
+  icon = "check"
+}: {
+  readonly children: ComponentChildren
+  readonly icon?: "check" | "search" | "clock"
+}) => (
   <p class="empty">
     <Icon name={icon} />
     <span>{children}</span>
@@ -91,7 +97,11 @@ export const ProblemNote = ({ problem, retry }: { readonly problem: Problem; rea
 
 /** Shows what there is of something that is asked for: it, or why not, or that it is under way. */
 export const Loaded = <A,>(props: {
-  readonly resource: { readonly value: A | undefined; readonly problem: Problem | undefined; readonly reload: () => void }
+  readonly resource: {
+    readonly value: A | undefined
+    readonly problem: Problem | undefined
+    readonly reload: () => void
+  }
   readonly rows?: number
   readonly children: (value: A) => ComponentChildren
 }) => {
@@ -100,7 +110,9 @@ export const Loaded = <A,>(props: {
     return problem === undefined ? <Loading rows={props.rows ?? 4} /> : <ProblemNote problem={problem} retry={reload} />
   return (
     <>
-      {problem !== undefined && <ProblemNote problem={{ ...problem, title: `Shown as it was: ${problem.title}` }} retry={reload} />}
+      {problem !== undefined && (
+        <ProblemNote problem={{ ...problem, title: `Shown as it was: ${problem.title}` }} retry={reload} />
+      )}
       {props.children(value)}
     </>
   )

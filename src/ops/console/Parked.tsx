@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks"
 import { wish } from "./ActDialog.tsx"
-import { parkedTwin } from "./cliTwin.ts"
+import { parkedTwin } from "./parkedTwin.ts"
 import { edited } from "./EditDialog.tsx"
 import { isReadOnly, overview } from "./feed.ts"
 import { count, plural } from "./format.ts"
@@ -26,7 +26,11 @@ const choices = {
   ]
 } as const
 
-const Choice = (props: { readonly name: string; readonly label: string; readonly options: ReadonlyArray<readonly [string, string]> }) => (
+const Choice = (props: {
+  readonly name: string
+  readonly label: string
+  readonly options: ReadonlyArray<readonly [string, string]>
+}) => (
   <label class="inline">
     <span class="unseen">{props.label}</span>
     <select value={queryOf(props.name)} onChange={(event) => replace({ [props.name]: event.currentTarget.value })}>
@@ -55,7 +59,11 @@ const Filters = () => {
   const handlers = overview.value?.handlers ?? []
   return (
     <div class="inline">
-      <Choice name="handler" label="Handler" options={[["", "all handlers"], ...handlers.map(({ name }) => [name, name] as const)]} />
+      <Choice
+        name="handler"
+        label="Handler"
+        options={[["", "all handlers"], ...handlers.map(({ name }) => [name, name] as const)]}
+      />
       <Choice name="status" label="Status" options={choices.status} />
       <Choice name="older" label="Age" options={choices.older} />
       <Search name="tag" label="Reason" />
@@ -117,7 +125,15 @@ const ActBar = ({ select, selection, target, total }: ActBarProps) => {
   )
 }
 
-const More = ({ list, shown, total }: { readonly list: ParkedList; readonly shown: number; readonly total: number }) => (
+const More = ({
+  list,
+  shown,
+  total
+}: {
+  readonly list: ParkedList
+  readonly shown: number
+  readonly total: number
+}) => (
   <p class="more muted num">
     {count(shown)} of {count(total)}, the oldest first
     {shown < total && shown < keysShownMax && (
@@ -135,7 +151,9 @@ const holdReason = (selection: Selection): HoldReason => {
 }
 
 const targetOf = (keys: ReadonlyArray<ParkedKey>, total: number, { ids, isAll }: Selection): Target =>
-  isAll ? { kind: "matching", filter: filterOf(), total } : { kind: "keys", keys: keys.filter((one) => ids.has(idOf(one))) }
+  isAll
+    ? { kind: "matching", filter: filterOf(), total }
+    : { kind: "keys", keys: keys.filter((one) => ids.has(idOf(one))) }
 
 /** Keys that were given up, or are tried again by themselves. */
 export const Parked = () => {
@@ -147,7 +165,13 @@ export const Parked = () => {
   // What was asked for comes, held or not.
   const page = useFrozen(hold, list.page, `${JSON.stringify(filter)}${Math.floor(length / 100)}${list.isLoadingMore}`)
   return (
-    <Pane id="parked" title="Parked" note={page === undefined ? "" : plural(page.total, "key")} hold={hold} tools={<Filters />}>
+    <Pane
+      id="parked"
+      title="Parked"
+      note={page === undefined ? "" : plural(page.total, "key")}
+      hold={hold}
+      tools={<Filters />}
+    >
       <Loaded resource={{ value: page, problem: list.problem, reload: list.reload }} rows={8}>
         {({ keys, total }) =>
           keys.length === 0 ? (
@@ -155,7 +179,12 @@ export const Parked = () => {
           ) : (
             <>
               <ActBar target={targetOf(keys, total, selection)} total={total} selection={selection} select={select} />
-              <ParkedTable keys={keys} selected={selection.ids} isAll={selection.isAll} select={(ids) => select({ ids, isAll: false })} />
+              <ParkedTable
+                keys={keys}
+                selected={selection.ids}
+                isAll={selection.isAll}
+                select={(ids) => select({ ids, isAll: false })}
+              />
               <More list={list} shown={keys.length} total={total} />
             </>
           )

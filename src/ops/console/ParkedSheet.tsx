@@ -1,7 +1,7 @@
 import type { ParkedDetailBody } from "../OpsApi.ts"
 import { wish } from "./ActDialog.tsx"
 import { get } from "./api.ts"
-import { showTwin } from "./cliTwin.ts"
+import { showTwin } from "./parkedTwin.ts"
 import { edited } from "./EditDialog.tsx"
 import { isReadOnly } from "./feed.ts"
 import { plural } from "./format.ts"
@@ -81,7 +81,15 @@ const Buttons = ({ parked }: Pick<Detail, "parked">) => (
   </div>
 )
 
-const Event = ({ event, isFirst, parked }: { readonly event: ParkedEvent; readonly isFirst: boolean; readonly parked: Detail["parked"] }) => (
+const Event = ({
+  event,
+  isFirst,
+  parked
+}: {
+  readonly event: ParkedEvent
+  readonly isFirst: boolean
+  readonly parked: Detail["parked"]
+}) => (
   <details class="parked-event" open={isFirst}>
     <summary>
       <span class="num muted">{event.version}</span> <b>{event.type}</b>
@@ -96,7 +104,13 @@ const Event = ({ event, isFirst, parked }: { readonly event: ParkedEvent; readon
       class="btn"
       disabled={isReadOnly.value}
       onClick={() =>
-        (edited.value = { handler: parked.handler, key: parked.key, version: event.version, type: event.type, payload: event.payload })
+        (edited.value = {
+          handler: parked.handler,
+          key: parked.key,
+          version: event.version,
+          type: event.type,
+          payload: event.payload
+        })
       }
     >
       Edit the payload

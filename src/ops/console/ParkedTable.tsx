@@ -62,7 +62,12 @@ const Row = ({ isFirst, isSelected, one, toggle }: RowProps) => {
         />
       </td>
       <th scope="row">
-        <button type="button" class={`link key ${isFirst ? "" : "repeated"}`} data-row onClick={() => change({ at: place })}>
+        <button
+          type="button"
+          class={`link key ${isFirst ? "" : "repeated"}`}
+          data-row
+          onClick={() => change({ at: place })}
+        >
           {one.key}
         </button>
       </th>
@@ -94,7 +99,13 @@ const Row = ({ isFirst, isSelected, one, toggle }: RowProps) => {
 }
 
 /** All from the last one that was chosen to this one, or only this one. */
-const toggled = (keys: ReadonlyArray<ParkedKey>, selected: ReadonlySet<string>, from: string, id: string, isRange: boolean) => {
+const toggled = (
+  keys: ReadonlyArray<ParkedKey>,
+  selected: ReadonlySet<string>,
+  from: string,
+  id: string,
+  isRange: boolean
+) => {
   const ids = groupsOf(keys).flatMap(([, ones]) => ones.map(idOf))
   const [a, b] = [ids.indexOf(from), ids.indexOf(id)]
   const range = isRange && a >= 0 ? ids.slice(Math.min(a, b), Math.max(a, b) + 1) : [id]

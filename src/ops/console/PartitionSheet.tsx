@@ -1,6 +1,6 @@
 import type { PartitionBody } from "../OverviewApi.ts"
 import { get } from "./api.ts"
-import { pauseTwin } from "./cliTwin.ts"
+import { cliOfControl } from "../cliTwin.ts"
 import { ask } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
 import { count, duration, rate } from "./format.ts"
@@ -12,8 +12,11 @@ import { Fact, Time, Twin } from "./Said.tsx"
 import { Sheet } from "./Sheet.tsx"
 import { useResource } from "./useResource.ts"
 
-const askFor = ({ handler, partition, paused }: PartitionBody): void => {
-  const act = paused === null ? "pause" : "resume"
+const controlOf = ({ handler, partition, paused }: PartitionBody) =>
+  ({ act: paused === null ? "pause" : "resume", handler, partition }) as const
+
+const askFor = (body: PartitionBody): void => {
+  const { act, handler, partition } = controlOf(body)
   const name = `${handler}/${partition}`
   ask({
     title: act === "pause" ? `Pause partition ${name}?` : `Resume partition ${name}?`,
@@ -22,8 +25,7 @@ const askFor = ({ handler, partition, paused }: PartitionBody): void => {
         ? "What is in hand is finished, then the keys of this partition wait, over restarts too, until it is resumed. Nothing is lost."
         : "It goes on where it stopped, in order.",
     confirm: act === "pause" ? `Pause ${name}` : `Resume ${name}`,
-    twin: (why) => pauseTwin(act, handler, partition, why),
-    control: { act, handler, partition }
+    control: controlOf(body)
   })
 }
 
@@ -61,9 +63,6 @@ const Facts = ({ body }: { readonly body: PartitionBody }) => (
       </span>
     </Fact>
     <Fact name="Retries">{count(body.failures)} in the last minute</Fact>
-    <Fact name="Keys aside">
-      {body.asideKeys === 0 ? "none" : <a href={hrefOf("parked", { handler: body.handler })}>{count(body.asideKeys)}</a>}
-    </Fact>
     {body.paused !== null && (
       <Fact name="Paused">
         by {body.paused.actor} <Time atMs={body.paused.atMs} isAgo /> {body.paused.why}
@@ -101,12 +100,18 @@ export const PartitionSheet = () => {
             <Facts body={body} />
             {body.lastError !== null && <LastError error={body.lastError} />}
             <div class="tools">
-              <button type="button" class="btn btn-main" data-key="p" disabled={isReadOnly.value} onClick={() => askFor(body)}>
+              <button
+                type="button"
+                class="btn btn-main"
+                data-key="p"
+                disabled={isReadOnly.value}
+                onClick={() => askFor(body)}
+              >
                 <Icon name={body.paused === null ? "pause" : "play"} />
                 {body.paused === null ? "Pause" : "Resume"} this partition
               </button>
             </div>
-            <Twin command={pauseTwin(body.paused === null ? "pause" : "resume", handler, Number(partition))} />
+            <Twin command={cliOfControl({ ...controlOf(body), actor: "", why: "" })} />
           </>
         )}
       </Loaded>

@@ -86,7 +86,12 @@ const Tools = ({ isTable, measure }: { readonly measure: Measure; readonly isTab
         </button>
       ))}
     </div>
-    <button type="button" class="btn" aria-pressed={isTable} onClick={() => change({ table: isTable ? undefined : "1" })}>
+    <button
+      type="button"
+      class="btn"
+      aria-pressed={isTable}
+      onClick={() => change({ table: isTable ? undefined : "1" })}
+    >
       Table
     </button>
   </>

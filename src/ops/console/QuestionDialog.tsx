@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks"
+import { cliOfControl } from "../cliTwin.ts"
 import type { Problem } from "./api.ts"
 import { actor, question, send, type Question } from "./control.ts"
 import { Dialog } from "./Dialog.tsx"
@@ -14,7 +15,12 @@ export const ActorFields = (props: {
   <div class="fields">
     <label>
       <span>By</span>
-      <input value={actor.value} maxLength={255} required onInput={(event) => (actor.value = event.currentTarget.value)} />
+      <input
+        value={actor.value}
+        maxLength={255}
+        required
+        onInput={(event) => (actor.value = event.currentTarget.value)}
+      />
     </label>
     <label class="grow">
       <span>Why{props.isWhyNeeded === true ? "" : " (for the audit)"}</span>
@@ -49,7 +55,7 @@ const Asked = ({ one }: { readonly one: Question }) => {
       <form onSubmit={(event) => void confirm(event)}>
         <p>{one.text}</p>
         <ActorFields why={why} setWhy={setWhy} />
-        <Twin command={one.twin(why)} />
+        <Twin command={cliOfControl({ ...one.control, actor: "", why })} />
         {problem !== undefined && <ProblemNote problem={problem} />}
         <div class="dialog-buttons">
           <button type="button" class="btn" onClick={close}>
@@ -65,4 +71,5 @@ const Asked = ({ one }: { readonly one: Question }) => {
 }
 
 /** Asks before a control is sent. */
-export const QuestionDialog = () => (question.value === undefined ? null : <Asked key={question.value.title} one={question.value} />)
+export const QuestionDialog = () =>
+  question.value === undefined ? null : <Asked key={question.value.title} one={question.value} />

@@ -33,7 +33,14 @@ export const Sheet = ({ children, close, name, title, tools }: SheetProps) => {
         </h2>
         <div class="tools">
           {tools}
-          <button type="button" class="btn btn-quiet" data-key="Escape" aria-label="Close" title="Close (Esc)" onClick={close}>
+          <button
+            type="button"
+            class="btn btn-quiet"
+            data-key="Escape"
+            aria-label="Close"
+            title="Close (Esc)"
+            onClick={close}
+          >
             <Icon name="cross" />
           </button>
         </div>

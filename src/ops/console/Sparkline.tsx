@@ -17,7 +17,12 @@ const runsOf = (values: ReadonlyArray<readonly [number, number | null]>): Readon
 }
 
 const pathOf = (run: ReadonlyArray<Point>, top: number): string =>
-  run.map(([x, y], index) => `${index === 0 ? "M" : "L"}${x.toFixed(1)} ${(height - 1 - (y / top) * (height - 3)).toFixed(1)}`).join("")
+  run
+    .map(
+      ([x, y], index) =>
+        `${index === 0 ? "M" : "L"}${x.toFixed(1)} ${(height - 1 - (y / top) * (height - 3)).toFixed(1)}`
+    )
+    .join("")
 
 const areaOf = (run: ReadonlyArray<Point>, top: number): string =>
   `${pathOf(run, top)}V${height}H${run[0]?.[0].toFixed(1) ?? 0}Z`

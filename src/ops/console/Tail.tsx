@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks"
 import type { TailEventBody } from "../TraceApi.ts"
-import { tailTwin } from "./cliTwin.ts"
+import { tailTwin } from "./parkedTwin.ts"
 import { bytes, count } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
 import { Empty, Loading, Pane, ProblemNote } from "./Pane.tsx"
@@ -64,7 +64,13 @@ const columns = [
   ["Size", "right"]
 ] as const
 
-const Rows = ({ events, setScrolled }: { readonly events: ReadonlyArray<TailEventBody>; readonly setScrolled: (is: boolean) => void }) => (
+const Rows = ({
+  events,
+  setScrolled
+}: {
+  readonly events: ReadonlyArray<TailEventBody>
+  readonly setScrolled: (is: boolean) => void
+}) => (
   <div
     class="scroll tall"
     id="tail-rows"
@@ -108,7 +114,13 @@ export const Tail = () => {
     release((before) => before + 1)
   }
   return (
-    <Pane id="tail" title="Live tail" note={shown === undefined ? "" : `${count(shown.length)} newest`} hold={hold} tools={<Filters />}>
+    <Pane
+      id="tail"
+      title="Live tail"
+      note={shown === undefined ? "" : `${count(shown.length)} newest`}
+      hold={hold}
+      tools={<Filters />}
+    >
       {tail.problem !== undefined && <ProblemNote problem={tail.problem} />}
       {hold.reason !== "" && missed > 0 && (
         <button type="button" class="btn btn-main new-rows num" onClick={showNew}>
@@ -116,7 +128,9 @@ export const Tail = () => {
         </button>
       )}
       {shown === undefined && tail.problem === undefined && <Loading rows={8} />}
-      {shown?.length === 0 && <Empty icon="clock">Nothing of the kind among the newest events. What comes is shown here.</Empty>}
+      {shown?.length === 0 && (
+        <Empty icon="clock">Nothing of the kind among the newest events. What comes is shown here.</Empty>
+      )}
       {shown !== undefined && shown.length > 0 && <Rows events={shown} setScrolled={setScrolled} />}
       <Twin command={tailTwin(filter.type, filter.key, filter.partition)} />
     </Pane>

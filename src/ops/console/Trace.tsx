@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks"
 import type { HandledBody, TraceBody, TracedEventBody } from "../TraceApi.ts"
 import { get } from "./api.ts"
-import { traceTwin } from "./cliTwin.ts"
+import { traceTwin } from "./parkedTwin.ts"
 import { clock, count, duration, plural } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
 import { Icon } from "./Icon.tsx"
@@ -25,7 +25,13 @@ const SearchForm = () => {
     >
       <label class="inline">
         <span class="unseen">Order or key</span>
-        <input type="search" placeholder="order or key" value={text} maxLength={1_100} onInput={(event) => set(event.currentTarget.value)} />
+        <input
+          type="search"
+          placeholder="order or key"
+          value={text}
+          maxLength={1_100}
+          onInput={(event) => set(event.currentTarget.value)}
+        />
       </label>
       <button type="submit" class="btn">
         Trace
@@ -64,7 +70,9 @@ const HandledCell = ({ event, one }: { readonly one: HandledBody | undefined; re
 const Published = ({ event }: { readonly event: TracedEventBody }) => (
   <td class={`lane lane-${event.outbox === "published" ? "handled" : event.outbox === "held" ? "parked" : "waiting"}`}>
     <span class="points">
-      <span class={`mark mark-${event.outbox === "published" ? "handled" : event.outbox === "held" ? "parked" : "waiting"}`}>
+      <span
+        class={`mark mark-${event.outbox === "published" ? "handled" : event.outbox === "held" ? "parked" : "waiting"}`}
+      >
         <Icon name={event.outbox === "published" ? "check" : event.outbox === "held" ? "held" : "clock"} />
       </span>
     </span>
@@ -87,7 +95,13 @@ const EventRow = ({ before, event, lanes }: RowProps) => {
       {(gapMs > 0 || isMissing) && (
         <tr class="gap">
           <td colSpan={lanes.length + 3} class="num">
-            {isMissing ? <b>versions {(before?.version ?? 0) + 1} to {event.version - 1} are missing</b> : `+${duration(gapMs)}`}
+            {isMissing ? (
+              <b>
+                versions {(before?.version ?? 0) + 1} to {event.version - 1} are missing
+              </b>
+            ) : (
+              `+${duration(gapMs)}`
+            )}
           </td>
         </tr>
       )}
@@ -141,7 +155,8 @@ const Verdict = ({ body }: { readonly body: TraceBody }) => (
         In order: <span class="num">{body.verdict}</span>
       </b>
       <p class="muted num">
-        <a href={hrefOf("trace", { name: body.key })}>{body.key}</a> · partition {body.partition} · version {count(body.version)}
+        <a href={hrefOf("trace", { name: body.key })}>{body.key}</a> · partition {body.partition} · version{" "}
+        {count(body.version)}
         {body.earlier > 0 && ` · ${plural(body.earlier, "earlier event")} not shown`}
       </p>
       {body.waits.map((why) => (
@@ -179,13 +194,19 @@ export const Trace = () => {
     <>
       <Pane id="trace" title="Order trace" note={name} hold={hold} tools={<SearchForm key={name} />}>
         {name === "" ? (
-          <Empty icon="search">An order or its key, and you see its whole way: decided, published, each attempt of each handler.</Empty>
+          <Empty icon="search">
+            An order or its key, and you see its whole way: decided, published, each attempt of each handler.
+          </Empty>
         ) : (
           <Loaded resource={{ ...resource, value }} rows={6}>
             {(body) => (
               <>
                 <Verdict body={body} />
-                {body.events.length === 0 ? <Empty icon="search">It has no events yet.</Empty> : <Swimlane body={body} />}
+                {body.events.length === 0 ? (
+                  <Empty icon="search">It has no events yet.</Empty>
+                ) : (
+                  <Swimlane body={body} />
+                )}
                 <Acts body={body} />
                 <Twin command={traceTwin(name)} />
               </>

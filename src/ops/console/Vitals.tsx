@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import type { OverviewBody } from "../OverviewApi.ts"
-import { type Sample } from "./feed.ts"
+import type { Sample } from "./feed.ts"
 import { count, duration, plural, rate } from "./format.ts"
 import { Icon } from "./Icon.tsx"
 import { Loading } from "./Pane.tsx"
@@ -75,7 +75,8 @@ const tiles: ReadonlyArray<Tile> = [
         <small> events</small>
       </>
     ),
-    more: ({ lag }) => `${count(lag.inHand)} in hand · ${lag.events === 0 ? "none waits" : `oldest ${duration(lag.oldestMs)}`}`
+    more: ({ lag }) =>
+      `${count(lag.inHand)} in hand · ${lag.events === 0 ? "none waits" : `oldest ${duration(lag.oldestMs)}`}`
   },
   {
     id: "parked",
@@ -95,7 +96,10 @@ const tiles: ReadonlyArray<Tile> = [
   }
 ]
 
-const openCharts = (): ReadonlyArray<string> => queryOf("chart").split(".").filter((one) => one !== "")
+const openCharts = (): ReadonlyArray<string> =>
+  queryOf("chart")
+    .split(".")
+    .filter((one) => one !== "")
 
 const toggle = (id: string): void => {
   const before = openCharts()

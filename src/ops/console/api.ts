@@ -10,9 +10,7 @@ export interface Problem {
   readonly issues: ReadonlyArray<string>
 }
 
-export type Answer<A> =
-  | { readonly ok: true; readonly value: A }
-  | { readonly ok: false; readonly problem: Problem }
+export type Answer<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly problem: Problem }
 
 /** OPS_TOKEN of the pipeline, for as long as the tab lives. */
 export const token = remembered("session", "millrace.token")
@@ -69,18 +67,18 @@ export const problemOf = async (response: Response): Promise<Problem> => {
   }
 }
 
-const answerOf = async <A,>(response: Response): Promise<Answer<A>> =>
+const answerOf = async <A>(response: Response): Promise<Answer<A>> =>
   response.ok ? { ok: true, value: await response.json() } : { ok: false, problem: await problemOf(response) }
 
-const asked = <A,>(url: URL, init: RequestInit): Promise<Answer<A>> =>
+const asked = <A>(url: URL, init: RequestInit): Promise<Answer<A>> =>
   fetch(url, init)
     .then((response) => answerOf<A>(response))
     .catch((error: unknown) => ({ ok: false, problem: unreachable(error) }))
 
-export const get = <A,>(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<Answer<A>> =>
+export const get = <A>(path: string, parameters: Parameters = {}, signal?: AbortSignal): Promise<Answer<A>> =>
   asked<A>(addressOf(path, parameters), { headers: headers(), ...(signal === undefined ? {} : { signal }) })
 
-export const post = <A,>(path: string, body: unknown): Promise<Answer<A>> =>
+export const post = <A>(path: string, body: unknown): Promise<Answer<A>> =>
   asked<A>(addressOf(path, {}), {
     method: "POST",
     headers: headers({ "content-type": "application/json" }),

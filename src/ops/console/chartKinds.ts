@@ -37,7 +37,12 @@ export const chartKinds: ReadonlyArray<ChartKind> = [
     text: duration
   },
   { id: "outbox", title: "Outbox rows", lines: [{ name: "outboxRows", label: "rows" }], text: number },
-  { id: "outboxAge", title: "Oldest in the outbox", lines: [{ name: "outboxOldestMs", label: "oldest" }], text: duration },
+  {
+    id: "outboxAge",
+    title: "Oldest in the outbox",
+    lines: [{ name: "outboxOldestMs", label: "oldest" }],
+    text: duration
+  },
   { id: "lag", title: "Lag", lines: [{ name: "lag", label: "events" }], text: number },
   { id: "lagAge", title: "Oldest unhandled", lines: [{ name: "lagOldestMs", label: "oldest" }], text: duration },
   { id: "parked", title: "Parked orders", lines: [{ name: "parkedKeys", label: "orders" }], text: number },

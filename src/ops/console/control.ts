@@ -20,7 +20,6 @@ export interface Question {
   /** What it means, and how it is taken back. */
   readonly text: string
   readonly confirm: string
-  readonly twin: (why: string) => string
   readonly control: Control
 }
 

@@ -65,7 +65,10 @@ const show = (frame: OverviewBody): void => {
   arrivedMs.value = Date.now()
   skewMs.value = frame.atMs - Date.now()
   waiting.frame = frame
-  samples.value = [...samples.value.filter(({ atMs }) => atMs > frame.atMs - sparkMs && atMs < frame.atMs), sampleOf(frame)]
+  samples.value = [
+    ...samples.value.filter(({ atMs }) => atMs > frame.atMs - sparkMs && atMs < frame.atMs),
+    sampleOf(frame)
+  ]
   if (!isHeld.value) overview.value = frame
 }
 

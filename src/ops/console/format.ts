@@ -7,7 +7,8 @@ const whole = new Intl.NumberFormat("en")
 export const count = (value: number): string => (value < 0 ? "–" : whole.format(value))
 
 /** `1.2K`, in at most five characters. */
-export const short = (value: number): string => (value < 0 ? "–" : value < 1_000 ? String(Math.round(value)) : compact.format(value))
+export const short = (value: number): string =>
+  value < 0 ? "–" : value < 1_000 ? String(Math.round(value)) : compact.format(value)
 
 /** `0.4`, `12`, `1.2K` a second. */
 export const rate = (value: number): string => {
@@ -50,11 +51,9 @@ export const msShort = (ms: number): string => {
 
 export const bytes = (value: number): string => {
   if (value < 1_024) return `${value} B`
-  const [unit, size] = [
-    ["GiB", 1_073_741_824] as const,
-    ["MiB", 1_048_576] as const,
-    ["KiB", 1_024] as const
-  ].find(([, size]) => value >= size) ?? ["B", 1]
+  const [unit, size] = [["GiB", 1_073_741_824] as const, ["MiB", 1_048_576] as const, ["KiB", 1_024] as const].find(
+    ([, size]) => value >= size
+  ) ?? ["B", 1]
   const scaled = value / size
   return `${scaled.toFixed(scaled < 10 ? 1 : 0)} ${unit}`
 }
@@ -73,4 +72,5 @@ export const ago = (atMs: number, nowMs: number): string => {
   return ms < 1_000 ? "now" : `${duration(ms).replace(/\.\d s$/, " s")} ago`
 }
 
-export const plural = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`
+export const plural = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`

@@ -22,7 +22,14 @@ export const measures: ReadonlyArray<Measure> = [
     cell: durationShort,
     text: (ms) => (ms === 0 ? "nothing waits" : `oldest waits ${duration(ms)}`)
   },
-  { id: "lag", label: "Lag", column: "lag", steps: [1, 10, 100, 1_000, 10_000], cell: short, text: (n) => `lag ${count(n)}` },
+  {
+    id: "lag",
+    label: "Lag",
+    column: "lag",
+    steps: [1, 10, 100, 1_000, 10_000],
+    cell: short,
+    text: (n) => `lag ${count(n)}`
+  },
   {
     id: "p95",
     label: "p95 ms",

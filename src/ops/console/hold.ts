@@ -30,14 +30,17 @@ export const useHold = (also: HoldReason = "", isMovedByPointer = true): Hold =>
       onPointerLeave: () => setPointed(false),
       onFocusIn: () => setFocused(true),
       onFocusOut: ({ currentTarget, relatedTarget }) =>
-        setFocused(currentTarget instanceof Node && relatedTarget instanceof Node && currentTarget.contains(relatedTarget))
+        setFocused(
+          currentTarget instanceof Node && relatedTarget instanceof Node && currentTarget.contains(relatedTarget)
+        )
     }
   }
 }
 
 /** The live value, or what it was when the hold began. Another `name` is another thing, and is shown at once. */
-export const useFrozen = <A,>(hold: Hold, live: A, name = ""): A => {
+export const useFrozen = <A>(hold: Hold, live: A, name = ""): A => {
   const kept = useRef({ name, value: live })
-  if (hold.reason === "" || kept.current.name !== name || kept.current.value === undefined) kept.current = { name, value: live }
+  if (hold.reason === "" || kept.current.name !== name || kept.current.value === undefined)
+    kept.current = { name, value: live }
   return kept.current.value
 }

@@ -55,7 +55,11 @@ const rows = (): ReadonlyArray<HTMLElement> => [...document.querySelectorAll<HTM
 
 const step = (by: number): void => {
   const all = rows()
-  const at = all.findIndex((one) => one === document.activeElement || one.closest("tr")?.contains(document.activeElement) === true && one.dataset["cell"] === undefined)
+  const at = all.findIndex(
+    (one) =>
+      one === document.activeElement ||
+      (one.closest("tr")?.contains(document.activeElement) === true && one.dataset["cell"] === undefined)
+  )
   const next = all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]
   next?.focus()
 }
@@ -87,7 +91,8 @@ const actions: Readonly<Record<string, () => void>> = {
 }
 
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null
+  target instanceof HTMLElement &&
+  target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null
 
 /** Space presses a button, and scrolls what has the focus. */
 const isTaken = ({ key, target }: KeyboardEvent): boolean =>

@@ -92,9 +92,18 @@ const arrayOf = (reader: Reader): Json | undefined => {
 export const linesOf = (json: Json, isSorted = false): ReadonlyArray<string> => {
   if (json.kind === "object") {
     const entries = isSorted ? json.entries.toSorted(([a], [b]) => (a < b ? -1 : 1)) : json.entries
-    return block("{", "}", entries.map(([name, value]) => prefixed(`${name}: `, linesOf(value, isSorted))))
+    return block(
+      "{",
+      "}",
+      entries.map(([name, value]) => prefixed(`${name}: `, linesOf(value, isSorted)))
+    )
   }
-  if (json.kind === "array") return block("[", "]", json.items.map((item) => linesOf(item, isSorted)))
+  if (json.kind === "array")
+    return block(
+      "[",
+      "]",
+      json.items.map((item) => linesOf(item, isSorted))
+    )
   return [json.text]
 }
 

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals"
 import type { ActAnswer, ActBody } from "../OpsApi.ts"
 import { type Answer, post, type Problem } from "./api.ts"
-import type { ParkedFilter } from "./cliTwin.ts"
+import type { ParkedFilter } from "./parkedTwin.ts"
 import { actor } from "./control.ts"
 import { type ParkedKey, parkedTurn } from "./parkedStore.ts"
 import { announce } from "./Said.tsx"
@@ -46,8 +46,12 @@ const bodyOf = (wish: Wish, filter: ParkedFilter, limit: number, dryRun: boolean
   why: wish.why
 })
 
-const send = (wish: Wish, filter: ParkedFilter, limit: number, dryRun = false): Promise<Answer<typeof ActAnswer.Type>> =>
-  post("parked/act", bodyOf(wish, filter, limit, dryRun))
+const send = (
+  wish: Wish,
+  filter: ParkedFilter,
+  limit: number,
+  dryRun = false
+): Promise<Answer<typeof ActAnswer.Type>> => post("parked/act", bodyOf(wish, filter, limit, dryRun))
 
 /** What would be done; nothing is. */
 export const preview = (act: ActName, filter: ParkedFilter): Promise<Answer<typeof ActAnswer.Type>> =>

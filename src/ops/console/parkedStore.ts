@@ -2,7 +2,7 @@ import { signal } from "@preact/signals"
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { ParkedKeyBody } from "../OpsApi.ts"
 import { get, type Problem } from "./api.ts"
-import type { ParkedFilter } from "./cliTwin.ts"
+import type { ParkedFilter } from "./parkedTwin.ts"
 import { queryOf } from "./route.ts"
 
 /** A parked key as it travels. */
@@ -19,7 +19,8 @@ export const keysShownMax = 2_000
 
 const everyMs = 3_000
 
-export const idOf = ({ handler, key }: { readonly handler: string; readonly key: string }): string => `${handler}\n${key}`
+export const idOf = ({ handler, key }: { readonly handler: string; readonly key: string }): string =>
+  `${handler}\n${key}`
 
 /** What is looked at, out of the address. */
 export const filterOf = (): ParkedFilter => {
@@ -34,7 +35,8 @@ export const filterOf = (): ParkedFilter => {
   }
 }
 
-const textOf = (name: string, value: string): Readonly<Record<string, string>> => (value === "" ? {} : { [name]: value })
+const textOf = (name: string, value: string): Readonly<Record<string, string>> =>
+  value === "" ? {} : { [name]: value }
 
 /** The oldest parked keys, page by page. */
 export interface ParkedList {
@@ -93,7 +95,12 @@ export const useParkedList = (filter: ParkedFilter): ParkedList => {
     const answer = await fetchPage(filter, before.keys.at(-1), pageKeys)
     setLoadingMore(false)
     if (shown.current.name !== name) return
-    if (answer.ok) set({ name, problem: undefined, page: { total: answer.value.total, keys: joined(before.keys, answer.value.keys) } })
+    if (answer.ok)
+      set({
+        name,
+        problem: undefined,
+        page: { total: answer.value.total, keys: joined(before.keys, answer.value.keys) }
+      })
     else set({ ...shown.current, problem: answer.problem })
   }
   return {
@@ -110,6 +117,6 @@ const joined = (before: ReadonlyArray<ParkedKey>, after: ReadonlyArray<ParkedKey
 ]
 
 /** Those of a key beside each other, each key where its oldest is. */
-export const groupsOf = (keys: ReadonlyArray<ParkedKey>): ReadonlyArray<readonly [string, ReadonlyArray<ParkedKey>]> => [
-  ...Map.groupBy(keys, ({ key }) => key)
-]
+export const groupsOf = (
+  keys: ReadonlyArray<ParkedKey>
+): ReadonlyArray<readonly [string, ReadonlyArray<ParkedKey>]> => [...Map.groupBy(keys, ({ key }) => key)]

@@ -1,7 +1,10 @@
 import { signal, type Signal } from "@preact/signals"
 
 // A browser may refuse storage altogether; then it is remembered for as long as the page lives.
-const safely = <A,>(use: () => A): Promise<A | undefined> => Promise.resolve().then(use, () => undefined).catch(() => undefined)
+const safely = <A>(use: () => A): Promise<A | undefined> =>
+  Promise.resolve()
+    .then(use, () => undefined)
+    .catch(() => undefined)
 
 const read = (storage: () => Storage, name: string): string => Reflect.get(storage(), name) ?? ""
 

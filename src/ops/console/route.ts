@@ -67,5 +67,7 @@ export const pairOf = (first: string, second: string | number): string =>
 
 export const pairIn = (text: string): readonly [string, string] | undefined => {
   const [first, second] = text.split("/")
-  return first === undefined || second === undefined ? undefined : [decodeURIComponent(first), decodeURIComponent(second)]
+  return first === undefined || second === undefined
+    ? undefined
+    : [decodeURIComponent(first), decodeURIComponent(second)]
 }

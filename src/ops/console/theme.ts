@@ -10,7 +10,9 @@ dark.addEventListener("change", ({ matches }) => {
 })
 
 /** What is seen: the choice, or what the system wants. */
-export const theme = computed(() => (chosen.value === "system" ? (isSystemDark.value ? "dark" : "light") : chosen.value))
+export const theme = computed(() =>
+  chosen.value === "system" ? (isSystemDark.value ? "dark" : "light") : chosen.value
+)
 
 export const choice = computed(() => chosen.value)
 
@@ -20,5 +22,12 @@ chosen.subscribe((name) => {
 
 /** The system's, light, dark, and again. */
 export const nextTheme = (): void => {
-  chosen.value = chosen.value === "system" ? (theme.value === "dark" ? "light" : "dark") : chosen.value === "light" ? "dark" : "system"
+  chosen.value =
+    chosen.value === "system"
+      ? theme.value === "dark"
+        ? "light"
+        : "dark"
+      : chosen.value === "light"
+        ? "dark"
+        : "system"
 }

@@ -20,7 +20,7 @@ interface State<A> {
  * Asks once for each `name` (the empty one: not at all), and every so often while the tab is visible. An answer to an
  * earlier name is dropped; a failure keeps what is there.
  */
-export const useResource = <A,>(
+export const useResource = <A>(
   name: string,
   load: (signal: AbortSignal) => Promise<Answer<A>>,
   everyMs?: number
@@ -47,7 +47,7 @@ export const useResource = <A,>(
   return { ...own, reload: () => setTurn((before) => before + 1) }
 }
 
-const after = <A,>(before: State<A>, name: string, answer: Answer<A>): State<A> => ({
+const after = <A>(before: State<A>, name: string, answer: Answer<A>): State<A> => ({
   name,
   value: answer.ok ? answer.value : before.name === name ? before.value : undefined,
   problem: answer.ok ? undefined : answer.problem,

@@ -40,15 +40,3 @@ export const traceTwin = (name: string): string => `${start} explain ${quoted(na
 
 export const tailTwin = (type: string, key: string, partition: string): string =>
   [start, "tail", ...flag("type", type), ...flag("key", key), ...flag("partition", partition)].join(" ")
-
-/** `all`, `mail`, `mail/7`. */
-export const pauseTwin = (act: "pause" | "resume", handler?: string, partition?: number, why = ""): string =>
-  [start, act, quoted(handler === undefined ? "all" : partition === undefined ? handler : `${handler}/${partition}`), ...flag("why", why)].join(
-    " "
-  )
-
-export const throttleTwin = (handler: string, perSecond: number | undefined, why = ""): string =>
-  [start, "throttle", quoted(handler), perSecond ?? "off", ...flag("why", why)].join(" ")
-
-export const drainTwin = (act: "drain" | "undrain", instance: string, why = ""): string =>
-  [start, act, quoted(instance), ...flag("why", why)].join(" ")
