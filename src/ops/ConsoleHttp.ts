@@ -1,5 +1,5 @@
 import { Effect, FileSystem, Path } from "effect"
-import { HttpRouter, HttpServerRespondable, HttpServerResponse, HttpStaticServer } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerRespondable, HttpServerResponse, HttpStaticServer } from "effect/http"
 import { Overview } from "./Overview.ts"
 import { statusPage } from "./statusPage.ts"
 
@@ -34,8 +34,7 @@ export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const root = yield* Effect.flatMap(Path.Path, (path) => path.fromFileUrl(built))
     const isBuilt = yield* Effect.flatMap(FileSystem.FileSystem, (files) => files.exists(`${root}/index.html`))
-    const files = isBuilt ? yield* staticFiles(root) : Effect.succeed(HttpServerResponse.redirect(`..${statusPath}`))
-    yield* router.add("GET", consolePath, HttpServerResponse.redirect(`${consolePath.slice(1)}/`))
+    const files = isBuilt ? yield* staticFiles(root) : toStatus
     yield* router.prefixed(consolePath).add("GET", "/*", Effect.map(files, HttpServerResponse.setHeaders(headers)))
   })
 )
@@ -46,6 +45,10 @@ const staticFiles = (root: string) =>
     HttpStaticServer.make({ root, cacheControl: "no-cache" }),
     Effect.catch((error) => HttpServerRespondable.toResponse(error))
   )
+
+const toStatus = HttpServerRequest.HttpServerRequest.use(({ originalUrl }) =>
+  Effect.succeed(HttpServerResponse.redirect(originalUrl.slice(0, originalUrl.lastIndexOf(consolePath)) + statusPath))
+)
 
 /** The pipeline at this moment as a page without any script, also for `curl`. It shows data: guard it. */
 export const layerStatus = HttpRouter.use(

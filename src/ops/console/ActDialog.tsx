@@ -53,7 +53,7 @@ const Names = ({
   readonly names: ReadonlyArray<{ readonly handler: string; readonly key: string }>
   readonly total: number
 }) => (
-  <ul class="names">
+  <ul class="names" tabIndex={0} aria-label="Keys">
     {names.slice(0, namesMax).map((one) => (
       <li key={idOf(one)}>
         <span class="muted">{one.handler}</span> <span class="mono">{one.key}</span>

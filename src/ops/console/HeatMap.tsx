@@ -1,5 +1,5 @@
 import type { HandlerBody } from "../OverviewApi.ts"
-import { type Cell, cellsOf, levelOf, type Measure, nameOf, stateIcons } from "./heat.ts"
+import { type Cell, cellsOf, levelOf, describe, type Measure, stateIcons } from "./heat.ts"
 import { Icon } from "./Icon.tsx"
 import { change, pairOf, queryOf } from "./route.ts"
 
@@ -9,22 +9,24 @@ const HeatCell = (props: { readonly handler: string; readonly cell: Cell; readon
   const { cell, handler, measure } = props
   const icon = stateIcons[cell.state]
   const place = pairOf(handler, cell.partition)
-  const name = nameOf(cell, measure)
   return (
     <td>
       <button
         type="button"
-        class={`cell heat-${levelOf(measure, cell[measure.column])} is-${cell.state}`}
-        aria-label={name}
+        class={`cell num heat-${levelOf(measure, cell[measure.column])} is-${cell.state}`}
         aria-pressed={queryOf("cell") === place}
-        title={name}
+        title={describe(cell, measure)}
         data-row
         data-cell={cell.partition}
         tabIndex={cell.partition === 0 ? 0 : -1}
         onClick={() => change({ cell: place })}
       >
         {icon !== undefined && <Icon name={icon} />}
-        <span class="num">{measure.cell(cell[measure.column])}</span>
+        <span class="unseen">
+          partition {cell.partition}, {measure.label}{" "}
+        </span>
+        {measure.cell(cell[measure.column])}
+        <span class="unseen">, {cell.state}</span>
       </button>
     </td>
   )

@@ -86,7 +86,7 @@ export const Instances = ({ body }: { readonly body: OverviewBody }) => {
       {instances.length === 0 ? (
         <Empty icon="search">No instance shows itself alive.</Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Instances">
+        <div class="scroll" tabIndex={0} role="region" aria-label="Table of instances">
           <table class="grid">
             <thead>
               <tr>

@@ -17,7 +17,7 @@ const SearchForm = () => {
   return (
     <form
       class="inline"
-      role="search"
+      aria-label="Trace"
       onSubmit={(event) => {
         event.preventDefault()
         go("trace", { name: text.trim() })

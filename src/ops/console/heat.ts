@@ -104,6 +104,6 @@ export const cellsOf = ({ partitions }: HandlerBody): ReadonlyArray<Cell> =>
     failures: partitions.failures[partition] ?? -1
   }))
 
-/** `partition 7, oldest waits 12 s, stalled`. */
-export const nameOf = (cell: Cell, measure: Measure): string =>
-  `partition ${cell.partition}, ${measure.text(cell[measure.column])}, ${cell.state}`
+/** `partition 7: oldest waits 12 s, stalled`. */
+export const describe = (cell: Cell, measure: Measure): string =>
+  `partition ${cell.partition}: ${measure.text(cell[measure.column])}, ${cell.state}`
