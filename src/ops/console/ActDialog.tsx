@@ -8,7 +8,7 @@ import { Dialog } from "./Dialog.tsx"
 import { count, duration, plural } from "./format.ts"
 import { Loading, ProblemNote } from "./Pane.tsx"
 import { type ActName, cancel, countOf, type Job, job, portionMax, preview, run, type Target } from "./parkedActs.ts"
-import { idOf } from "./parkedStore.ts"
+import { idOf, noSelection, selection } from "./parkedStore.ts"
 import { ActorFields } from "./QuestionDialog.tsx"
 import { Twin } from "./Said.tsx"
 
@@ -16,6 +16,7 @@ import { Twin } from "./Said.tsx"
 export const wish = signal<{ readonly act: ActName; readonly target: Target } | undefined>(undefined)
 
 const close = (): void => {
+  if (job.value !== undefined) selection.value = noSelection
   wish.value = undefined
   job.value = undefined
 }

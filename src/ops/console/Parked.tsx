@@ -1,4 +1,3 @@
-import { useState } from "preact/hooks"
 import { wish } from "./ActDialog.tsx"
 import { parkedTwin } from "./parkedTwin.ts"
 import { edited } from "./EditDialog.tsx"
@@ -7,7 +6,16 @@ import { count, plural } from "./format.ts"
 import { type HoldReason, useFrozen, useHold } from "./hold.ts"
 import { Empty, Loaded, Pane } from "./Pane.tsx"
 import type { ActName, Target } from "./parkedActs.ts"
-import { filterOf, idOf, keysShownMax, type ParkedKey, type ParkedList, useParkedList } from "./parkedStore.ts"
+import {
+  filterOf,
+  idOf,
+  keysShownMax,
+  noSelection,
+  type ParkedKey,
+  type ParkedList,
+  selection,
+  useParkedList
+} from "./parkedStore.ts"
 import { ParkedTable } from "./ParkedTable.tsx"
 import { queryOf, replace } from "./route.ts"
 import { Twin } from "./Said.tsx"
@@ -78,33 +86,24 @@ const acts: ReadonlyArray<readonly [ActName, string]> = [
   ["discard", "Discard"]
 ]
 
-interface Selection {
-  readonly ids: ReadonlySet<string>
-  readonly isAll: boolean
-}
-
-const none: Selection = { ids: new Set(), isAll: false }
-
 interface ActBarProps {
   readonly target: Target
   readonly total: number
-  readonly selection: Selection
-  readonly select: (selection: Selection) => void
 }
 
 /** What is selected, and what can be done to it. */
-const ActBar = ({ select, selection, target, total }: ActBarProps) => {
+const ActBar = ({ target, total }: ActBarProps) => {
   const many = target.kind === "matching" ? total : target.keys.length
   return (
     <div class="act-bar" role="group" aria-label="Selection">
       <b class="num">{many === 0 ? "None selected" : `${plural(many, "key")} selected`}</b>
-      {!selection.isAll && total > 0 && (
-        <button type="button" class="btn" onClick={() => select({ ids: new Set(), isAll: true })}>
+      {!selection.value.isAll && total > 0 && (
+        <button type="button" class="btn" onClick={() => (selection.value = { ids: new Set(), isAll: true })}>
           Select all {count(total)} matching
         </button>
       )}
       {many > 0 && (
-        <button type="button" class="btn" data-key="Escape" onClick={() => select(none)}>
+        <button type="button" class="btn" data-key="Escape" onClick={() => (selection.value = noSelection)}>
           Select none
         </button>
       )}
@@ -145,25 +144,23 @@ const More = ({
   </p>
 )
 
-const holdReason = (selection: Selection): HoldReason => {
+const holdReason = (): HoldReason => {
   if (wish.value !== undefined || edited.value !== undefined) return "dialog"
-  return selection.isAll || selection.ids.size > 0 || queryOf("at") !== "" ? "selection" : ""
+  const { ids, isAll } = selection.value
+  return isAll || ids.size > 0 || queryOf("at") !== "" ? "selection" : ""
 }
 
-const targetOf = (keys: ReadonlyArray<ParkedKey>, total: number, { ids, isAll }: Selection): Target =>
-  isAll
+const targetOf = (keys: ReadonlyArray<ParkedKey>, total: number): Target =>
+  selection.value.isAll
     ? { kind: "matching", filter: filterOf(), total }
-    : { kind: "keys", keys: keys.filter((one) => ids.has(idOf(one))) }
+    : { kind: "keys", keys: keys.filter((one) => selection.value.ids.has(idOf(one))) }
 
 /** Keys that were given up, or are tried again by themselves. */
 export const Parked = () => {
   const filter = filterOf()
   const list = useParkedList(filter)
-  const [selection, select] = useState(none)
-  const hold = useHold(holdReason(selection))
-  const length = list.page?.keys.length ?? 0
-  // What was asked for comes, held or not.
-  const page = useFrozen(hold, list.page, `${JSON.stringify(filter)}${Math.floor(length / 100)}${list.isLoadingMore}`)
+  const hold = useHold(holdReason())
+  const page = useFrozen(hold, list.page, list.stamp)
   return (
     <Pane
       id="parked"
@@ -178,13 +175,8 @@ export const Parked = () => {
             <Empty>Nothing is parked{Object.keys(filter).length > 1 ? " that matches" : ""}.</Empty>
           ) : (
             <>
-              <ActBar target={targetOf(keys, total, selection)} total={total} selection={selection} select={select} />
-              <ParkedTable
-                keys={keys}
-                selected={selection.ids}
-                isAll={selection.isAll}
-                select={(ids) => select({ ids, isAll: false })}
-              />
+              <ActBar target={targetOf(keys, total)} total={total} />
+              <ParkedTable keys={keys} />
               <More list={list} shown={keys.length} total={total} />
             </>
           )

@@ -1,26 +1,29 @@
 import { useRef } from "preact/hooks"
 import { count } from "./format.ts"
-import { groupsOf, idOf, type ParkedKey } from "./parkedStore.ts"
+import { groupsOf, idOf, type ParkedKey, selection } from "./parkedStore.ts"
 import { change, pairOf, queryOf } from "./route.ts"
 import { Time } from "./Said.tsx"
 
 interface TableProps {
   readonly keys: ReadonlyArray<ParkedKey>
-  readonly selected: ReadonlySet<string>
-  readonly isAll: boolean
-  readonly select: (ids: ReadonlySet<string>) => void
 }
+
+const select = (ids: ReadonlySet<string>): void => {
+  selection.value = { ids, isAll: false }
+}
+
+const isSelected = (one: ParkedKey): boolean => selection.value.isAll || selection.value.ids.has(idOf(one))
 
 const columns = ["Key", "Handler", "Reason", "Fails at"] as const
 
-const Head = ({ isAll, keys, select, selected }: TableProps) => (
+const Head = ({ keys }: TableProps) => (
   <thead>
     <tr>
       <th scope="col">
         <input
           type="checkbox"
           aria-label="Select all that are shown"
-          checked={isAll || (keys.length > 0 && selected.size === keys.length)}
+          checked={keys.every(isSelected)}
           onChange={(event) => select(new Set(event.currentTarget.checked ? keys.map(idOf) : []))}
         />
       </th>
@@ -45,19 +48,18 @@ const Head = ({ isAll, keys, select, selected }: TableProps) => (
 interface RowProps {
   readonly one: ParkedKey
   readonly isFirst: boolean
-  readonly isSelected: boolean
   readonly toggle: (id: string, isRange: boolean) => void
 }
 
-const Row = ({ isFirst, isSelected, one, toggle }: RowProps) => {
+const Row = ({ isFirst, one, toggle }: RowProps) => {
   const place = pairOf(one.handler, one.key)
   return (
-    <tr aria-selected={isSelected} class={queryOf("at") === place ? "open" : ""}>
+    <tr aria-selected={isSelected(one)} class={queryOf("at") === place ? "open" : ""}>
       <td>
         <input
           type="checkbox"
           aria-label={`Select ${one.key} of ${one.handler}`}
-          checked={isSelected}
+          checked={isSelected(one)}
           onClick={(event) => toggle(idOf(one), event.shiftKey)}
         />
       </td>
@@ -99,13 +101,8 @@ const Row = ({ isFirst, isSelected, one, toggle }: RowProps) => {
 }
 
 /** All from the last one that was chosen to this one, or only this one. */
-const toggled = (
-  keys: ReadonlyArray<ParkedKey>,
-  selected: ReadonlySet<string>,
-  from: string,
-  id: string,
-  isRange: boolean
-) => {
+const toggled = (keys: ReadonlyArray<ParkedKey>, from: string, id: string, isRange: boolean) => {
+  const selected = selection.value.ids
   const ids = groupsOf(keys).flatMap(([, ones]) => ones.map(idOf))
   const [a, b] = [ids.indexOf(from), ids.indexOf(id)]
   const range = isRange && a >= 0 ? ids.slice(Math.min(a, b), Math.max(a, b) + 1) : [id]
@@ -114,26 +111,20 @@ const toggled = (
 }
 
 /** Parked keys, those of one order together. */
-export const ParkedTable = (props: TableProps) => {
+export const ParkedTable = ({ keys }: TableProps) => {
   const last = useRef("")
   const toggle = (id: string, isRange: boolean): void => {
-    props.select(toggled(props.keys, props.selected, last.current, id, isRange))
+    select(toggled(keys, last.current, id, isRange))
     last.current = id
   }
   return (
     <div class="scroll tall" tabIndex={0} role="region" aria-label="Parked keys">
       <table class="grid parked">
-        <Head {...props} />
-        {groupsOf(props.keys).map(([key, ones]) => (
+        <Head keys={keys} />
+        {groupsOf(keys).map(([key, ones]) => (
           <tbody key={key}>
             {ones.map((one, index) => (
-              <Row
-                key={idOf(one)}
-                one={one}
-                isFirst={index === 0}
-                isSelected={props.isAll || props.selected.has(idOf(one))}
-                toggle={toggle}
-              />
+              <Row key={idOf(one)} one={one} isFirst={index === 0} toggle={toggle} />
             ))}
           </tbody>
         ))}

@@ -38,9 +38,21 @@ export const filterOf = (): ParkedFilter => {
 const textOf = (name: string, value: string): Readonly<Record<string, string>> =>
   value === "" ? {} : { [name]: value }
 
+/** What is selected: keys by name, or all that match. */
+export interface Selection {
+  readonly ids: ReadonlySet<string>
+  readonly isAll: boolean
+}
+
+export const noSelection: Selection = { ids: new Set(), isAll: false }
+
+export const selection = signal(noSelection)
+
 /** The oldest parked keys, page by page. */
 export interface ParkedList {
   readonly page: Page | undefined
+  /** Another one when somebody asked for what is there, which is then shown even where the pane holds. */
+  readonly stamp: string
   readonly problem: Problem | undefined
   readonly isLoadingMore: boolean
   readonly more: () => void
@@ -50,6 +62,7 @@ export interface ParkedList {
 interface State {
   readonly name: string
   readonly page: Page | undefined
+  readonly stamp: string
   readonly problem: Problem | undefined
 }
 
@@ -64,9 +77,9 @@ export const parkedTurn = signal(0)
 
 export const useParkedList = (filter: ParkedFilter): ParkedList => {
   const name = JSON.stringify(filter)
-  const [state, set] = useState<State>({ name, page: undefined, problem: undefined })
+  const [state, set] = useState<State>({ name, page: undefined, stamp: "", problem: undefined })
   const [isLoadingMore, setLoadingMore] = useState(false)
-  const own: State = state.name === name ? state : { name, page: undefined, problem: undefined }
+  const own: State = state.name === name ? state : { name, page: undefined, stamp: "", problem: undefined }
   const shown = useRef(own)
   shown.current = own
   const turn = parkedTurn.value
@@ -76,7 +89,12 @@ export const useParkedList = (filter: ParkedFilter): ParkedList => {
       const limit = Math.min(1_000, Math.max(pageKeys, shown.current.page?.keys.length ?? 0))
       const answer = await fetchPage(filter, undefined, limit, mine.signal)
       if (mine.signal.aborted) return
-      set(answer.ok ? { name, page: answer.value, problem: undefined } : { ...shown.current, problem: answer.problem })
+      const stamp = `${name} ${turn}`
+      set(
+        answer.ok
+          ? { name, page: answer.value, stamp, problem: undefined }
+          : { ...shown.current, problem: answer.problem }
+      )
     }
     void ask()
     // What was fetched page by page is not fetched again and again.
@@ -95,16 +113,19 @@ export const useParkedList = (filter: ParkedFilter): ParkedList => {
     const answer = await fetchPage(filter, before.keys.at(-1), pageKeys)
     setLoadingMore(false)
     if (shown.current.name !== name) return
-    if (answer.ok)
+    if (answer.ok) {
+      const keys = joined(before.keys, answer.value.keys)
       set({
         name,
         problem: undefined,
-        page: { total: answer.value.total, keys: joined(before.keys, answer.value.keys) }
+        stamp: `${name} ${turn} ${keys.length}`,
+        page: { total: answer.value.total, keys }
       })
-    else set({ ...shown.current, problem: answer.problem })
+    } else set({ ...shown.current, problem: answer.problem })
   }
   return {
     page: own.page,
+    stamp: own.stamp,
     problem: own.problem,
     isLoadingMore,
     more: () => void more(),
