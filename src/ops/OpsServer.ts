@@ -22,18 +22,20 @@ export interface OpsOptions {
   /** Nothing can be changed, only seen. */
   readonly readOnly: boolean
   readonly checks: ReadonlyArray<Check>
+  /** Live feeds end once it is true: a stop would wait for them. */
+  readonly isStopping?: () => boolean
 }
 
 /** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
 export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: OpsOptions) => {
-  const { checks, handlers, partitions, readOnly } = options
+  const { checks, handlers, isStopping = () => false, partitions, readOnly } = options
   const { name, subject } = stream
   const declaration = { name, subject, partitions }
   const mask = maskOf(stream)
   return HttpApiBuilder.layer(OpsApi).pipe(
     Layer.provide([
       parkedGroupLayer(stream, mask, readOnly),
-      overviewGroupLayer(name),
+      overviewGroupLayer(name, isStopping),
       traceGroupLayer({ declaration, mask, handlers }),
       controlGroupLayer(name, readOnly, checks)
     ]),

@@ -3,16 +3,15 @@ import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as OpsServer from "../../ops/OpsServer.ts"
-import type { Check } from "../../pipeline/Check.ts"
 import { retryPolicyDefault } from "../../pipeline/RetryPolicy.ts"
-import type { AppConfigValues } from "../AppConfig.ts"
 import { orderHandlers } from "../effects/handlers.ts"
 import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
+import type { ServerOptions } from "./server.ts"
 
 /** Health and the console for anybody, and operations for those who may. */
-export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>) => {
+export const operations = ({ checks, config, draining }: ServerOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),
@@ -24,7 +23,8 @@ export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>
         environment,
         version: appVersion,
         readOnly: opsReadOnly,
-        checks
+        checks,
+        isStopping: () => draining.now
       })
     )
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))

@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
@@ -55,3 +56,9 @@ export const violations = async (page: Page): Promise<ReadonlyArray<string>> => 
       violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ": " + node.target.join(" ") + " " + (node.failureSummary ?? "").split("\\n").slice(1, 3).join(" "))))`)
   return found
 }
+
+/** A browser and a page of it, until the scope ends. */
+export const openScoped = Effect.gen(function* () {
+  const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
+  return yield* Effect.promise(() => openPage(browser))
+})
