@@ -26,13 +26,14 @@ export const launch = (): Promise<Browser> =>
 
 export interface Look {
   readonly width?: number
+  readonly height?: number
   readonly scheme?: "light" | "dark"
 }
 
 /** A page of its own; what goes wrong in it is collected. */
-export const openPage = async (browser: Browser, { scheme = "light", width = 1_440 }: Look = {}) => {
+export const openPage = async (browser: Browser, { height = 900, scheme = "light", width = 1_440 }: Look = {}) => {
   const context = await browser.newContext({
-    viewport: { width, height: 900 },
+    viewport: { width, height },
     colorScheme: scheme,
     acceptDownloads: true
   })
