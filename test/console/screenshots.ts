@@ -1,5 +1,5 @@
 /** `pnpm screenshots`: a real pipeline under load, and each section of its console, for the documents. */
-import { mkdirSync, statSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
 import type { Page } from "playwright-core"
@@ -8,6 +8,7 @@ import { at, call } from "../support/servers/Http.ts"
 import { mailReceiver, pushReceiver } from "../support/servers/Receivers.ts"
 import { shopAt } from "../support/servers/Shop.ts"
 import { TestServers } from "../support/servers/TestServers.ts"
+import { withPalette } from "./support/palettePng.ts"
 import { launch, openPage } from "./support/browser.ts"
 
 const folder = join(import.meta.dirname, "../../docs/images")
@@ -62,10 +63,9 @@ const take = async (page: Page, name: string) => {
   await page.getByText("live", { exact: true }).waitFor()
   await page.locator(".skeleton").first().waitFor({ state: "detached" })
   await page.waitForTimeout(1_200)
-  const path = join(folder, `console-${name}.png`)
-  await page.screenshot({ path })
-  const { size } = statSync(path)
-  if (size > bytesMax) throw new Error(`${path} has ${size} bytes`)
+  const picture = withPalette(await page.screenshot())
+  if (picture.length > bytesMax) throw new Error(`${name} has ${picture.length} bytes`)
+  writeFileSync(join(folder, `console-${name}.png`), picture)
 }
 
 const takeAll = async (url: string) => {

@@ -74,7 +74,7 @@ export const Activity = () => {
   const resource = useResource(
     "activity",
     (signal) => get<ReadonlyArray<ActivityBody>>("activity", { limit: rowsMax }, signal),
-    3_000
+    { everyMs: 3_000 }
   )
   const hold = useHold()
   const value = useFrozen(hold, resource.value)

@@ -195,7 +195,7 @@ export const Charts = ({ open }: { readonly open: ReadonlyArray<string> }) => {
   const resource = useResource(
     String(span.minutes),
     (signal) => get<HistoryBody>("history", { minutes: span.minutes }, signal),
-    span.everyMs
+    { everyMs: span.everyMs }
   )
   const hold = useHold()
   const value = useFrozen(hold, resource.value, String(span.minutes))

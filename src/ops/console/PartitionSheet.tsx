@@ -92,7 +92,7 @@ export const PartitionSheet = () => {
   const resource = useResource(
     queryOf("cell"),
     (signal) => get<PartitionBody>(`partitions/${encodeURIComponent(handler)}/${partition}`, {}, signal),
-    2_000
+    { everyMs: 2_000 }
   )
   const close = (): void => change({ cell: undefined })
   return (
