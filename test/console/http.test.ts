@@ -52,7 +52,8 @@ layer(unbuilt, { excludeTestServices: true })("a console that was not built", (i
   it.effect("leads to the plain page", () =>
     Effect.gen(function* () {
       const { address } = yield* HttpServer.HttpServer
-      const base = address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : ""
+      const base =
+        address._tag === "InetAddressV4" || address._tag === "InetAddressV6" ? `http://127.0.0.1:${address.port}` : ""
       for (const path of ["/console", "/console/"]) {
         const { headers, status } = yield* Effect.promise(() => fetch(base + path, { redirect: "manual" }))
         assert.deepStrictEqual([status, headers.get("location")], [302, "/ops/status"], path)
