@@ -59,14 +59,17 @@ const decode = (png: Buffer): Pixels => {
 const distance = (a: number, b: number): number =>
   ((a >> 16) - (b >> 16)) ** 2 + (((a >> 8) & 255) - ((b >> 8) & 255)) ** 2 + ((a & 255) - (b & 255)) ** 2
 
-/** The most frequent colours, none of them close to another that is more frequent. */
+/** Surfaces are kept as they are; the others are edges of letters and lines. */
+const exactMax = 64
+
+/** The most frequent colours, and then none of them close to another that is more frequent. */
 const paletteOf = (colours: Uint32Array): ReadonlyArray<number> => {
   const counts = new Map<number, number>()
   for (const colour of colours) counts.set(colour, (counts.get(colour) ?? 0) + 1)
   const palette: Array<number> = []
   for (const [colour] of [...counts].toSorted(([, a], [, b]) => b - a)) {
     if (palette.length === 256) break
-    if (palette.every((one) => distance(one, colour) > 48)) palette.push(colour)
+    if (palette.length < exactMax || palette.every((one) => distance(one, colour) > 48)) palette.push(colour)
   }
   return palette
 }
