@@ -25,6 +25,7 @@ export const doctorCommand = Command.make(
   Command.withDescription(
     "Named checks of everything the pipeline needs, each with its remedy. Exits 10 when one failed."
   ),
+  Command.withShortDescription("Named checks of everything the pipeline needs, with remedies"),
   Command.withExamples([{ command: "pnpm start doctor --output json", description: "For scripts" }])
 )
 
