@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
-/** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last minute. */
+/** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last half minute. */
 export const LatencyBody = Schema.NullOr(
   Schema.Struct({ p50: Schema.Finite, p95: Schema.Finite, p99: Schema.Finite, max: Schema.Finite })
 )

@@ -51,7 +51,7 @@ export const layer: Layer.Layer<StreamView, BrokerRefused | BrokerUnavailable, N
       at: (declaration, seq) =>
         call("read a message", () => manager.streams.getMessage(streamNameOf(declaration.name), { seq })).pipe(
           Effect.map((found) => (found === null ? undefined : seenOf(fromStored(found)))),
-          Effect.catchIf(isNotFound, () => Effect.succeed(undefined))
+          Effect.catchIf(isNotFound, () => nothing)
         ),
       behind: (declaration, partition, afterSeq) => behind(handles, declaration, partition, afterSeq)
     })
@@ -59,6 +59,8 @@ export const layer: Layer.Layer<StreamView, BrokerRefused | BrokerUnavailable, N
 )
 
 const noMessageFound = 10037
+
+const nothing: Effect.Effect<SeenEvent | undefined> = Effect.undefined
 
 const isNotFound = (error: BrokerRefused | BrokerUnavailable) =>
   error._tag === "BrokerRefused" && error.code === noMessageFound
