@@ -8,12 +8,9 @@ import type { ServerHandle } from "../infra/embedded/SupervisedServer.ts"
 import { tempDataDir } from "../infra/embedded/TempServers.ts"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
 import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
-import { natsChecks } from "../infra/nats/natsChecks.ts"
 import { migrate } from "../infra/postgres/Migrations.ts"
-import { postgresChecks } from "../infra/postgres/pgChecks.ts"
 import type { SessionsUnbounded } from "../infra/postgres/SessionLimits.ts"
 import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
-import { type Check, check, ok } from "../pipeline/Check.ts"
 import { consumerOptionsDefault } from "../pipeline/ConsumerOptions.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { Backlog } from "../pipeline/Backlog.ts"
@@ -43,7 +40,7 @@ import { Intake } from "./orders/Intake.ts"
 import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
 import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
 import { OrderCommands } from "./orders/OrderCommands.ts"
-import { orderMigrations } from "./orders/orderMigrations.ts"
+import { orderMigrations, orderMigrationsTable } from "./orders/orderMigrations.ts"
 import { Orders } from "./orders/Orders.ts"
 import type { OrderStore } from "./orders/OrderStore.ts"
 import type { OrderViews } from "./orders/OrderViews.ts"
@@ -239,7 +236,7 @@ const serverInfra = (
         nats: addressOf(natsUrl, Option.isNone(config.natsUrl))
       }
       return stores.pipe(
-        Layer.provideMerge(Layer.effectDiscard(migrate("order_migrations", orderMigrations))),
+        Layer.provideMerge(Layer.effectDiscard(migrate(orderMigrationsTable, orderMigrations))),
         Layer.provideMerge(
           PgPipeline.layer({
             url: databaseUrl,
@@ -281,15 +278,3 @@ const addressOf = (url: Redacted.Redacted, embedded: boolean) => {
     .map((one) => new URL(one.trim()).host)
   return embedded ? `${hosts.join(", ")} (embedded)` : hosts.join(", ")
 }
-
-/** The checks of the servers: those that are named, or of what the embedded ones need. */
-export const serverChecks = (config: AppConfigValues): ReadonlyArray<Check> => [
-  ...Option.match(config.databaseUrl, {
-    onNone: () => [check("postgres", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
-    onSome: postgresChecks
-  }),
-  ...Option.match(config.natsUrl, {
-    onNone: () => [check("nats", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
-    onSome: natsChecks
-  })
-]
