@@ -1,5 +1,5 @@
 import { Context, Effect, Result, Schema, SchemaIssue } from "effect"
-import { address, roles, roleNames, text, whole } from "./settingSchemas.ts"
+import { address, roles, roleNames, text, whole, yesOrNo } from "./settingSchemas.ts"
 
 /** One setting: where it comes from, what it may be, and a sentence for people. The default is written as it would be in the environment. */
 interface Setting<S extends Schema.Codec<unknown, unknown>> {
@@ -26,6 +26,8 @@ export const settings = {
     undefined,
     "Whoever sends it (Authorization: Bearer …) may operate; without one, only callers on this machine may."
   ),
+  opsReadOnly: setting("OPS_READ_ONLY", yesOrNo, "false", "true: operators can look, and change nothing."),
+  environment: setting("ENVIRONMENT", text, "local", "Shown to operators, to tell one pipeline from another."),
   role: setting(
     "ROLE",
     roles,

@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer, Option, type Redacted, type Scope } from "effect"
+import { Context, Duration, Effect, Layer, Option, Redacted, type Scope } from "effect"
 import { installedNatsServer } from "../infra/embedded/NatsBinary.ts"
 import { locatePostgres } from "../infra/embedded/PostgresBinaries.ts"
 import { natsChecks } from "../infra/nats/natsChecks.ts"
@@ -6,7 +6,7 @@ import { clientLayer } from "../infra/postgres/PgControl.ts"
 import { hasTables } from "../infra/postgres/pgSchemaChecks.ts"
 import { postgresChecks } from "../infra/postgres/pgChecks.ts"
 import * as PgPipelineView from "../infra/postgres/PgPipelineView.ts"
-import { type RunningOptions, storeChecks } from "../ops/runningChecks.ts"
+import { storeChecks } from "../ops/runningChecks.ts"
 import { type Check, check, ok, warning } from "../pipeline/Check.ts"
 import { PipelineView } from "../pipeline/PipelineView.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
@@ -20,17 +20,11 @@ export interface DoctorUrls {
   readonly natsUrl: Redacted.Redacted
 }
 
-/** What the doctor holds the pipeline's state against. */
-export const runningOptions = (config: AppConfigValues): RunningOptions => ({
-  stream: Orders.name,
-  backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds)
-})
-
-/** The checks of a running pipeline's servers, and of the disk of those it has itself. */
-export const checksOfServers = (
-  config: AppConfigValues,
-  { databaseUrl, natsUrl }: DoctorUrls
-): ReadonlyArray<Check> => [...ofPostgres(config, databaseUrl), ...ofNats(config, natsUrl), ...ofDisk(config)]
+/** The checks of a running pipeline's servers, and of the disk of those it has itself. Without servers there are none. */
+export const checksOfServers = (config: AppConfigValues, { databaseUrl, natsUrl }: DoctorUrls): ReadonlyArray<Check> =>
+  Redacted.value(natsUrl) === ""
+    ? []
+    : [...ofPostgres(config, databaseUrl), ...ofNats(config, natsUrl), ...ofDisk(config)]
 
 /** The checks of servers that are named, and of what the embedded ones need. */
 export const checksBeforeStart = (config: AppConfigValues): ReadonlyArray<Check> => [
@@ -50,7 +44,9 @@ export const checksOfStore = Effect.fnUntraced(function* (
   const built = yield* Effect.option(Layer.build(PgPipelineView.layer.pipe(Layer.provide(client))))
   if (Option.isNone(built)) return []
   const view = Context.get(built.value, PipelineView)
-  return yield* storeChecks(runningOptions(config)).pipe(Effect.provideService(PipelineView, view))
+  return yield* storeChecks({ stream: Orders.name, backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds) }).pipe(
+    Effect.provideService(PipelineView, view)
+  )
 })
 
 const ofPostgres = (config: AppConfigValues, url: Redacted.Redacted) =>

@@ -121,9 +121,8 @@ export class Measures {
         return void (this.#relayFailing = null)
       case "StreamShrank":
         return void (this.#shrinks += 1)
-      case "PartitionLost":
-      case "OwnershipUnproven":
-        return void (this.#leaseChanges += 1)
+      case "PartitionsClaimed":
+        return void (this.#leaseChanges += signal.count)
       default:
         return undefined
     }
@@ -210,5 +209,10 @@ const inHandOf = ({ partitions }: InstanceStatus, name: string) =>
 const p95Of = (part: PartitionMeasures | undefined) => {
   if (part === undefined) return 0
   const [now, before] = part.latency
-  return Math.round(quantileOf(now.map((n, i) => n + (before[i] ?? 0)), 0.95) ?? 0)
+  return Math.round(
+    quantileOf(
+      now.map((n, i) => n + (before[i] ?? 0)),
+      0.95
+    ) ?? 0
+  )
 }

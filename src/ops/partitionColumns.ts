@@ -91,16 +91,19 @@ const rowOf = (lease: LeaseFacts, { before, now, nowRows, oldRows }: Known): Par
 }
 
 const stateOf = (
-  { handler, owner, partition }: LeaseFacts,
+  { delivery, handler, owner, partition }: LeaseFacts,
   { failures, lag, oldestMs, perSecond: rate }: Omit<PartitionRow, "state">,
   { facts, reports }: Sample
 ): PartitionState => {
   const report = owner === undefined ? undefined : reports.get(owner)
+  // Events of a balanced handler are of any partition.
+  const isBusy =
+    delivery === "balanced" && report?.handlers.some((one) => one.name === handler && one.inHand > 0) === true
   if (isPaused(facts.controls, handler, partition)) return "paused"
   if (owner === undefined) return "unowned"
   if (report?.draining === true) return "draining"
   if (report?.handlers.some(({ name, resting }) => name === handler && resting !== null) === true) return "held"
   if (failures > 0) return "failing"
-  if (rate > 0) return "active"
+  if (rate > 0 || isBusy) return "active"
   return lag > 0 && oldestMs > stalledMs ? "stalled" : lag > 0 ? "active" : "idle"
 }

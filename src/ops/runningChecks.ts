@@ -46,7 +46,7 @@ export const runningChecks = (
       onFacts("relay", relayResult),
       onFacts("partitions", partitionsResult),
       onFacts("controls", controlsResult),
-      check("stream", "check that NATS answers", Effect.map(view.stats(options.stream), streamResult))
+      check("stream size", "check that NATS answers", Effect.map(view.stats(options.stream), streamResult))
     ]
   })
 

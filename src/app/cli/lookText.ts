@@ -113,7 +113,6 @@ export const partitionText = (one: PartitionBody, nowMs: number, canColor: boole
     `  lag        ${one.lag}${one.lag > 0 ? `, the oldest ${time(one.oldestMs)} old` : ""}`,
     `  in hand    ${known(one.inHand)}`,
     `  pace       ${known(one.perSecond)} a second, p95 ${time(one.p95Ms)}, ${known(one.failures)} failures in the last minute`,
-    `  put aside  ${one.asideKeys} keys`,
     ...(one.paused === null
       ? []
       : [`  paused     by ${one.paused.actor} ${durationText(nowMs - one.paused.atMs)} ago: ${one.paused.why}`]),

@@ -133,7 +133,12 @@ const looking = <A, E>(
   )
 }
 
-const fetch = (handles: Handles, declaration: LogDeclaration, { name, num_pending }: ConsumerInfo, eventsMax: number) => {
+const fetch = (
+  handles: Handles,
+  declaration: LogDeclaration,
+  { name, num_pending }: ConsumerInfo,
+  eventsMax: number
+) => {
   const wanted = Math.min(eventsMax, num_pending)
   if (wanted === 0) return Effect.succeed<ReadonlyArray<SeenEvent>>([])
   return call("read a stream", async () => {
