@@ -84,7 +84,8 @@ export interface PartitionRow {
 
 const known = (value: number) => (value < 0 ? "–" : value)
 
-const time = (ms: number) => (ms < 0 ? "–" : durationText(ms))
+/** 0: nothing was measured. */
+const time = (ms: number) => (ms <= 0 ? "–" : durationText(ms))
 
 /** A row per partition. */
 export const partitionsText = (rows: ReadonlyArray<PartitionRow>, canColor: boolean): string =>

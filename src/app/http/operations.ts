@@ -10,8 +10,14 @@ import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
 
+interface OperationsOptions {
+  readonly config: AppConfigValues
+  readonly checks: ReadonlyArray<Check>
+  readonly draining: { readonly now: boolean }
+}
+
 /** Health for anybody, and operations for those who may. */
-export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>) => {
+export const operations = ({ checks, config, draining }: OperationsOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),
@@ -26,5 +32,5 @@ export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>
       ackWait: Duration.seconds(config.ackWaitSeconds)
     })
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
-  return Layer.mergeAll(OpsHttp.layerHealth, guarded)
+  return Layer.mergeAll(OpsHttp.layerHealth({ stream: Orders.name, draining }), guarded)
 }

@@ -60,12 +60,13 @@ export const replicasResult = ({ cluster, config }: StreamInfo): CheckResult => 
     : ok(`${copies} copies, led by ${cluster.leader}`)
 }
 
+const sizeText = (bytes: number) => (bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`)
+
 /** Whether there is room in it. */
 export const sizeResult = ({ config, state }: StreamInfo): CheckResult => {
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`
-  if (config.max_bytes <= 0) return ok(`${state.messages} events, ${gigabytes(state.bytes)}, no limit`)
+  if (config.max_bytes <= 0) return ok(`${state.messages} events, ${sizeText(state.bytes)}, no limit`)
   const share = state.bytes / config.max_bytes
-  const said = `${state.messages} events, ${gigabytes(state.bytes)} of ${gigabytes(config.max_bytes)} (${Math.round(share * 100)} %)`
+  const said = `${state.messages} events, ${sizeText(state.bytes)} of ${sizeText(config.max_bytes)} (${Math.round(share * 100)} %)`
   const remedy =
     "raise STREAM_MAX_BYTES and the stream's max_bytes, or purge what every handler has handled (`pnpm start audit` first)"
   if (share >= 0.95) return failed(`${said}: soon events wait in the outbox`, remedy)
