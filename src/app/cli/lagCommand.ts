@@ -1,4 +1,4 @@
-import { Duration, Effect, Schedule, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { Command, Flag, TerminalCapabilities } from "effect/cli"
 import { exitCode, ExitWith } from "./exitCodes.ts"
 import { type LagReport, lagLine, lagReport, lagText } from "./lagText.ts"
@@ -61,21 +61,35 @@ export const lagCommand = Command.make(
 const endIfCritical = ({ critical }: LagReport) =>
   critical.length === 0 ? Effect.void : Effect.fail(new ExitWith({ code: exitCode.unhealthy }))
 
+/** How looks are shown, and that there was no answer. */
+interface Shower {
+  readonly show: (report: LagReport) => Effect.Effect<void>
+  readonly away: (why: string) => Effect.Effect<void>
+}
+
 /** Goes on when the pipeline is away for a while: whoever watches wants to see it come back. */
 const watching = Effect.fnUntraced(function* (options: Watching, first: LagReport) {
-  const show = yield* shower(options)
+  const { away, show } = yield* shower(options)
   const shown = (report: LagReport) =>
     Effect.andThen(show(report), options.exitWhenCritical ? endIfCritical(report) : Effect.void)
   yield* shown(first)
-  const again = Effect.matchEffect(look(options), { onSuccess: shown, onFailure: ({ message }) => say(message) })
-  const pause = Duration.seconds(options.every)
-  return yield* Effect.sleep(pause).pipe(Effect.andThen(again), Effect.repeat(Schedule.forever))
+  const again = Effect.matchEffect(look(options), { onSuccess: shown, onFailure: ({ message }) => away(message) })
+  return yield* Effect.sleep(Duration.seconds(options.every)).pipe(Effect.andThen(again), Effect.forever)
 })
 
 const shower = Effect.fnUntraced(function* ({ output }: OpsOptions) {
   const { canAnimate, canColor } = yield* TerminalCapabilities.TerminalCapabilities
-  if (output !== "text") return (report: LagReport) => print("jsonl", report, "")
-  if (!canAnimate) return (report: LagReport) => print("text", report, lagLine(report))
+  if (output === "text" && canAnimate) return yield* drawn(canColor)
+  const show = (report: LagReport) =>
+    output === "text" ? print("text", report, lagLine(report)) : print("jsonl", report, "")
+  return { show, away: say } satisfies Shower
+})
+
+const drawn = Effect.fnUntraced(function* (canColor: boolean) {
   const draw = yield* liveView
-  return (report: LagReport) => draw(lagText(report, canColor))
+  let last = ""
+  return {
+    show: (report) => draw((last = lagText(report, canColor))),
+    away: (why) => draw(`${last}\n${why}`)
+  } satisfies Shower
 })

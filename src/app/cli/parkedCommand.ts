@@ -96,7 +96,7 @@ const show = Command.make(
   })
 ).pipe(
   Command.withDescription("One parked key: why, its attempts, its events, what was done to it"),
-  Command.withExamples([{ command: "pnpm start parked show mail ada", description: "The mails of ada" }])
+  Command.withExamples([{ command: "pnpm start parked show push ada", description: "The pushes to ada" }])
 )
 
 const edit = Command.make(

@@ -50,7 +50,7 @@ export const tailCommand = Command.make(
   Command.withExamples([
     { command: "pnpm start tail", description: "All events" },
     { command: "pnpm start tail --type paid --key ada", description: "The payments of ada" },
-    { command: "pnpm start tail --partition 3 --last 100 --no-follow -o jsonl", description: "What is there, and end" }
+    { command: "pnpm start tail --partition 11 --last 100 --no-follow -o jsonl", description: "What is there, and end" }
   ])
 )
 
