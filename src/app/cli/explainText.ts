@@ -91,7 +91,7 @@ const tones: { readonly [State in HandledBody["state"]]?: Tone } = {
 
 /** How each event stands with each handler. */
 const standing = ({ events }: TraceBody, canColor: boolean): string => {
-  const handlers = [...new Set(events.flatMap((event) => event.handlers.map(({ handler }) => handler)))]
+  const handlers = [...new Set(events.flatMap((event) => event.handlers.map(({ handler }) => handler)))].toSorted()
   const stateOf = (event: TracedEventBody, handler: string): Toned => {
     const state = event.handlers.find((one) => one.handler === handler)?.state
     return state === undefined || state === "passed"

@@ -68,7 +68,7 @@ export const lagReport = (overview: OverviewBody): LagReport => ({
   atMs: overview.atMs,
   outboxRows: overview.outbox.rows,
   stale: overview.stale,
-  handlers: overview.handlers.map(rowOf),
+  handlers: overview.handlers.map(rowOf).toSorted((a, b) => a.handler.localeCompare(b.handler)),
   critical: criticalOf(overview)
 })
 
