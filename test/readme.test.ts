@@ -32,7 +32,8 @@ const commandsIn = (text: string) =>
     const [name = "", second = ""] = words
     return {
       said: said.trim(),
-      name,
+      // `pause|resume` are two.
+      names: name.split("|"),
       subcommands: ["orders", "parked"].includes(name) ? second.split("|") : [],
       flags: words.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0] ?? word)
     }
@@ -84,10 +85,10 @@ describe("the README", () => {
     (document) => {
       const commands = commandsIn(read(document).replaceAll("\\|", "|"))
       expect(commands.length).toBeGreaterThan(5)
-      for (const { flags, name, said, subcommands } of commands) {
-        expect(subcommandsOf(), said).toContain(name)
-        for (const subcommand of subcommands) expect(subcommandsOf(name), said).toContain(subcommand)
-        const help = subcommands.length === 0 ? helpOf(name) : subcommands.map((one) => helpOf(name, one)).join("\n")
+      for (const { flags, names, said, subcommands } of commands) {
+        const paths = subcommands.length === 0 ? names.map((name) => [name]) : subcommands.map((one) => [...names, one])
+        for (const path of paths) expect(subcommandsOf(...path.slice(0, -1)), said).toContain(path.at(-1))
+        const help = paths.map((path) => helpOf(...path)).join("\n")
         for (const flag of flags) expect(help, said).toMatch(new RegExp(`${flag}[ ,]`))
       }
     },

@@ -17,6 +17,9 @@ interface Leaf {
   readonly examples: ReadonlyArray<string>
 }
 
+/** Processes that start servers, on machines that are busy. */
+const slowly = 120_000
+
 const childrenOf = (command: Command.Command.Any) => command.subcommands.flatMap(({ commands }) => commands)
 
 const leavesOf = (command: Command.Command.Any, path: ReadonlyArray<string>): ReadonlyArray<Leaf> => {
@@ -58,16 +61,19 @@ const codesOf = ([name, subcommand]: ReadonlyArray<string>): ReadonlyArray<numbe
 }
 
 describe("help", () => {
-  it.live("lists every command", () =>
-    Effect.gen(function* () {
-      const root = yield* runApp(["--help"])
-      for (const { name } of childrenOf(millrace)) assert.match(root.stdout, new RegExp(`^ {2}${name} {2,}\\S`, "m"))
-      for (const parent of ["orders", "parked"]) {
-        const help = yield* runApp([parent, "--help"])
-        for (const { path } of leaves.filter((leaf) => leaf.path[0] === parent && leaf.path.length > 1))
-          assert.match(help.stdout, new RegExp(`^ {2}${path[1]} {2,}\\S`, "m"))
-      }
-    })
+  it.live(
+    "lists every command",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* runApp(["--help"])
+        for (const { name } of childrenOf(millrace)) assert.match(root.stdout, new RegExp(`^ {2}${name} {2,}\\S`, "m"))
+        for (const parent of ["orders", "parked"]) {
+          const help = yield* runApp([parent, "--help"])
+          for (const { path } of leaves.filter((leaf) => leaf.path[0] === parent && leaf.path.length > 1))
+            assert.match(help.stdout, new RegExp(`^ {2}${path[1]} {2,}\\S`, "m"))
+        }
+      }),
+    slowly
   )
 
   it("has an example of every command, that begins with it", () => {
@@ -78,15 +84,18 @@ describe("help", () => {
     }
   })
 
-  it.live("completes every command in bash, zsh and fish", () =>
-    Effect.gen(function* () {
-      for (const shell of ["bash", "zsh", "fish"]) {
-        const script = yield* runApp(["--completions", shell])
-        assert.strictEqual(script.code, 0)
-        for (const { path } of leaves) assert.include(script.stdout, path.at(-1) ?? "", shell)
-        assert.include(script.stdout, "exit-when-critical", shell)
-      }
-    })
+  it.live(
+    "completes every command in bash, zsh and fish",
+    () =>
+      Effect.gen(function* () {
+        for (const shell of ["bash", "zsh", "fish"]) {
+          const script = yield* runApp(["--completions", shell])
+          assert.strictEqual(script.code, 0)
+          for (const { path } of leaves) assert.include(script.stdout, path.at(-1) ?? "", shell)
+          assert.include(script.stdout, "exit-when-critical", shell)
+        }
+      }),
+    slowly
   )
 })
 
@@ -110,32 +119,38 @@ const withParkedKeys = Layer.effect(
 const examples = leaves.flatMap((leaf) => leaf.examples)
 
 layer(withParkedKeys, { excludeTestServices: true, timeout: "30 seconds" })("an example", (it) => {
-  it.effect.each(examples.filter((example) => saysOf(example) === undefined))("%s", (example) =>
-    Effect.gen(function* () {
-      const { url } = yield* AppUnderTest
-      const finished = yield* runApp(wordsOf(example), { MILLRACE_URL: url })
-      const said = `${finished.stdout}${finished.stderr}`
-      assert.include(codesOf(wordsOf(example)), finished.code, said)
-      assert.notStrictEqual(said, "")
-    })
+  it.effect.each(examples.filter((example) => saysOf(example) === undefined))(
+    "%s",
+    (example) =>
+      Effect.gen(function* () {
+        const { url } = yield* AppUnderTest
+        const finished = yield* runApp(wordsOf(example), { MILLRACE_URL: url })
+        const said = `${finished.stdout}${finished.stderr}`
+        assert.include(codesOf(wordsOf(example)), finished.code, said)
+        assert.notStrictEqual(said, "")
+      }),
+    slowly
   )
 
   // The newest events are those of the setup until a simulation sends its own.
   const isLoad = (example: string) => Number(example.includes(" simulate"))
   const lasting = examples.filter((example) => saysOf(example) !== undefined)
 
-  it.effect.each(lasting.toSorted((a, b) => isLoad(a) - isLoad(b)))("%s", (example) =>
-    Effect.gen(function* () {
-      const { url } = yield* AppUnderTest
-      const port = String(yield* freePort)
-      const dataDir = yield* tempDataDir
-      const words = wordsOf(example).map((word) => (word === "8081" ? port : word))
-      const app = yield* startApp(words, { MILLRACE_URL: url, DATA_DIR: dataDir, PORT: port })
-      yield* eventually(
-        example,
-        Effect.sync(() => (saysOf(example) ?? /$^/).test(app.stdout() + app.stderr())),
-        25
-      )
-    }).pipe(Effect.scoped)
+  it.effect.each(lasting.toSorted((a, b) => isLoad(a) - isLoad(b)))(
+    "%s",
+    (example) =>
+      Effect.gen(function* () {
+        const { url } = yield* AppUnderTest
+        const port = String(yield* freePort)
+        const dataDir = yield* tempDataDir
+        const words = wordsOf(example).map((word) => (word === "8081" ? port : word))
+        const app = yield* startApp(words, { MILLRACE_URL: url, DATA_DIR: dataDir, PORT: port })
+        yield* eventually(
+          example,
+          Effect.sync(() => (saysOf(example) ?? /$^/).test(app.stdout() + app.stderr())),
+          60
+        )
+      }).pipe(Effect.scoped),
+    slowly
   )
 })

@@ -1,7 +1,13 @@
 import { DateTime } from "effect"
+import type { ActivityBody } from "../../ops/OverviewApi.ts"
 import type { HandledBody, TraceBody, TracedEventBody } from "../../ops/TraceApi.ts"
 import { durationText } from "./durationText.ts"
 import { painted, table, type Tone, type Toned } from "./Table.ts"
+
+/** A trace, and what operators did and instances said about its key. */
+export interface Story extends TraceBody {
+  readonly activity: ReadonlyArray<ActivityBody>
+}
 
 /** One thing that happened. */
 interface Moment {
@@ -13,7 +19,7 @@ interface Moment {
 }
 
 /** The whole story of one key: what became of it, why it waits, all moments in order, and how each event stands. */
-export const explainText = (trace: TraceBody, canColor: boolean): string =>
+export const explainText = (trace: Story, canColor: boolean): string =>
   [
     headOf(trace, canColor),
     ...trace.waits.map((why) => `${painted("waits", "warn", canColor)}  ${why}`),
@@ -31,8 +37,12 @@ const headOf = ({ asked, inOrder, key, partition, verdict, version }: TraceBody,
 
 const nameOf = ({ type, version }: TracedEventBody) => `${version} ${type}`
 
-const timeline = (trace: TraceBody, canColor: boolean): string => {
-  const moments = [...trace.events.flatMap(momentsOf), ...trace.acts.map(actOf)].toSorted((a, b) => a.atMs - b.atMs)
+const timeline = (trace: Story, canColor: boolean): string => {
+  const moments = [
+    ...trace.events.flatMap(momentsOf),
+    ...trace.acts.map(actOf),
+    ...trace.activity.filter((entry) => !isAmong(trace.acts, entry)).map(entryOf)
+  ].toSorted((a, b) => a.atMs - b.atMs)
   const rows = moments.map(({ atMs, event, text, tone }, i) => [
     DateTime.formatIso(DateTime.makeUnsafe(atMs)),
     // What came long before is in the first column; here one sees what took its time.
@@ -72,6 +82,17 @@ const actOf = ({ act, actor, atMs, handler, version, why }: TraceBody["acts"][nu
   event: version === null ? "" : `${version}`,
   text: `${handler}: ${act} by ${actor}${why === "" ? "" : `: ${oneLine(why)}`}`,
   tone: "warn"
+})
+
+/** Acts on a key that is still parked are told twice. */
+const isAmong = (acts: TraceBody["acts"], { atMs, what }: ActivityBody) =>
+  acts.some((one) => one.atMs === atMs && one.act === what)
+
+const entryOf = ({ atMs, handler, level, source, text, what, who }: ActivityBody): Moment => ({
+  atMs,
+  event: "",
+  text: source === "operator" ? `${text}, by ${who}` : `${handler ?? ""}: ${what}: ${oneLine(text)}`,
+  ...(level === "info" ? {} : { tone: level === "error" ? "bad" : "warn" })
 })
 
 const messageMaxChars = 200
