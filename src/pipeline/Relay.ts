@@ -9,6 +9,7 @@ import { BrokerRefused } from "./PipelineError.ts"
 import { presentInfo, reconcile } from "./Reconcile.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
+import { sayPublished } from "./sayPublished.ts"
 import { signal } from "./Signals.ts"
 
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
@@ -189,17 +190,6 @@ const relay = Effect.fnUntraced(
   },
   (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })
 )
-
-const sayPublished = (leader: Leader, events: number, beganMs: number) =>
-  Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-    signal({
-      _tag: "BatchPublished",
-      stream: leader.declaration.name,
-      events,
-      tookMs: nowMs - beganMs,
-      lastSeq: leader.lastSeq
-    })
-  )
 
 /** What can be done while rows are published. After a full batch there are more: a snapshot that has one has all before it. */
 const prepare = Effect.fnUntraced(function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {
