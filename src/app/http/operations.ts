@@ -1,4 +1,4 @@
-import { Layer } from "effect"
+import { Duration, Layer } from "effect"
 import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
@@ -24,9 +24,11 @@ export const operations = ({ checks, config, draining }: ServerOptions) => {
         version: appVersion,
         readOnly: opsReadOnly,
         checks,
-        isStopping: () => draining.now
+        isStopping: () => draining.now,
+        backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
+        ackWait: Duration.seconds(config.ackWaitSeconds)
       })
     )
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
-  return Layer.mergeAll(OpsHttp.layerHealth, ConsoleHttp.layer, guarded)
+  return Layer.mergeAll(OpsHttp.layerHealth({ stream: Orders.name, draining }), ConsoleHttp.layer, guarded)
 }
