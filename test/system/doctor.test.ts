@@ -15,6 +15,7 @@ import { query, withNats, withSql } from "../infra/embedded/Clients.ts"
 import { type Environment, runApp, startPipeline } from "../support/servers/AppProcess.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { at, call } from "../support/servers/Http.ts"
+import { startCluster } from "../support/servers/NatsCluster.ts"
 import { pgBouncerProgram, startPgBouncer } from "../support/servers/PgBouncer.ts"
 import { pushReceiver } from "../support/servers/Receivers.ts"
 import { shopAt } from "../support/servers/Shop.ts"
@@ -223,6 +224,42 @@ describe("Postgres", () => {
         const { found } = yield* doctor({ ...environment, NODE_OPTIONS: `--import ${late}` })
         for (const peer of ["postgres", "nats"])
           expectIn(found, `${peer} clock`, "warning", /^(599|600)\d{3} ms ahead of this machine's/, /NTP/)
+      }),
+    slowly
+  )
+})
+
+describe("a cluster", () => {
+  it.live(
+    "a copy of the stream that is away is named; nothing has stopped yet",
+    () =>
+      Effect.gen(function* () {
+        const { databaseUrl } = yield* startServers(false)
+        const { nodes, url } = yield* startCluster()
+        const environment = { DATABASE_URL: Redacted.value(databaseUrl), NATS_URL: url, STREAM_REPLICAS: "3" }
+        yield* startPipeline(environment)
+        const replicas = Effect.map(doctor(environment), ({ found }) => found.get("replicas"))
+        yield* eventually(
+          "three copies",
+          Effect.map(replicas, (finding) => /^3 copies, led by n\d$/.test(finding?.detail ?? "")),
+          60
+        )
+        // Not the one that leads, or another has to be found first.
+        const leader = ((yield* replicas)?.detail ?? "").slice(-2)
+        const other = nodes.find(({ name }) => name !== leader)
+        yield* other?.kill ?? Effect.die(new Error("no other node"))
+        yield* eventually(
+          "a copy that is away",
+          Effect.map(
+            replicas,
+            (finding) => finding?.status === "warning" && finding.detail.includes(other?.name ?? "?")
+          ),
+          60
+        )
+        const away = yield* replicas
+        assert.match(away?.detail ?? "", /is away|behind/)
+        assert.match(away?.remedy ?? "", /one more that fails stops the stream/)
+        assert.strictEqual((yield* doctor(environment)).found.get("nats durability")?.status, "ok")
       }),
     slowly
   )
