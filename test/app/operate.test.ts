@@ -95,6 +95,31 @@ layer(withPoisonedOrder, { excludeTestServices: true, timeout: "30 seconds" })("
   )
 
   it.effect(
+    "a replay that is waited for ends with 12 while keys are parked again, and with 0 once they are handled",
+    () =>
+      Effect.gen(function* () {
+        const shop = yield* AppUnderTest
+        yield* shop.create({ orderId: "waited", userId: "mia" })
+        const replay = ["parked", "replay", "--handler", "push", "--key", "mia"]
+        yield* eventually(
+          "a parked key",
+          Effect.map(cli(["parked", "list", "--key", "mia"]), ({ code }) => code === 12)
+        )
+        const again = yield* cli([...replay, "--wait"])
+        assert.strictEqual(again.code, 12, again.stderr)
+        assert.match(again.stderr, /1 of this kind are parked now/)
+        refused.delete("mia")
+        const dry = yield* cli([...replay, "--dry-run"])
+        assert.deepStrictEqual([dry.code, dry.stderr], [0, ""])
+        const done = yield* cli([...replay, "--wait"])
+        assert.strictEqual(done.code, 0, done.stderr)
+        assert.strictEqual(done.stdout, "  push  mia\nreplay: 1 of 1 keys\n")
+        assert.match(done.stderr, /\n0 of this kind are parked now\n$/)
+      }),
+    slowly
+  )
+
+  it.effect(
     "moments are in the order in which they happened",
     () =>
       Effect.gen(function* () {
