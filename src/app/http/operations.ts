@@ -1,4 +1,5 @@
 import { Duration, Layer } from "effect"
+import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as OpsServer from "../../ops/OpsServer.ts"
@@ -16,21 +17,24 @@ interface OperationsOptions {
   readonly draining: { readonly now: boolean }
 }
 
-/** Health for anybody, and operations for those who may. */
+/** Health and the console for anybody, and operations for those who may. */
 export const operations = ({ checks, config, draining }: OperationsOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),
-    OpsServer.layer(Orders, {
-      partitions,
-      handlers: orderHandlers(retryPolicyDefault),
-      environment,
-      version: appVersion,
-      readOnly: opsReadOnly,
-      checks,
-      backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
-      ackWait: Duration.seconds(config.ackWaitSeconds)
-    })
+    Layer.provideMerge(
+      ConsoleHttp.layerStatus,
+      OpsServer.layer(Orders, {
+        partitions,
+        handlers: orderHandlers(retryPolicyDefault),
+        environment,
+        version: appVersion,
+        readOnly: opsReadOnly,
+        checks,
+        backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
+        ackWait: Duration.seconds(config.ackWaitSeconds)
+      })
+    )
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
-  return Layer.mergeAll(OpsHttp.layerHealth({ stream: Orders.name, draining }), guarded)
+  return Layer.mergeAll(OpsHttp.layerHealth({ stream: Orders.name, draining }), ConsoleHttp.layer, guarded)
 }
