@@ -92,7 +92,7 @@ describe("the README", () => {
         for (const flag of flags) expect(help, said).toMatch(new RegExp(`${flag}[ ,]`))
       }
     },
-    60_000
+    180_000
   )
 })
 

@@ -2,7 +2,7 @@
 import { createServer } from "node:http"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { jetstreamManager } from "@nats-io/jetstream"
+import { DiscardPolicy, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream"
 import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
@@ -77,13 +77,11 @@ describe("a stream that differs", () => {
     () =>
       Effect.gen(function* () {
         const { environment } = yield* startServers(false)
-        const changed = (maxAge: number) =>
-          withNats(environment.NATS_URL, async (connection) => {
-            const manager = await jetstreamManager(connection)
-            const subjects = [maxAge === 0 ? "other.>" : "order.partition.>"]
-            await manager.streams.add({ name: "ORDERS", subjects, duplicate_window: 1e9, max_age: 2e9 })
-          })
-        yield* changed(0)
+        const asManager = (change: (manager: JetStreamManager) => Promise<unknown>) =>
+          withNats(environment.NATS_URL, (connection) => jetstreamManager(connection).then(change))
+        yield* asManager((manager) =>
+          manager.streams.add({ name: "ORDERS", subjects: ["other.>"], duplicate_window: 1e9, max_age: 2e9 })
+        )
         const { found } = yield* doctor(environment)
         expectIn(
           found,
@@ -94,6 +92,25 @@ describe("a stream that differs", () => {
         )
         expectIn(found, "duplicate window", "warning", /^1 s/, /--dupe-window 2m/)
         expectIn(found, "stream size", "ok", /no limit/, /^$/)
+        yield* asManager((manager) =>
+          manager.streams.update("ORDERS", {
+            subjects: ["order.partition.>"],
+            discard: DiscardPolicy.New,
+            allow_atomic: true
+          })
+        )
+        const mended = yield* doctor(environment)
+        expectIn(
+          mended.found,
+          "stream drift",
+          "warning",
+          /max_age is 2000000000, declared \d+/,
+          /nats stream edit ORDERS/
+        )
+        assert.notMatch(
+          mended.found.get("stream drift")?.detail ?? "",
+          /subjects|discard|allow_atomic|duplicate_window/
+        )
       }),
     slowly
   )
