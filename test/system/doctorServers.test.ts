@@ -1,19 +1,68 @@
 /** What the doctor sees of a cluster, and of a pooler. */
+import { spawn } from "node:child_process"
 import * as fs from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { findNatsServer } from "../../src/infra/embedded/NatsBinary.ts"
+import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
 import { query } from "../infra/embedded/Clients.ts"
-import { startPipeline } from "../support/servers/AppProcess.ts"
+import { runApp, startPipeline } from "../support/servers/AppProcess.ts"
 import { doctor, expectIn } from "../support/servers/DoctorRun.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { startCluster } from "../support/servers/NatsCluster.ts"
 import { pgBouncerProgram, startPgBouncer } from "../support/servers/PgBouncer.ts"
-import { startServers } from "../support/servers/TestServers.ts"
+import { freePort, startServers } from "../support/servers/TestServers.ts"
 
 /** Servers and processes one after the other, on machines that are busy. */
 const slowly = 120_000
+
+describe("a nats-server that does not let its user in everywhere", () => {
+  it.live(
+    "is told apart from one that is away: the subject is named, and one reason is one line",
+    () =>
+      Effect.gen(function* () {
+        const { environment } = yield* startServers(false)
+        const directory = yield* tempDataDir
+        const port = yield* freePort
+        const file = join(directory, "nats.conf")
+        const user = `{ user: "a", password: "b", permissions: { publish: { deny: ["$JS.API.>"] } } }`
+        const config = [
+          `listen: "127.0.0.1:${port}"`,
+          `jetstream { store_dir: ${JSON.stringify(join(directory, "js"))} }`,
+          `authorization { users: [ ${user} ] }`
+        ]
+        yield* Effect.promise(() => fs.writeFile(file, config.join("\n")))
+        const program = yield* Effect.orDie(findNatsServer(() => Effect.void))
+        yield* Effect.acquireRelease(
+          Effect.sync(() => spawn(program, ["-c", file], { stdio: "ignore" })),
+          (child) => Effect.sync(() => void child.kill("SIGKILL"))
+        )
+        const refused = { ...environment, NATS_URL: `nats://a:b@127.0.0.1:${port}` }
+        yield* eventually(
+          "a server that answers",
+          Effect.map(doctor(refused), ({ found }) => found.get("nats")?.status === "ok")
+        )
+        const { found } = yield* doctor(refused)
+        expectIn(
+          found,
+          "jetstream",
+          "failed",
+          /Permissions Violation for Publish to "\$JS.API.INFO"/,
+          /publish to \$JS.API.>/
+        )
+        const { code, stdout } = yield* runApp(["doctor"], { ...refused, PORT: "0" })
+        assert.strictEqual(code, 10)
+        assert.match(
+          stdout,
+          /^FAILED +stream drift .*\n +so with duplicate window, replicas, stream size, nats clock\n/m
+        )
+        assert.strictEqual(stdout.match(/STREAM.INFO/g)?.length, 2)
+      }),
+    slowly
+  )
+})
 
 const readableDirectory = Effect.acquireRelease(
   Effect.promise(async () => {
