@@ -3,22 +3,15 @@ import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as OpsServer from "../../ops/OpsServer.ts"
-import type { Check } from "../../pipeline/Check.ts"
 import { retryPolicyDefault } from "../../pipeline/RetryPolicy.ts"
-import type { AppConfigValues } from "../AppConfig.ts"
 import { orderHandlers } from "../effects/handlers.ts"
 import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
-
-interface OperationsOptions {
-  readonly config: AppConfigValues
-  readonly checks: ReadonlyArray<Check>
-  readonly draining: { readonly now: boolean }
-}
+import type { ServerOptions } from "./server.ts"
 
 /** Health and the console for anybody, and operations for those who may. */
-export const operations = ({ checks, config, draining }: OperationsOptions) => {
+export const operations = ({ checks, config, draining }: ServerOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),
@@ -32,7 +25,8 @@ export const operations = ({ checks, config, draining }: OperationsOptions) => {
         readOnly: opsReadOnly,
         checks,
         backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
-        ackWait: Duration.seconds(config.ackWaitSeconds)
+        ackWait: Duration.seconds(config.ackWaitSeconds),
+        isStopping: () => draining.now
       })
     )
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
