@@ -159,7 +159,13 @@ const engine = (
 const engineHere = (config: AppConfigValues, instance: Instance) =>
   Layer.effect(
     Engine,
-    Effect.map(Pipeline.Pipeline, ({ partitions }) => ({ partitions, instanceId: instance.id, ended: Effect.never }))
+    Effect.map(Pipeline.Pipeline, ({ partitions }) => ({
+      partitions,
+      instanceId: instance.id,
+      ended: Effect.never,
+      // Here they are in the same registry as everything else's.
+      metrics: Effect.succeed("")
+    }))
   ).pipe(Layer.provide(pipeline(config, instance)))
 
 const pipeline = (config: AppConfigValues, instance: Instance) => {

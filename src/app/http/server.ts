@@ -5,9 +5,11 @@ import { HttpApiScalar } from "effect/http-api"
 import { createServer } from "node:http"
 import { idMaxChars } from "../../domain/Ids.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
+import * as MetricsHttp from "../../ops/MetricsHttp.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as ParkedHttp from "../../ops/ParkedHttp.ts"
 import { Orders } from "../orders/Orders.ts"
+import { Engine } from "../engine/Engine.ts"
 import { OrdersApi } from "./OrdersApi.ts"
 import * as OrdersHttp from "./OrdersHttp.ts"
 import { plainFailures } from "./plainFailures.ts"
@@ -30,8 +32,12 @@ const pathParameterMaxChars = 9 * idMaxChars
 const operations = ({ opsToken }: ServerOptions) =>
   Layer.mergeAll(
     OpsHttp.layerHealth,
-    Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders)).pipe(Layer.provide(opsGuard(opsToken)))
+    Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders), metrics).pipe(
+      Layer.provide(opsGuard(opsToken))
+    )
   )
+
+const metrics = Layer.unwrap(Effect.map(Engine, (engine) => MetricsHttp.layer(engine.metrics)))
 
 /** When a 503 may be worth repeating: limits are looked at once a second. */
 const retryAfterSeconds = "1"
