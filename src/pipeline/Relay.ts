@@ -10,6 +10,7 @@ import { presentInfo, reconcile } from "./Reconcile.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
 import { signal } from "./Signals.ts"
+import { inBatchSpan } from "./Trace.ts"
 
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
 export const brokerAwayMax = Duration.seconds(5)
@@ -187,7 +188,7 @@ const relay = Effect.fnUntraced(
     leader.lastRows = rows.length
     leader.batchRows = Math.min(leader.timing.batchRowsMax, leader.batchRows * 2)
   },
-  (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })
+  (effect, _leader, rows) => inBatchSpan(effect, "Relay.batch", "producer", rows)
 )
 
 const sayPublished = (leader: Leader, events: number, beganMs: number) =>
