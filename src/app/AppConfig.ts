@@ -1,6 +1,6 @@
 import { Context, Effect, Result, Schema, SchemaIssue } from "effect"
 import { type Setting, setting } from "./Setting.ts"
-import { address, roles, roleNames, text, whole } from "./settingSchemas.ts"
+import { address, roles, roleNames, text, whole, yesOrNo } from "./settingSchemas.ts"
 import { telemetrySettings } from "./telemetry/telemetrySettings.ts"
 
 /** Every setting there is. Help, README and validation are made from this one table. */
@@ -13,6 +13,8 @@ export const settings = {
     undefined,
     "Whoever sends it (Authorization: Bearer …) may operate; without one, only callers on this machine may."
   ),
+  opsReadOnly: setting("OPS_READ_ONLY", yesOrNo, "false", "true: operators can look, and change nothing."),
+  environment: setting("ENVIRONMENT", text, "local", "Shown to operators, to tell one pipeline from another."),
   role: setting(
     "ROLE",
     roles,

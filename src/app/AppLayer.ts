@@ -1,68 +1,31 @@
-import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
-import type { Migrator, SqlError } from "effect/sql"
-import type { EmbeddedError } from "../infra/embedded/EmbeddedError.ts"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { startNats } from "../infra/embedded/EmbeddedNats.ts"
 import { startPostgres } from "../infra/embedded/EmbeddedPostgres.ts"
-import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
 import type { ServerHandle } from "../infra/embedded/SupervisedServer.ts"
 import { tempDataDir } from "../infra/embedded/TempServers.ts"
-import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
-import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
-import { natsChecks } from "../infra/nats/natsChecks.ts"
-import { migrate } from "../infra/postgres/Migrations.ts"
-import { postgresChecks } from "../infra/postgres/pgChecks.ts"
-import type { SessionsUnbounded } from "../infra/postgres/SessionLimits.ts"
-import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
-import { type Check, check, ok } from "../pipeline/Check.ts"
+import { beginMetrics } from "../ops/SignalMetrics.ts"
 import { consumerOptionsDefault } from "../pipeline/ConsumerOptions.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
-import type { Backlog } from "../pipeline/Backlog.ts"
-import type { CrashLog } from "../pipeline/CrashLog.ts"
-import type { EffectLedger } from "../pipeline/EffectLedger.ts"
-import type { EventLedger } from "../pipeline/EventLedger.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
-import type { Inbox } from "../pipeline/Inbox.ts"
-import type { Outbox } from "../pipeline/Outbox.ts"
-import type { Instance, Ownership } from "../pipeline/Ownership.ts"
-import type { ParkingDesk } from "../pipeline/ParkingDesk.ts"
-import type { ParkingLot } from "../pipeline/ParkingLot.ts"
+import type { Instance } from "../pipeline/Ownership.ts"
 import { relayTimingDefault } from "../pipeline/Relay.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "../pipeline/PipelineError.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
-import type { Transactor } from "../pipeline/Transactor.ts"
 import { type AppConfigValues, readConfig } from "./AppConfig.ts"
 import { effectsLayer } from "./effects/effectsLayer.ts"
 import { orderHandlers } from "./effects/handlers.ts"
 import { Engine, type EngineNotStarted } from "./engine/Engine.ts"
 import * as EngineThread from "./engine/EngineThread.ts"
+import { signalsLayer } from "./engine/signals.ts"
 import * as HttpServer from "./http/server.ts"
 import * as AnswerJanitor from "./orders/AnswerJanitor.ts"
 import { Intake } from "./orders/Intake.ts"
-import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
-import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
 import { OrderCommands } from "./orders/OrderCommands.ts"
-import { orderMigrations } from "./orders/orderMigrations.ts"
 import { Orders } from "./orders/Orders.ts"
-import type { OrderStore } from "./orders/OrderStore.ts"
-import type { OrderViews } from "./orders/OrderViews.ts"
-import * as PgOrderStore from "./orders/PgOrderStore.ts"
-import * as PgOrderViews from "./orders/PgOrderViews.ts"
-import * as Points from "./orders/Points.ts"
-import * as Revenue from "./orders/Revenue.ts"
-
-/** Where a server is, for people. */
-export class ServerAddresses extends Context.Service<
-  ServerAddresses,
-  { readonly postgres: string; readonly nats: string }
->()("millrace/app/ServerAddresses") {}
-
-/** Where a server is, for programs. Empty without servers. */
-export class ServerUrls extends Context.Service<
-  ServerUrls,
-  { readonly databaseUrl: Redacted.Redacted; readonly natsUrl: Redacted.Redacted }
->()("millrace/app/ServerUrls") {}
+import { type Infra, type InfraFailure, memoryInfra, serverChecks, serverInfra, ServerUrls } from "./InfraLayer.ts"
+import { telemetry } from "./telemetry/Telemetry.ts"
 
 /** Groups of commands at the same time. One: the next group grows while this one commits, and popular SKUs are no contention. */
 const groupsAtOnceMax = 1
@@ -80,12 +43,21 @@ export interface AppOptions {
 /** The whole service. Closing it stops the intake first, then finishes what is in hand, then lets go of the servers. */
 export const appLayer = (config: AppConfigValues, options: AppOptions) => {
   const infra: Layer.Layer<Infra, InfraFailure> = options.memory ? memoryInfra : serverInfra(config, options.say)
-  return http(config, options.draining).pipe(Layer.provideMerge(engine(config, options)), Layer.provideMerge(infra))
+  return http(config, options.draining).pipe(
+    Layer.provideMerge(engine(config, options)),
+    Layer.provideMerge(infra),
+    Layer.provide(signalsLayer),
+    Layer.provide(telemetry(config, options.instance, "main"))
+  )
 }
 
 /** Relay and workers by themselves, on servers that are named: what runs in a thread of its own. */
 export const engineLayer = (config: AppConfigValues, instance: Instance) =>
-  engineHere(config, instance).pipe(Layer.provideMerge(serverInfra(config, () => Effect.void)))
+  engineHere(config, instance).pipe(
+    Layer.provideMerge(serverInfra(config, () => Effect.void)),
+    Layer.provide(signalsLayer),
+    Layer.provide(telemetry(config, instance, "engine"))
+  )
 
 /** The ports on the servers of these settings, for commands that only look. */
 export const pipelineInfra = (
@@ -117,9 +89,8 @@ export const drillServers = Effect.gen(function* () {
 })
 
 const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
-  const { bodyMaxBytes, host, opsToken, port, role } = config
-  const drainMax = Duration.seconds(config.drainMaxSeconds)
-  const options = { host, port, bodyMaxBytes, drainMax, draining, opsToken }
+  const { role } = config
+  const options = { config, draining, checks: serverChecks(config) }
   if (!role.includes("api")) return role.includes("ops") ? HttpServer.layerOperations(options) : Layer.empty
   const commands = OrderCommands.layer({
     waitingMax: config.commandsWaitingMax,
@@ -186,116 +157,12 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
   const handlers = role.includes("worker") ? orderHandlers(retry) : []
   const relay = { ...relayTimingDefault, keepFor: Duration.seconds(config.outboxKeepSeconds) }
   const options = { partitions, instance, consumers, relay, relays: role.includes("relay") }
-  return Pipeline.layer(Orders, handlers, options).pipe(Layer.provide(effectsLayer(config)))
-}
-
-/** What everything else is built on, whichever servers there are. */
-type Infra =
-  | AuditStore
-  | Backlog
-  | CrashLog
-  | EffectLedger
-  | EventLedger
-  | EventLog
-  | Inbox
-  | OrderStore
-  | OrderViews
-  | Outbox
-  | Ownership
-  | ParkingDesk
-  | ParkingLot
-  | Points.Points
-  | RelayStore
-  | Revenue.Revenue
-  | ServerAddresses
-  | ServerUrls
-  | Transactor
-
-const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(
-  MemoryOrderStore.layer,
-  MemoryOrderViews.layer,
-  Points.layerMemory,
-  Revenue.layerMemory
-).pipe(
-  Layer.provideMerge(MemoryPipeline.layer),
-  Layer.provideMerge(Layer.succeed(ServerAddresses, { postgres: "none (--memory)", nats: "none (--memory)" })),
-  Layer.provideMerge(Layer.succeed(ServerUrls, { databaseUrl: Redacted.make(""), natsUrl: Redacted.make("") }))
-)
-
-/** Why the servers could not be used. */
-export type InfraFailure =
-  | EmbeddedError
-  | BrokerRefused
-  | BrokerUnavailable
-  | StoreUnavailable
-  | SessionsUnbounded
-  | SqlError.SqlError
-  | Migrator.MigrationError
-
-const serverInfra = (
-  config: AppConfigValues,
-  say: (line: string) => Effect.Effect<void>
-): Layer.Layer<Infra, InfraFailure> =>
-  Layer.unwrap(
-    Effect.map(EmbeddedServers, (embedded) => {
-      const databaseUrl = Option.getOrElse(config.databaseUrl, () => embedded.databaseUrl ?? Redacted.make(""))
-      const natsUrl = Option.getOrElse(config.natsUrl, () => Redacted.make(embedded.natsUrl ?? ""))
-      const addresses = {
-        postgres: addressOf(databaseUrl, Option.isNone(config.databaseUrl)),
-        nats: addressOf(natsUrl, Option.isNone(config.natsUrl))
-      }
-      return stores.pipe(
-        Layer.provideMerge(Layer.effectDiscard(migrate("order_migrations", orderMigrations))),
-        Layer.provideMerge(
-          PgPipeline.layer({
-            url: databaseUrl,
-            connectionsMax: config.databaseConnectionsMax,
-            keepAlive: "20 seconds",
-            pooled: config.databasePooling === "transaction"
-          })
-        ),
-        Layer.provideMerge(
-          NatsPipeline.layer({
-            url: natsUrl,
-            name: "millrace",
-            replicas: config.streamReplicas,
-            maxBytes: config.streamMaxBytes,
-            maxAgeDays: config.streamMaxAgeDays
-          })
-        ),
-        Layer.provideMerge(Layer.succeed(ServerAddresses, addresses)),
-        Layer.provideMerge(Layer.succeed(ServerUrls, { databaseUrl, natsUrl }))
-      )
-    })
-  ).pipe(
-    Layer.provide(
-      EmbeddedServers.layer({
-        dataDir: config.dataDir,
-        postgres: Option.isNone(config.databaseUrl),
-        nats: Option.isNone(config.natsUrl),
-        onProgress: say
-      })
-    )
+  const begin = beginMetrics(
+    handlers.map(({ name }) => name),
+    ["NATS"]
   )
-
-const stores = Layer.mergeAll(PgOrderStore.layer, PgOrderViews.layer, Points.layer, Revenue.layer)
-
-const addressOf = (url: Redacted.Redacted, embedded: boolean) => {
-  // A NATS cluster is named by several addresses.
-  const hosts = Redacted.value(url)
-    .split(",")
-    .map((one) => new URL(one.trim()).host)
-  return embedded ? `${hosts.join(", ")} (embedded)` : hosts.join(", ")
+  return Pipeline.layer(Orders, handlers, options).pipe(
+    Layer.provide(effectsLayer(config)),
+    Layer.provide(Layer.effectDiscard(begin))
+  )
 }
-
-/** The checks of the servers: those that are named, or of what the embedded ones need. */
-export const serverChecks = (config: AppConfigValues): ReadonlyArray<Check> => [
-  ...Option.match(config.databaseUrl, {
-    onNone: () => [check("postgres", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
-    onSome: postgresChecks
-  }),
-  ...Option.match(config.natsUrl, {
-    onNone: () => [check("nats", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
-    onSome: natsChecks
-  })
-]

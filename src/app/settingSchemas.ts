@@ -4,6 +4,17 @@ import { Schema, SchemaTransformation } from "effect"
 export const whole = (minimum: number, maximum: number) =>
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
 
+/** `true` or `false`. */
+export const yesOrNo = Schema.Literals(["true", "false"]).pipe(
+  Schema.decodeTo(
+    Schema.Boolean,
+    SchemaTransformation.transform({
+      decode: (word): boolean => word === "true",
+      encode: (value) => (value ? ("true" as const) : ("false" as const))
+    })
+  )
+)
+
 /** Not empty. */
 export const text = Schema.String.check(Schema.isMinLength(1))
 

@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Schedule } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { PrometheusMetrics } from "effect/observability"
 import { mergeExpositions } from "./exposition.ts"
@@ -29,6 +29,16 @@ export const layer = (
       yield* router.add("GET", metricsPath, answer)
     })
   )
+
+/** How often the overview's gauges are brought up to date when nobody scrapes them. */
+const sampleEvery = Duration.seconds(10)
+
+/** Keeps the overview's gauges up to date, for whoever sends the registry out. */
+export const layerSampled: Layer.Layer<never, never, Overview> = Layer.effectDiscard(
+  Effect.flatMap(Overview, ({ current }) =>
+    Effect.flatMap(current, noteOverview).pipe(Effect.repeat(Schedule.spaced(sampleEvery)), Effect.forkScoped)
+  )
+)
 
 const exposition = Effect.fnUntraced(function* (elsewhere: Effect.Effect<string | undefined>) {
   const overview = yield* Overview

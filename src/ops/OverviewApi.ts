@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
-/** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last minute. */
+/** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last half minute. */
 export const LatencyBody = Schema.NullOr(
   Schema.Struct({ p50: Schema.Finite, p95: Schema.Finite, p99: Schema.Finite, max: Schema.Finite })
 )
@@ -120,7 +120,11 @@ export const OverviewBody = Schema.Struct({
     /** Keys held back in the outbox. */
     heldKeys: Schema.Int
   }),
-  relay: Schema.Struct({ leader: Schema.NullOr(Schema.String), epoch: Schema.Int, failing: Schema.NullOr(Schema.String) }),
+  relay: Schema.Struct({
+    leader: Schema.NullOr(Schema.String),
+    epoch: Schema.Int,
+    failing: Schema.NullOr(Schema.String)
+  }),
   broker: Schema.Struct({
     firstSeq: Schema.Int,
     lastSeq: Schema.Int,
@@ -172,9 +176,7 @@ export const PartitionBody = Schema.Struct({
   p95Ms: Schema.Int,
   failures: Schema.Int,
   paused: Schema.NullOr(Said),
-  lastError: Schema.NullOr(Schema.Struct({ atMs: Schema.Int, key: Schema.String, message: Schema.String })),
-  /** Keys put aside in it, parked or waiting for their next attempt. */
-  asideKeys: Schema.Int
+  lastError: Schema.NullOr(Schema.Struct({ atMs: Schema.Int, key: Schema.String, message: Schema.String }))
 })
 export type PartitionBody = typeof PartitionBody.Type
 

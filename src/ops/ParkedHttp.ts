@@ -1,5 +1,5 @@
-import { DateTime, Effect, Layer, Option, Result } from "effect"
-import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import { DateTime, Effect, Option, Result } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
 import type { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import {
@@ -11,21 +11,20 @@ import {
 } from "../pipeline/ParkingDesk.ts"
 import type { FailedAttempt, ParkedEventDetail, ParkedKey, ParkingAct } from "../pipeline/Parked.ts"
 import type { StoreUnavailable } from "../pipeline/PipelineError.ts"
+import { type Mask, masked } from "./Mask.ts"
 import { type ActBody, keysListedMax, OpsApi, type ParkedKeyBody, replayRateDefaultPerSecond } from "./OpsApi.ts"
-import { EventUnreadableProblem, KeyNotParkedProblem, StoreUnavailableProblem } from "./opsProblems.ts"
+import { EventUnreadableProblem, KeyNotParkedProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 import { actOnMany, editEvent } from "./parkedActs.ts"
 
 /** Keys and events that are shown when nobody says how many. */
 const shownDefault = 100
 
 /** Parked keys over HTTP: list, show, act, edit. */
-export const layer = <Events extends EventSchemas>(stream: EventStream<Events>) =>
-  HttpApiBuilder.layer(OpsApi).pipe(
-    Layer.provide(parkedGroup(stream)),
-    Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
-  )
-
-const parkedGroup = <Events extends EventSchemas>(stream: EventStream<Events>) =>
+export const parkedGroupLayer = <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  mask: Mask,
+  readOnly: boolean
+) =>
   HttpApiBuilder.group(
     OpsApi,
     "parked",
@@ -45,26 +44,35 @@ const parkedGroup = <Events extends EventSchemas>(stream: EventStream<Events>) =
           desk.show(stream.name, params, query.events ?? shownDefault).pipe(
             Effect.mapError(unavailable),
             Effect.flatMap((found) => orNotParked(found, params)),
-            Effect.map((detail) => detailBody(stream, detail))
+            Effect.map((detail) => detailBody(stream, mask, detail))
           ),
         act: ({ payload }) =>
-          actOnMany(stream.name, bulkOf(payload)).pipe(Effect.mapError(unavailable), Effect.provideContext(services)),
+          readOnly && payload.dryRun !== true
+            ? refused
+            : actOnMany(stream.name, bulkOf(payload)).pipe(
+                Effect.mapError(unavailable),
+                Effect.provideContext(services)
+              ),
         edit: ({ payload: { actor, dryRun = false, handler, key, payload, version, why } }) =>
-          editEvent(stream, { name: { handler, key }, version, payload, dryRun, by: { actor, why } }).pipe(
-            Effect.catchTags({
-              DecodeFailed: ({ detail }) =>
-                Effect.fail(
-                  new EventUnreadableProblem({ errors: [{ path: ["payload", "payload"], message: detail }] })
-                ),
-              StoreUnavailable: (error) => Effect.fail(unavailable(error))
-            }),
-            Effect.flatMap((found) => orNotParked(found, { handler, key })),
-            Effect.map((edited) => ({ ...edited, dryRun })),
-            Effect.provideContext(services)
-          )
+          readOnly && !dryRun
+            ? refused
+            : editEvent(stream, mask, { name: { handler, key }, version, payload, dryRun, by: { actor, why } }).pipe(
+                Effect.catchTags({
+                  DecodeFailed: ({ detail }) =>
+                    Effect.fail(
+                      new EventUnreadableProblem({ errors: [{ path: ["payload", "payload"], message: detail }] })
+                    ),
+                  StoreUnavailable: (error) => Effect.fail(unavailable(error))
+                }),
+                Effect.flatMap((found) => orNotParked(found, { handler, key })),
+                Effect.map((edited) => ({ ...edited, dryRun })),
+                Effect.provideContext(services)
+              )
       })
     })
   )
+
+const refused = Effect.fail(new ReadOnlyProblem({}))
 
 const unavailable = (error: StoreUnavailable) => new StoreUnavailableProblem({ detail: error.message })
 
@@ -116,34 +124,45 @@ export const keyBody = ({ dueAtMs, first, history, parkedAtMs, ...same }: Parked
 
 const attemptBody = ({ atMs, ...same }: FailedAttempt) => ({ ...same, at: DateTime.makeUnsafe(atMs) })
 
-const detailBody = <Events extends EventSchemas>(stream: EventStream<Events>, detail: ParkedDetail) => ({
+const detailBody = <Events extends EventSchemas>(stream: EventStream<Events>, mask: Mask, detail: ParkedDetail) => ({
   parked: keyBody(detail.parked),
-  events: detail.events.map((one) => eventBody(stream, one)),
-  acts: detail.acts.map(actBody)
+  events: detail.events.map((one) => eventBody(stream, mask, one)),
+  acts: detail.acts.map((act) => actBody(mask, detail, act))
 })
 
 const eventBody = <Events extends EventSchemas>(
   stream: EventStream<Events>,
+  mask: Mask,
   { event, original }: ParkedEventDetail
 ) => ({
   version: event.version,
   type: event.type,
   eventId: event.eventId,
   traceparent: event.traceparent,
-  payload: event.payload,
-  original: original ?? null,
+  payload: mask.hide(event.type, event.payload),
+  original: original === undefined ? null : mask.hide(event.type, original),
   unreadable: Result.match(stream.check(event.type, event.payload, event.key), {
     onFailure: ({ detail }) => detail,
     onSuccess: () => null
   })
 })
 
-const actBody = ({ act, actor, after, atMs, before, version, why }: ParkingAct) => ({
-  act,
-  actor,
-  why,
-  at: DateTime.makeUnsafe(atMs),
-  version: version ?? null,
-  before: before ?? null,
-  after: after ?? null
-})
+/** Whether an act's payload may be shown, only its type tells; when that is not known, it is not. */
+const actBody = (
+  mask: Mask,
+  { events }: ParkedDetail,
+  { act, actor, after, atMs, before, version, why }: ParkingAct
+) => {
+  const type = events.find(({ event }) => event.version === version)?.event.type
+  const shown = (payload: string | undefined) =>
+    payload === undefined ? null : type === undefined ? JSON.stringify(masked) : mask.hide(type, payload)
+  return {
+    act,
+    actor,
+    why,
+    at: DateTime.makeUnsafe(atMs),
+    version: version ?? null,
+    before: shown(before),
+    after: shown(after)
+  }
+}

@@ -11,6 +11,7 @@ import {
   type ParkedName
 } from "../pipeline/ParkingDesk.ts"
 import type { DecodeFailed, StoreUnavailable } from "../pipeline/PipelineError.ts"
+import type { Mask } from "./Mask.ts"
 import { keysNamedMax } from "./OpsApi.ts"
 
 /** What is to be done to many keys. */
@@ -81,16 +82,19 @@ export interface Edited {
  */
 export const editEvent = Effect.fnUntraced(function* <Events extends EventSchemas>(
   stream: EventStream<Events>,
-  { by, dryRun, name, payload, version }: Edit
+  mask: Mask,
+  { by, dryRun, name, payload: given, version }: Edit
 ): Effect.fn.Return<Option.Option<Edited>, DecodeFailed | StoreUnavailable, ParkingDesk> {
   const desk = yield* ParkingDesk
   const found = yield* desk.event(stream.name, name, version)
   if (Option.isNone(found)) return Option.none()
   const before = found.value.event
+  const payload = mask.restore(given, before.payload)
   yield* Effect.fromResult(stream.check(before.type, payload, before.key))
   const after = JSON.stringify(JSON.parse(payload))
   if (!dryRun && !(yield* desk.edit(stream.name, name, version, after, by))) return Option.none()
-  return Option.some({ before: before.payload, after, diff: difference(before.payload, after) })
+  const shown = { before: mask.hide(before.type, before.payload), after: mask.hide(before.type, after) }
+  return Option.some({ ...shown, diff: difference(shown.before, shown.after) })
 })
 
 /** A payload that cannot be read at all is replaced as a whole. */

@@ -113,7 +113,8 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
         : yield* retrySteps(handler.retry)(failed.tag, failure.error, failed.atMs)
     const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
     held.action = { _tag: "park", reason: reasonFor(failure, [failed], retryInMs) }
-    if (retryInMs !== undefined) yield* signal(failedSignal({ handler: handler.name, partition: held.partition }, held.stored, failure, retryInMs))
+    if (retryInMs !== undefined)
+      yield* signal(failedSignal({ handler: handler.name, partition: held.partition }, held.stored, failure, retryInMs))
   })
 
   /** Others may have got it meanwhile: then the ledger is asked again. True: nobody has handled it. */
@@ -125,7 +126,9 @@ export const makeBalancedSteps = Effect.fnUntraced(function* <E>(context: Balanc
     yield* acknowledge(some)
     const handled = some.flatMap(({ action, stored }) => (action._tag === "run" ? [stored] : []))
     yield* sayHandled(handler.name, undefined, handled, beganMs)
-    const parked = some.flatMap(({ action, partition, stored }) => (action._tag === "park" ? [{ ...action, stored, partition }] : []))
+    const parked = some.flatMap(({ action, partition, stored }) =>
+      action._tag === "park" ? [{ ...action, stored, partition }] : []
+    )
     if (parked.length === 0) return
     parking.changed = true
     for (const { partition, reason, stored } of parked) {

@@ -67,10 +67,7 @@ export const makeBalancedExternal = Effect.fnUntraced(function* <E>(
   })
   const record = (some: ReadonlyArray<Held>) =>
     Effect.flatMap(Clock.currentTimeMillis, (beganMs) =>
-      Effect.andThen(
-        untilAnswered(Effect.suspend(() => ledger.record(hand.commitOf(some)))),
-        committed(some, beganMs)
-      )
+      Effect.andThen(untilAnswered(Effect.suspend(() => ledger.record(hand.commitOf(some)))), committed(some, beganMs))
     )
   const committing = workOff(hand, finished, {
     where: "balanced commit",

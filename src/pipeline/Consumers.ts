@@ -144,12 +144,13 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>, options: Consu
   yield* giveUpWithoutBroker(share)
   // What has ended by itself is not renewed, or it would be nobody's for as long as a lease lasts.
   for (const [at, { fiber }] of working) if (fiber.pollUnsafe() !== undefined) working.delete(at)
+  const report = yield* reportOf(share)
   const sentAt = yield* Clock.monotonicTimeNanos
   const asked = [...working.values()].map((worker) => [worker, worker.owned.cursor()] as const)
   const isApart = share.cutOff || isDraining(share.controls, instance.id)
   const handlers = isApart ? [] : [...share.units.keys()]
   const claims = [...asked.map(([worker]) => worker.owned.claim), ...drainingClaims(share)]
-  const beat = yield* ownership.beat(stream, instance, handlers, claims, reportOf(share))
+  const beat = yield* ownership.beat(stream, instance, handlers, claims, report)
   share.provenAt = sentAt
   share.rewinds = beat.rewinds
   share.beats += 1

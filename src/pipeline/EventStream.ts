@@ -39,6 +39,8 @@ export interface EventStream<Events extends EventSchemas> {
   /** First token of its subjects: `<subject>.partition.<p>.<type>`. */
   readonly subject: string
   readonly types: ReadonlyArray<string>
+  /** The events by type, as they were declared. */
+  readonly events: Events
   /**
    * Writes events to the outbox, in the transaction that is open; dies when none is. Call it last: it takes the keys'
    * locks until the commit. Returns one entry per event, in order, with the version its key gave it.
@@ -101,7 +103,7 @@ export const make = <const Events extends EventSchemas>(
       const detail = `its key would be ${JSON.stringify(own)} and no longer ${JSON.stringify(key)}`
       return own === key ? Result.void : Result.fail(new DecodeFailed({ type, detail }))
     })
-  return { name, subject: options.subject, types, append, decode, check }
+  return { name, subject: options.subject, types, events: options.events, append, decode, check }
 }
 
 const encoder = <Events extends EventSchemas>(events: Events, typeOf: ReadonlyMap<string | undefined, string>) => {

@@ -53,10 +53,12 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
     const plan = lanes.plan(claim, entries)
     const handled = entries.flatMap((entry) => (currentAction(entry)._tag === "run" ? [entry.stored] : []))
     return Effect.flatMap(Clock.currentTimeMillis, (beganMs) =>
-      groupCommit.commit(plan).pipe(
-        Effect.andThen(context.committed(plan)),
-        Effect.andThen(sayHandled(claim.handler, claim.partition, handled, beganMs))
-      )
+      groupCommit
+        .commit(plan)
+        .pipe(
+          Effect.andThen(context.committed(plan)),
+          Effect.andThen(sayHandled(claim.handler, claim.partition, handled, beganMs))
+        )
     )
   })
 

@@ -75,9 +75,7 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
     pause.pass(
       draining,
       Effect.suspend(() =>
-        togetherMax() === Number.POSITIVE_INFINITY
-          ? run
-          : Effect.andThen(unlessDraining(draining, turnOf(events)), run)
+        togetherMax() === Number.POSITIVE_INFINITY ? run : Effect.andThen(unlessDraining(draining, turnOf(events)), run)
       )
     )
 
@@ -113,7 +111,8 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
       ),
     isToBlame: (cause) => Effect.map(cameOf(Exit.failCause(cause)), (wasFatal) => !wasFatal),
     parkingFull: parking.stop,
-    control: (paused, perSecond) => Effect.andThen(operator.set(paused), throttle.set(perSecond === undefined ? undefined : rateOf(perSecond))),
+    control: (paused, perSecond) =>
+      Effect.andThen(operator.set(paused), throttle.set(perSecond === undefined ? undefined : rateOf(perSecond))),
     togetherMax
   }
 })

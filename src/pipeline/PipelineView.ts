@@ -15,7 +15,10 @@ export interface LeaseFacts {
   readonly cursor: number
 }
 
-/** A live instance with the last it said of itself. */
+/** Who left without a word is shown for so long. */
+export const goneShownMs = 60_000
+
+/** An instance, or one that was not heard of for a minute at most, with the last it said of itself. */
 export interface InstanceFacts extends Instance {
   readonly handlers: ReadonlyArray<string>
   readonly startedAtMs: number

@@ -12,6 +12,7 @@ export interface PartitionStatus {
 
 /** What an instance has in hand. */
 export interface InstanceStatus {
+  readonly nowMs: number
   readonly partitions: ReadonlyArray<PartitionStatus>
   /** Events of balanced handlers in hand, by handler. */
   readonly balanced: ReadonlyMap<string, number>

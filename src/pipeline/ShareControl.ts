@@ -1,4 +1,4 @@
-import { Effect, Scope } from "effect"
+import { Clock, Effect, Scope } from "effect"
 import { type BalancedOptions, makeBalancedWorker } from "./BalancedWorker.ts"
 import type { ConsumerOptions } from "./ConsumerOptions.ts"
 import { type Control, isDraining, isPaused, throttleOf } from "./Control.ts"
@@ -67,12 +67,14 @@ const balancedOptions = <E>(
 })
 
 /** What it has in hand, as it says itself with each beat; too much to say is nothing said. */
-export const reportOf = <E>(share: Share<E>): string | undefined => {
-  const report = share.selfReport(statusOf(share))
-  return report !== undefined && report.length <= reportMaxChars ? report : undefined
-}
+export const reportOf = <E>(share: Share<E>): Effect.Effect<string | undefined> =>
+  Effect.map(Clock.currentTimeMillis, (nowMs) => {
+    const report = share.selfReport(statusOf(share, nowMs))
+    return report !== undefined && report.length <= reportMaxChars ? report : undefined
+  })
 
-const statusOf = <E>(share: Share<E>): InstanceStatus => ({
+const statusOf = <E>(share: Share<E>, nowMs: number): InstanceStatus => ({
+  nowMs,
   partitions: [...share.working.values(), ...share.draining.values()].map(({ owned }) => ({
     handler: owned.claim.handler,
     partition: owned.claim.partition,

@@ -48,7 +48,10 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
   const turnOver = Effect.fnUntraced(function* () {
     const taken = yield* Queue.takeBetween(ready, 1, batchEventsMax)
     const [fresh, retried] = split(taken)
-    const batches = [fill(fresh, Math.min(batchEventsMax, gate.togetherMax())), ...retried.map((lane) => fill([lane], 1))]
+    const batches = [
+      fill(fresh, Math.min(batchEventsMax, gate.togetherMax())),
+      ...retried.map((lane) => fill([lane], 1))
+    ]
     for (const parts of batches.filter((batch) => batch.length > 0)) yield* runParts(parts)
     yield* Effect.forEach(taken, (lane) => release(ready, lane), { discard: true })
   })

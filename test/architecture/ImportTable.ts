@@ -35,7 +35,7 @@ const table: Record<string, Row> = {
   }
 }
 
-const compositionRoots = ["src/app/AppLayer.ts", "src/app/main.ts"]
+const compositionRoots = ["src/app/AppLayer.ts", "src/app/InfraLayer.ts", "src/app/main.ts"]
 
 /** What the domain may take from `effect`: data types and Schema, nothing that runs. */
 const domainNames = new Set(

@@ -1,43 +1,27 @@
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, type Duration, Effect, Layer, type Option, type Redacted } from "effect"
+import { ByteSize, Duration, Effect, Layer } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { createServer } from "node:http"
 import { idMaxChars } from "../../domain/Ids.ts"
-import { opsGuard } from "../../ops/opsGuard.ts"
-import * as MetricsHttp from "../../ops/MetricsHttp.ts"
-import * as OpsHttp from "../../ops/OpsHttp.ts"
-import * as ParkedHttp from "../../ops/ParkedHttp.ts"
-import { Orders } from "../orders/Orders.ts"
-import { Engine } from "../engine/Engine.ts"
+import type { Check } from "../../pipeline/Check.ts"
+import type { AppConfigValues } from "../AppConfig.ts"
+import { operations } from "./operations.ts"
 import { OrdersApi } from "./OrdersApi.ts"
 import * as OrdersHttp from "./OrdersHttp.ts"
 import { plainFailures } from "./plainFailures.ts"
 
 /** How the API is served. */
 export interface ServerOptions {
-  readonly host: string
-  readonly port: number
-  readonly bodyMaxBytes: number
-  readonly drainMax: Duration.Duration
+  readonly config: AppConfigValues
   /** Set once a stop has begun: connections end with their next answer, or a stop would last as long as there is traffic. */
   readonly draining: { readonly now: boolean }
-  /** Who has it may operate; without one, only callers on this machine. */
-  readonly opsToken: Option.Option<Redacted.Redacted>
+  /** What the doctor looks at in a running pipeline. */
+  readonly checks: ReadonlyArray<Check>
 }
 
 /** The longest id, when each of its characters takes the nine that percent-encoding may need. */
 const pathParameterMaxChars = 9 * idMaxChars
-
-const operations = ({ opsToken }: ServerOptions) =>
-  Layer.mergeAll(
-    OpsHttp.layerHealth,
-    Layer.mergeAll(OpsHttp.layer(Orders.name), ParkedHttp.layer(Orders), metrics).pipe(
-      Layer.provide(opsGuard(opsToken))
-    )
-  )
-
-const metrics = Layer.unwrap(Effect.map(Engine, (engine) => MetricsHttp.layer(engine.metrics)))
 
 /** When a 503 may be worth repeating: limits are looked at once a second. */
 const retryAfterSeconds = "1"
@@ -57,10 +41,10 @@ const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
 export const layer = (options: ServerOptions) =>
-  serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations(options)))
+  serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations(options.config, options.checks)))
 
 /** Health and audit only, for a process without the API. */
-export const layerOperations = (options: ServerOptions) => serve(options, operations(options))
+export const layerOperations = (options: ServerOptions) => serve(options, operations(options.config, options.checks))
 
 const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =>
   HttpRouter.serve(Layer.mergeAll(routes, answers(options)), {
@@ -68,12 +52,12 @@ const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =
     disableListenLog: true,
     routerConfig: { maxParamLength: pathParameterMaxChars }
   }).pipe(
-    Layer.provide(Layer.succeed(HttpServerRequest.MaxBodySize, ByteSize.fromInputUnsafe(options.bodyMaxBytes))),
+    Layer.provide(Layer.succeed(HttpServerRequest.MaxBodySize, ByteSize.fromInputUnsafe(options.config.bodyMaxBytes))),
     Layer.provideMerge(
       NodeHttpServer.layer(createServer, {
-        host: options.host,
-        port: options.port,
-        gracefulShutdownTimeout: options.drainMax
+        host: options.config.host,
+        port: options.config.port,
+        gracefulShutdownTimeout: Duration.seconds(options.config.drainMaxSeconds)
       })
     )
   )

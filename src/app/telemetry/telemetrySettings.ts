@@ -4,7 +4,6 @@ import { address, headerList, text } from "../settingSchemas.ts"
 
 /** Where traces, metrics and logs go, and under which name. */
 export const telemetrySettings = {
-  environment: setting("ENVIRONMENT", text, "local", "What this installation is called, such as production."),
   serviceName: setting(
     "SERVICE_NAME",
     text,

@@ -13,8 +13,7 @@ export const layer: Layer.Layer<ControlDesk, never, MemoryState> = Layer.effect(
           const before = [...controls.values()]
           const after = changed(before, target, to, { ...by, atMs })
           controls.clear()
-          for (const one of after)
-            controls.set(rowKey(one.handler ?? "", one.partition ?? -1, one.instance ?? ""), one)
+          for (const one of after) controls.set(rowKey(one.handler ?? "", one.partition ?? -1, one.instance ?? ""), one)
           const { handler, instance, partition } = target
           operations.push({ atMs, act, ...by, handler, key: undefined, partition, instance, detail: detailOf(to) })
           return after !== before

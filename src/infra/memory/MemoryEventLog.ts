@@ -174,7 +174,9 @@ const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
     payloadBytes: sizeOf(message)
   })
   const above = (name: string, afterSeq: number, partition: number | undefined) =>
-    logOf(name).messages.slice(afterSeq).filter((one) => partition === undefined || one.partition === partition)
+    logOf(name)
+      .messages.slice(afterSeq)
+      .filter((one) => partition === undefined || one.partition === partition)
   return {
     stats: (name) =>
       Effect.sync(() => {

@@ -1,5 +1,5 @@
 import { Clock, Effect, Layer } from "effect"
-import { type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
+import { goneShownMs, type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
 import { columnsOf, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** What people want to see of a pipeline, in memory. */
@@ -60,7 +60,7 @@ const factsOf = (tables: MemoryTables, rowsMax: number, nowMs: number) => {
       }
     }),
     instances: [...instances.values()]
-      .filter(({ expiresAtMs }) => expiresAtMs > nowMs)
+      .filter(({ expiresAtMs }) => expiresAtMs > nowMs - goneShownMs)
       .map(({ handlers, instance, report, seenAtMs, startedAtMs }) => ({
         ...instance,
         handlers,

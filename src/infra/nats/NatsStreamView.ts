@@ -51,7 +51,7 @@ export const layer: Layer.Layer<StreamView, BrokerRefused | BrokerUnavailable, N
       at: (declaration, seq) =>
         call("read a message", () => manager.streams.getMessage(streamNameOf(declaration.name), { seq })).pipe(
           Effect.map((found) => (found === null ? undefined : seenOf(fromStored(found)))),
-          Effect.catchIf(isNotFound, () => Effect.succeed(undefined))
+          Effect.catchIf(isNotFound, () => nothing)
         ),
       behind: (declaration, partition, afterSeq) => behind(handles, declaration, partition, afterSeq)
     })
@@ -59,6 +59,8 @@ export const layer: Layer.Layer<StreamView, BrokerRefused | BrokerUnavailable, N
 )
 
 const noMessageFound = 10037
+
+const nothing: Effect.Effect<SeenEvent | undefined> = Effect.undefined
 
 const isNotFound = (error: BrokerRefused | BrokerUnavailable) =>
   error._tag === "BrokerRefused" && error.code === noMessageFound
@@ -131,7 +133,12 @@ const looking = <A, E>(
   )
 }
 
-const fetch = (handles: Handles, declaration: LogDeclaration, { name, num_pending }: ConsumerInfo, eventsMax: number) => {
+const fetch = (
+  handles: Handles,
+  declaration: LogDeclaration,
+  { name, num_pending }: ConsumerInfo,
+  eventsMax: number
+) => {
   const wanted = Math.min(eventsMax, num_pending)
   if (wanted === 0) return Effect.succeed<ReadonlyArray<SeenEvent>>([])
   return call("read a stream", async () => {

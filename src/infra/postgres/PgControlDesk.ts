@@ -77,29 +77,30 @@ const operationOf = (row: OperationRow): Operation => ({
 const controlLock = 7_119_338
 
 // Two changes at once take turns, and what is read is what is changed: there are few, and seldom.
-const change = (sql: SqlClient.SqlClient) => (stream: string, act: string, target: ControlTarget, to: ControlChange, by: Actor) =>
-  inTransaction(
-    sql,
-    "ControlDesk.change",
-    Effect.gen(function* () {
-      yield* sql`SELECT pg_advisory_xact_lock(${controlLock}, hashtext(${stream}))`
-      const before = yield* entries(sql, stream)
-      const [{ now_ms: nowMs } = { now_ms: 0 }] = yield* sql<{ readonly now_ms: number }>`
+const change =
+  (sql: SqlClient.SqlClient) => (stream: string, act: string, target: ControlTarget, to: ControlChange, by: Actor) =>
+    inTransaction(
+      sql,
+      "ControlDesk.change",
+      Effect.gen(function* () {
+        yield* sql`SELECT pg_advisory_xact_lock(${controlLock}, hashtext(${stream}))`
+        const before = yield* entries(sql, stream)
+        const [{ now_ms: nowMs } = { now_ms: 0 }] = yield* sql<{ readonly now_ms: number }>`
         SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`
-      const after = changed(before, target, to, { ...by, atMs: nowMs })
-      yield* sql`DELETE FROM millrace.control WHERE stream = ${stream}`
-      yield* sql`
+        const after = changed(before, target, to, { ...by, atMs: nowMs })
+        yield* sql`DELETE FROM millrace.control WHERE stream = ${stream}`
+        yield* sql`
         INSERT INTO millrace.control (stream, handler, partition, instance, paused, per_second, draining, actor, why, at)
         SELECT ${stream}, x.handler, x.partition, x.instance, x.paused, x.per_second, x.draining, x.actor, x.why, to_timestamp(x.at_ms / 1000)
         FROM jsonb_to_recordset(${JSON.stringify(after.map(rowOf))}::jsonb) AS x(handler text, partition int, instance text,
           paused boolean, per_second float8, draining boolean, actor text, why text, at_ms float8)`
-      const { handler, instance, partition } = target
-      yield* sql`
+        const { handler, instance, partition } = target
+        yield* sql`
         INSERT INTO millrace.operation (stream, act, actor, why, handler, partition, instance, detail)
         VALUES (${stream}, ${act}, ${by.actor}, ${by.why}, ${handler ?? null}, ${partition ?? null}::int, ${instance ?? null}, ${detailOf(to)})`
-      return after !== before
-    })
-  ).pipe(asStoreUnavailable("ControlDesk.change"))
+        return after !== before
+      })
+    ).pipe(asStoreUnavailable("ControlDesk.change"))
 
 const rowOf = (entry: ControlEntry): ControlEntryRow => ({
   handler: entry.handler ?? "",

@@ -55,6 +55,7 @@ const forgetDead = (sql: PgControl["Service"], stream: string) =>
   sql`WITH dead AS (
       DELETE FROM millrace.instance WHERE stream = ${stream} AND expires_at < clock_timestamp() - interval '1 hour' RETURNING id
     )
+    , unasked AS (DELETE FROM millrace.control c USING dead d WHERE c.stream = ${stream} AND c.instance = d.id)
     DELETE FROM millrace.report r USING dead d WHERE r.stream = ${stream} AND r.id = d.id`
 
 const fixDelivery = (sql: PgControl["Service"]) =>

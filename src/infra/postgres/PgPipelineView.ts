@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { type InstanceFacts, type LeaseFacts, PipelineView } from "../../pipeline/PipelineView.ts"
+import { goneShownMs, type InstanceFacts, type LeaseFacts, PipelineView } from "../../pipeline/PipelineView.ts"
 import { type ControlEntryRow, entryOf } from "./PgControlDesk.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
@@ -46,7 +46,7 @@ const facts = (sql: SqlClient.SqlClient) => (stream: string, rowsMax: number) =>
         'seenMs', greatest(0, round(extract(epoch FROM clock_timestamp() - expires_at + interval '3 seconds') * 1000)),
         'report', p.body) ORDER BY i.id), '[]')
         FROM millrace.instance i LEFT JOIN millrace.report p ON p.stream = i.stream AND p.id = i.id
-        WHERE i.stream = ${stream} AND expires_at > clock_timestamp()) AS instances,
+        WHERE i.stream = ${stream} AND expires_at > clock_timestamp() - make_interval(secs => ${goneShownMs / 1_000}::float8)) AS instances,
       (SELECT coalesce(json_agg(json_build_object('handler', k.handler, 'parkedKeys', k.parked, 'retryingKeys', k.retrying,
         'events', coalesce(e.n, 0))), '[]') FROM keys k LEFT JOIN events e ON e.handler = k.handler) AS aside,
       (SELECT coalesce(json_agg(v), '[]') FROM (SELECT handler, count(*) AS n FROM millrace.order_violation
@@ -55,7 +55,9 @@ const facts = (sql: SqlClient.SqlClient) => (stream: string, rowsMax: number) =>
         'per_second', per_second, 'draining', draining, 'actor', actor, 'why', why, 'at_ms', extract(epoch FROM at) * 1000)), '[]')
         FROM millrace.control WHERE stream = ${stream}) AS controls
     FROM outbox LEFT JOIN millrace.relay r ON r.stream = ${stream}`.pipe(
-    Effect.flatMap(([row]) => (row === undefined ? Effect.die(new Error("a select without a row")) : Effect.succeed(row))),
+    Effect.flatMap(([row]) =>
+      row === undefined ? Effect.die(new Error("a select without a row")) : Effect.succeed(row)
+    ),
     Effect.map((row) => ({
       nowMs: Math.round(row.now_ms),
       partitions: row.partitions ?? 0,
@@ -130,7 +132,12 @@ const generationsMax = 10
 
 const effects =
   (sql: SqlClient.SqlClient) => (stream: string, handlers: ReadonlyArray<string>, eventIds: ReadonlyArray<string>) =>
-    sql<{ readonly handler: string; readonly event_id: string; readonly intended_ms: number; readonly confirmed_ms: number | null }>`
+    sql<{
+      readonly handler: string
+      readonly event_id: string
+      readonly intended_ms: number
+      readonly confirmed_ms: number | null
+    }>`
       SELECT h AS handler, e AS event_id, (extract(epoch FROM min(f.intended_at)) * 1000)::float8 AS intended_ms,
         (extract(epoch FROM max(f.confirmed_at)) * 1000)::float8 AS confirmed_ms
       FROM unnest(${handlers}::text[]) AS h CROSS JOIN unnest(${eventIds}::text[]) AS e CROSS JOIN generate_series(0, ${generationsMax - 1}::int) AS g
@@ -150,7 +157,5 @@ const effects =
 /** What people want to see of a pipeline, in Postgres. */
 export const layer: Layer.Layer<PipelineView, never, SqlClient.SqlClient> = Layer.effect(
   PipelineView,
-  Effect.map(SqlClient.SqlClient, (sql) =>
-    PipelineView.of({ facts: facts(sql), key: key(sql), effects: effects(sql) })
-  )
+  Effect.map(SqlClient.SqlClient, (sql) => PipelineView.of({ facts: facts(sql), key: key(sql), effects: effects(sql) }))
 )

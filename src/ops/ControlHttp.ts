@@ -1,0 +1,89 @@
+import { Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { rebalanceDoorbell } from "../pipeline/Consumers.ts"
+import type { Check } from "../pipeline/Check.ts"
+import { type ControlChange, ControlDesk, type ControlTarget } from "../pipeline/ControlDesk.ts"
+import { EventLog } from "../pipeline/EventLog.ts"
+import { PipelineView } from "../pipeline/PipelineView.ts"
+import { cliOfControl } from "./cliTwin.ts"
+import type { ControlBody } from "./ControlApi.ts"
+import { diagnose } from "./Doctor.ts"
+import { OpsApi } from "./OpsApi.ts"
+import { NotFoundProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
+
+/** What operators may do, and what the doctor says, over HTTP. */
+export const controlGroupLayer = (stream: string, readOnly: boolean, checks: ReadonlyArray<Check>) =>
+  HttpApiBuilder.group(
+    OpsApi,
+    "control",
+    Effect.fn(function* (handlers) {
+      const desk = yield* ControlDesk
+      const view = yield* PipelineView
+      const log = yield* EventLog
+      const act = Effect.fnUntraced(function* (body: ControlBody) {
+        const target = targetOf(body)
+        yield* known(view, stream, target, body.act)
+        const { actor, why } = body
+        const changed = yield* desk.change(stream, body.act, target, changeOf(body), { actor, why })
+        // Instances look at what is wanted with their next beat, which this brings on.
+        yield* log.ring(rebalanceDoorbell(stream))
+        return { changed, cli: cliOfControl(body) }
+      })
+      return handlers.handleAll({
+        control: ({ payload }) =>
+          readOnly
+            ? Effect.fail(new ReadOnlyProblem({}))
+            : act(payload).pipe(
+                Effect.catchTag("StoreUnavailable", (error) =>
+                  Effect.fail(new StoreUnavailableProblem({ detail: error.message }))
+                )
+              ),
+        doctor: () => diagnose(checks)
+      })
+    })
+  )
+
+const targetOf = (body: ControlBody): ControlTarget => {
+  if ("instance" in body) return { instance: body.instance }
+  const { handler } = body
+  if (handler === undefined) return {}
+  return "partition" in body && body.partition !== undefined ? { handler, partition: body.partition } : { handler }
+}
+
+const changeOf = (body: ControlBody): ControlChange => {
+  switch (body.act) {
+    case "pause":
+      return { paused: true }
+    case "resume":
+      return { paused: false }
+    case "throttle":
+      return { perSecond: body.perSecond }
+    case "drain":
+      return { draining: true }
+    case "undrain":
+      return { draining: false }
+  }
+}
+
+/** What nobody has cannot be paused: a slip of the pen would look like an act. To take something back is always allowed. */
+const known = Effect.fnUntraced(function* (
+  view: PipelineView["Service"],
+  stream: string,
+  { handler, instance, partition }: ControlTarget,
+  act: ControlBody["act"]
+) {
+  if (act === "resume" || act === "undrain") return
+  const { instances, leases } = yield* view.facts(stream, 1)
+  const own = leases.filter((lease) => lease.handler === handler)
+  if (instance !== undefined && !instances.some(({ id }) => id === instance))
+    return yield* new NotFoundProblem({ detail: `no instance ${JSON.stringify(instance)} shows itself alive` })
+  if (handler !== undefined && own.length === 0)
+    return yield* new NotFoundProblem({ detail: `there is no handler ${JSON.stringify(handler)}` })
+  if (partition === undefined) return
+  if (own.some(({ delivery }) => delivery === "balanced"))
+    return yield* new NotFoundProblem({
+      detail: `${handler} is balanced: its events are of any partition; pause it as a whole`
+    })
+  if (!own.some((lease) => lease.partition === partition))
+    return yield* new NotFoundProblem({ detail: `${handler} has no partition ${partition}` })
+})

@@ -1,0 +1,78 @@
+import { Predicate, Redacted, Result } from "effect"
+import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
+
+/** What stands for a value that its Schema marks Redacted. */
+export const masked = "‹redacted›"
+
+/** Shows payloads of events without what their Schema marks Redacted. */
+export interface Mask {
+  /** JSON text in, JSON text out. A payload that cannot be read and may hold something Redacted is masked as a whole. */
+  readonly hide: (type: string, payload: string) => string
+  /** An edited payload with what was masked put back from the original, where it was left as it is. */
+  readonly restore: (payload: string, original: string) => string
+}
+
+/** The mask of a stream's events. */
+export const maskOf = <Events extends EventSchemas>(stream: EventStream<Events>): Mask => {
+  const secret = new Map(Object.entries(stream.events).map(([type, schema]) => [type, maySayRedacted(schema.ast)]))
+  return {
+    hide: (type, payload) => {
+      if (secret.get(type) !== true) return payload
+      return Result.match(stream.decode(type, payload), {
+        onFailure: () => JSON.stringify(masked),
+        onSuccess: (event) => JSON.stringify(hideIn(JSON.parse(payload), event))
+      })
+    },
+    restore: (payload, original) => {
+      if (!payload.includes(masked)) return payload
+      return Result.match(bothOf(payload, original), {
+        onFailure: () => payload,
+        onSuccess: ([edited, before]) => JSON.stringify(restoreIn(edited, before))
+      })
+    }
+  }
+}
+
+const bothOf = (payload: string, original: string) =>
+  Result.try((): readonly [unknown, unknown] => [JSON.parse(payload), JSON.parse(original)])
+
+/** Walks what is encoded beside what it is decoded to. What has no counterpart by its name may be the secret: it is hidden. */
+const hideIn = (encoded: unknown, decoded: unknown): unknown => {
+  if (Redacted.isRedacted(decoded)) return masked
+  if (Array.isArray(encoded))
+    return Array.isArray(decoded) ? encoded.map((one: unknown, i) => hideIn(one, decoded[i])) : masked
+  if (!Predicate.isObject(encoded)) return encoded
+  if (!Predicate.isObject(decoded)) return masked
+  return Object.fromEntries(
+    Object.entries(encoded).map(([name, value]) => [
+      name,
+      Predicate.hasProperty(decoded, name) ? hideIn(value, decoded[name]) : masked
+    ])
+  )
+}
+
+const restoreIn = (edited: unknown, before: unknown): unknown => {
+  if (edited === masked) return before
+  if (Array.isArray(edited))
+    return edited.map((one: unknown, i) => restoreIn(one, Array.isArray(before) ? before[i] : undefined))
+  if (!Predicate.isObject(edited)) return edited
+  return Object.fromEntries(
+    Object.entries(edited).map(([name, value]) => [
+      name,
+      restoreIn(value, Predicate.hasProperty(before, name) ? before[name] : undefined)
+    ])
+  )
+}
+
+/** Looks through a whole Schema for one that says so. */
+const maySayRedacted = (ast: unknown): boolean => {
+  const seen = new Set<unknown>()
+  const open: Array<unknown> = [ast]
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (!Predicate.isObjectKeyword(node) || seen.has(node)) continue
+    seen.add(node)
+    if (Predicate.hasProperty(node, "expected") && node.expected === "Redacted") return true
+    open.push(...Object.values(node).filter((value) => value !== undefined))
+  }
+  return false
+}

@@ -1,0 +1,43 @@
+import { Layer } from "effect"
+import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
+import type { Check } from "../pipeline/Check.ts"
+import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
+import { controlGroupLayer } from "./ControlHttp.ts"
+import type { KnownHandler } from "./keyTrace.ts"
+import { maskOf } from "./Mask.ts"
+import { OpsApi } from "./OpsApi.ts"
+import { overviewGroupLayer } from "./OverviewHttp.ts"
+import * as OverviewSampler from "./OverviewSampler.ts"
+import { parkedGroupLayer } from "./ParkedHttp.ts"
+import { traceGroupLayer } from "./TraceHttp.ts"
+
+/** What the operations of a pipeline are served with. */
+export interface OpsOptions {
+  readonly partitions: number
+  /** The handlers there are, whoever runs them: which types each takes. */
+  readonly handlers: ReadonlyArray<KnownHandler>
+  /** Shown to people, to tell one pipeline from another. */
+  readonly environment: string
+  readonly version: string
+  /** Nothing can be changed, only seen. */
+  readonly readOnly: boolean
+  readonly checks: ReadonlyArray<Check>
+}
+
+/** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
+export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: OpsOptions) => {
+  const { checks, handlers, partitions, readOnly } = options
+  const { name, subject } = stream
+  const declaration = { name, subject, partitions }
+  const mask = maskOf(stream)
+  return HttpApiBuilder.layer(OpsApi).pipe(
+    Layer.provide([
+      parkedGroupLayer(stream, mask, readOnly),
+      overviewGroupLayer(name),
+      traceGroupLayer({ declaration, mask, handlers }),
+      controlGroupLayer(name, readOnly, checks)
+    ]),
+    Layer.provideMerge(OverviewSampler.layer({ ...options, declaration })),
+    Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
+  )
+}

@@ -1,0 +1,100 @@
+import { Effect } from "effect"
+import { appendedAtMsOf } from "../pipeline/EventTime.ts"
+import type { LogDeclaration } from "../pipeline/EventLog.ts"
+import { partitionOf, slotOf } from "../pipeline/Partition.ts"
+import { type SeenEvent, StreamView } from "../pipeline/StreamView.ts"
+import type { EventBody, TailEventBody } from "./TraceApi.ts"
+import { traceEventsMax } from "./TraceApi.ts"
+
+/** Events of one partition that are looked through for a key, the newest. */
+export const searchedEventsMax = 50_000
+
+/** Payloads that are fetched at the same time. */
+const fetchedAtOnceMax = 16
+
+/**
+ * The newest events of a key in the stream, oldest first, with their payloads. There is no index by key: the newest
+ * events of its partition are looked through by their headers.
+ */
+export const eventsOfKey = Effect.fnUntraced(function* (declaration: LogDeclaration, key: string) {
+  const stream = yield* StreamView
+  const partition = partitionOf(slotOf(key), declaration.partitions)
+  const { firstSeq, lastSeq } = yield* stream.stats(declaration.name)
+  const from = yield* searchFrom(declaration, partition, firstSeq, lastSeq)
+  const range = { fromSeq: from, partition, eventsMax: searchedEventsMax, payloads: false }
+  const own = (yield* stream.read(declaration, range)).filter((event) => event.key === key)
+  const newest = own.slice(-traceEventsMax)
+  return yield* Effect.forEach(
+    newest,
+    (event) => Effect.map(stream.at(declaration, event.seq), (whole) => whole ?? event),
+    { concurrency: fetchedAtOnceMax }
+  )
+})
+
+/** Where the last so many of a partition begin, about: they are spread evenly, or there are fewer than that. */
+const searchFrom = Effect.fnUntraced(function* (
+  declaration: LogDeclaration,
+  partition: number,
+  firstSeq: number,
+  lastSeq: number
+) {
+  const stream = yield* StreamView
+  const { events } = yield* stream.behind(declaration, partition, firstSeq - 1)
+  if (events <= searchedEventsMax) return firstSeq
+  return Math.max(firstSeq, Math.floor(lastSeq - ((lastSeq - firstSeq) * 0.9 * searchedEventsMax) / events))
+})
+
+/** Events that are read to find those that fit a filter, the newest. */
+const tailSearchedMax = 5_000
+
+/** What a tail may be narrowed to. */
+export interface TailFilter {
+  readonly type?: string | undefined
+  readonly key?: string | undefined
+  readonly partition?: number | undefined
+  readonly afterSeq?: number | undefined
+}
+
+/** The newest events that fit, newest first. */
+export const tailOf = Effect.fnUntraced(function* (declaration: LogDeclaration, filter: TailFilter, limit: number) {
+  const stream = yield* StreamView
+  const { lastSeq } = yield* stream.stats(declaration.name)
+  const isNarrow = filter.type !== undefined || filter.key !== undefined || filter.partition !== undefined
+  const searched = isNarrow ? tailSearchedMax : limit
+  const fromSeq = Math.max((filter.afterSeq ?? 0) + 1, lastSeq - searched + 1, 1)
+  if (fromSeq > lastSeq) return { lastSeq, events: [] }
+  const read = yield* stream.read(declaration, { fromSeq, eventsMax: searched, payloads: false })
+  const fits = read.filter(
+    ({ key, partition, type }) =>
+      (filter.type === undefined || filter.type === type) &&
+      (filter.key === undefined || filter.key === key) &&
+      (filter.partition === undefined || filter.partition === partition)
+  )
+  return { lastSeq: Math.max(lastSeq, read.at(-1)?.seq ?? 0), events: fits.slice(-limit).reverse().map(tailBody) }
+})
+
+const tailBody = (event: SeenEvent): TailEventBody => ({
+  seq: event.seq,
+  storedAtMs: event.storedAtMs,
+  partition: event.partition,
+  type: event.type,
+  key: event.key,
+  version: event.version,
+  eventId: event.eventId,
+  traceparent: event.traceparent,
+  payloadBytes: event.payloadBytes
+})
+
+/** An event whole, with its payload as it may be shown. */
+export const eventBody = (event: SeenEvent, payload: string): EventBody => ({
+  ...tailBody(event),
+  appendedAtMs: appendedAtMsOf(event.eventId),
+  headers: {
+    "Nats-Msg-Id": event.eventId,
+    "Millrace-Outbox-Id": String(event.outboxId),
+    "Millrace-Key": encodeURIComponent(event.key),
+    "Millrace-Version": String(event.version),
+    traceparent: event.traceparent
+  },
+  payload
+})
