@@ -1,5 +1,6 @@
 import { NodeHttpClient } from "@effect/platform-node"
 import { Effect, Layer, Option, Redacted, References, Tracer } from "effect"
+import { HttpMiddleware } from "effect/http"
 import { Otlp } from "effect/observability"
 import type { Instance } from "../../pipeline/Ownership.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
@@ -43,16 +44,28 @@ const exporting = (config: TelemetryConfig, baseUrl: string, instance: Instance,
   return Layer.effect(Tracer.Tracer, Effect.map(Tracer.Tracer, withoutLonelyStatements)).pipe(
     Layer.provideMerge(otlp),
     Layer.provide(NodeHttpClient.layerUndici),
-    Layer.merge(Layer.succeed(References.TracerEnabled, true))
+    Layer.merge(Layer.succeed(References.TracerEnabled, true)),
+    Layer.merge(requestSpans)
   )
 }
 
+/** Named by what is asked for, of which there is little; what programs ask for over and over is left out. */
+const requestSpans = Layer.mergeAll(
+  Layer.succeed(HttpMiddleware.SpanNameGenerator, ({ method, url }) => {
+    const [part = ""] = /^\/[a-z-]{1,16}(?=[/?]|$)/.exec(url) ?? []
+    return `${method} ${part}`.trimEnd()
+  }),
+  Layer.succeed(HttpMiddleware.TracerDisabledWhen, ({ url }) =>
+    /^\/(metrics|health|ready|console|ops\/live)\b/.test(url)
+  )
+)
+
 /** Relay, workers and leases look into the store all the time: a statement that belongs to nothing is not worth a trace. */
-const withoutLonelyStatements = (tracer: Tracer.Tracer): Tracer.Tracer =>
-  Tracer.make({
+const withoutLonelyStatements = (tracer: Tracer.Tracer): Tracer.Tracer => {
+  const isLonely = ({ kind, name, parent }: Parameters<Tracer.Tracer["span"]>[0]) =>
+    Option.isNone(parent) && (kind === "client" || name === "sql.transaction")
+  return Tracer.make({
     ...tracer,
-    span: (options) =>
-      tracer.span(
-        Option.isNone(options.parent) && options.name.startsWith("sql.") ? { ...options, sampled: false } : options
-      )
+    span: (options) => tracer.span(isLonely(options) ? { ...options, sampled: false } : options)
   })
+}
