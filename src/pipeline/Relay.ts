@@ -7,7 +7,7 @@ import { isKeeping, type Leader, type RelayTiming } from "./Leader.ts"
 import { lingerAfter, rest } from "./Linger.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { presentInfo, reconcile } from "./Reconcile.ts"
-import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
+import { decide, isTooLarge, mayBeOneRow, type RelayFailure, sizeOf } from "./RelayDecision.ts"
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
 import { signal } from "./Signals.ts"
 import { inBatchSpan } from "./Trace.ts"
@@ -294,9 +294,5 @@ const recovered = (leader: Leader) => {
 }
 
 const pause = (failures: number) => Duration.millis(Math.min(1_000, 50 * 2 ** Math.min(failures, 5)))
-
-const encoder = new TextEncoder()
-
-const sizeOf = (row: OutboxRow) => encoder.encode(row.payload).length
 
 const refOf = (row: OutboxRow, seq: number) => ({ outboxId: row.id, eventId: row.eventId, seq })

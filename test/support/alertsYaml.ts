@@ -1,6 +1,7 @@
 import { type AlertRule, alertRules } from "../../src/ops/alertRules.ts"
 
-const quoted = (text: string) => JSON.stringify(text)
+/** In the quotes that need no escapes. */
+const quoted = (text: string) => (text.includes('"') ? `'${text.replaceAll("'", "''")}'` : `"${text}"`)
 
 const ruleOf = ({ comparison, expr, forSeconds, name, severity, summary, threshold, unit }: AlertRule) =>
   [
