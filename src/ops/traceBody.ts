@@ -170,10 +170,11 @@ const verdictOf = (
 
 /** What is said of many events is said once, with the first of them. */
 const waitsOf = (events: ReadonlyArray<TracedEventBody>): ReadonlyArray<string> => {
-  const said = new Map<string, string>()
-  for (const event of events)
-    for (const { handler, why } of event.handlers)
-      if (why !== null && !said.has(`${handler} ${why}`))
-        said.set(`${handler} ${why}`, `${handler}: version ${event.version} (${event.type}): ${why}`)
-  return [...said.values()]
+  const waits = events.flatMap(({ handlers, type, version }) =>
+    handlers.flatMap(({ handler, why }) => (why === null ? [] : [{ handler, type, version, why }]))
+  )
+  const firsts = [...Map.groupBy(waits, ({ handler, why }) => `${handler} ${why}`).values()].flatMap(
+    ([first]) => first ?? []
+  )
+  return firsts.map(({ handler, type, version, why }) => `${handler}: version ${version} (${type}): ${why}`)
 }

@@ -82,10 +82,7 @@ export const makeBalancedTransactional = Effect.fnUntraced(function* <E>(
     where: "balanced batch",
     eventsMax: () => Math.min(batchEventsMax, gate.togetherMax()),
     lingerMs: () => lingerAfter(lastEvents, batchLinger),
-    work: (some) => {
-      lastEvents = some.length
-      return settle(some)
-    }
+    work: (some) => settle(some.slice(0, (lastEvents = some.length)))
   })
   const turns = Array.from({ length: transactionsMax }, () => working)
   return { offer: (some) => Queue.offerAllUnsafe(ready, some), work: Effect.raceAllFirst(turns) }

@@ -5,7 +5,7 @@ import type { Handler } from "./Handler.ts"
 import { type AttemptOf, makeHandlerBreaker } from "./HandlerBreaker.ts"
 import { makePause, type Pause } from "./Pause.ts"
 import { signal } from "./Signals.ts"
-import { makeThrottle, rateOf } from "./Throttle.ts"
+import { makeThrottle, type RateLimit, rateOf } from "./Throttle.ts"
 import { unlessDraining } from "./unlessDraining.ts"
 
 /** What an attempt came to. `counts`: false when the event is not to blame, and the attempt not to be held against it. */
@@ -61,16 +61,12 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
     Exit.isFailure(exit) && classOfCause(retry, exit.cause) === "fatal"
   /** What says nothing about a downstream. */
   const isAside = (exit: Exit.Exit<unknown, unknown>) => isFatal(exit) || isUnsaid(exit)
-  const limit = yield* makeThrottle(name)
-  yield* limit.set(rate)
+  const { throttle, togetherMax, turnOf } = yield* makeTurns(name, rate)
   const downstream = breaker === undefined ? undefined : yield* makeHandlerBreaker(name, breaker, isAside)
   const pause = makeFatalPause(name)
   const parking = yield* makeStop(name)
   const operator = yield* makePause
-  const throttle = yield* makeThrottle(name)
 
-  const togetherMax = () => Math.min(limit.togetherMax(), throttle.togetherMax())
-  const turnOf = (events: number) => Effect.andThen(limit.wait(events), throttle.wait(events))
   const enter = <A, F, R>(events: number, run: Effect.Effect<A, F, R>, draining: Latch.Latch) =>
     pause.pass(
       draining,
@@ -114,6 +110,18 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
     control: (paused, perSecond) =>
       Effect.andThen(operator.set(paused), throttle.set(perSecond === undefined ? undefined : rateOf(perSecond))),
     togetherMax
+  }
+})
+
+/** When a handler's events have their turn: by its own limit, and by an operator's. */
+const makeTurns = Effect.fnUntraced(function* (name: string, rate: RateLimit | undefined) {
+  const limit = yield* makeThrottle(name)
+  const throttle = yield* makeThrottle(name)
+  yield* limit.set(rate)
+  return {
+    throttle,
+    togetherMax: () => Math.min(limit.togetherMax(), throttle.togetherMax()),
+    turnOf: (events: number) => Effect.andThen(limit.wait(events), throttle.wait(events))
   }
 })
 

@@ -74,14 +74,8 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
     Effect.map(Clock.monotonicTimeNanos, (now) => {
       brokerAwaySince = failure instanceof BrokerUnavailable ? (brokerAwaySince ?? now) : undefined
     })
-  const working = once.pipe(
-    Effect.scoped,
-    Effect.tapCause((cause) => interrupted(claim, cause)),
-    Effect.tapError(noteAway),
-    Effect.retry(($) =>
-      $(reopenSchedule).pipe(Schedule.while(({ input }) => !(input instanceof LeaseLost) && !isStopping))
-    )
-  )
+  const said = Effect.tapCause(Effect.scoped(once), (cause) => interrupted(claim, cause))
+  const working = again(Effect.tapError(said, noteAway), () => isStopping)
   // What is open drains; between two openings there is nothing to drain.
   const stoppedBetween = stopping.await.pipe(
     Effect.andThen(Effect.suspend(() => (wake === undefined ? Effect.void : Effect.never)))
@@ -104,6 +98,12 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
   }
   return { owned, run }
 })
+
+/** Opens it anew whenever it breaks off, until it is lost or stopped. */
+const again = <E, R>(opening: Effect.Effect<void, E, R>, isStopping: () => boolean) =>
+  Effect.retry(opening, ($) =>
+    $(reopenSchedule).pipe(Schedule.while(({ input }) => !(input instanceof LeaseLost) && !isStopping()))
+  )
 
 const openOnce = Effect.fnUntraced(function* <E>(
   options: WorkerOptions,

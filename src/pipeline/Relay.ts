@@ -9,6 +9,7 @@ import { BrokerRefused } from "./PipelineError.ts"
 import { presentInfo, reconcile } from "./Reconcile.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure, sizeOf } from "./RelayDecision.ts"
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
+import { sayPublished } from "./sayPublished.ts"
 import { signal } from "./Signals.ts"
 import { inBatchSpan } from "./Trace.ts"
 
@@ -190,17 +191,6 @@ const relay = Effect.fnUntraced(
   },
   (effect, _leader, rows) => inBatchSpan(effect, "Relay.batch", "producer", rows)
 )
-
-const sayPublished = (leader: Leader, events: number, beganMs: number) =>
-  Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-    signal({
-      _tag: "BatchPublished",
-      stream: leader.declaration.name,
-      events,
-      tookMs: nowMs - beganMs,
-      lastSeq: leader.lastSeq
-    })
-  )
 
 /** What can be done while rows are published. After a full batch there are more: a snapshot that has one has all before it. */
 const prepare = Effect.fnUntraced(function* (leader: Leader, rows: ReadonlyArray<OutboxRow>) {

@@ -25,6 +25,8 @@ export interface FaultPlan {
   readonly freezeMaxMs: number
   /** How often, in half of the histories, somebody replays all that is parked while everything goes on. */
   readonly replaysMax: number
+  /** How often, in half of the histories, somebody pauses, throttles or drains something, and takes it back. */
+  readonly controlsMax: number
   /** How long instances come and go; then one has to bring everything to its end. */
   readonly unrestMs: number
   /** Writers at the same time, and transactions of each, at most. */
@@ -32,7 +34,7 @@ export interface FaultPlan {
   readonly transactionsMax: number
 }
 
-/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 losses of 12 messages, 3 instances, all endings, 7 s frozen, 3 replays, 6 s of unrest, 4 writers, 8 transactions. */
+/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 losses of 12 messages, 3 instances, all endings, 7 s frozen, 3 replays, 3 controls, 6 s of unrest, 4 writers, 8 transactions. */
 export const faultPlanDefault: FaultPlan = {
   failureShares: [0, 0.01, 0.05],
   delayShares: [0, 0.05],
@@ -43,6 +45,7 @@ export const faultPlanDefault: FaultPlan = {
   endings: ["leave", "crash", "freeze"],
   freezeMaxMs: 7_000,
   replaysMax: 3,
+  controlsMax: 3,
   unrestMs: 6_000,
   writersMax: 4,
   transactionsMax: 8

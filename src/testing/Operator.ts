@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { asideDoorbell } from "../pipeline/AsideWatch.ts"
+import { type ControlChange, ControlDesk, type ControlTarget } from "../pipeline/ControlDesk.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import { keysPerActMax, ParkingDesk } from "../pipeline/ParkingDesk.ts"
 import type { Counts } from "./History.ts"
@@ -18,7 +19,7 @@ export const replayAll = Effect.fnUntraced(function* (stream: string, counts: Co
 })
 
 /** Now and then somebody tries, in half of the histories. */
-export const replays = Effect.fnUntraced(function* (
+const replays = Effect.fnUntraced(function* (
   replay: Effect.Effect<void>,
   random: Random,
   { replaysMax, unrestMs }: { readonly replaysMax: number; readonly unrestMs: number }
@@ -28,6 +29,44 @@ export const replays = Effect.fnUntraced(function* (
     yield* replay
   }
 })
+
+/** Who may be acted on. */
+interface Stage {
+  readonly stream: string
+  readonly handlers: ReadonlyArray<string>
+}
+
+type ActAndBack = readonly [ControlTarget, ControlChange, ControlChange]
+
+/** Now and then somebody pauses, throttles or drains something and takes it back, in half of the histories. */
+const controls = Effect.fnUntraced(function* ({ handlers, stream }: Stage, random: Random, plan: Operating) {
+  const desk = yield* ControlDesk
+  const by = { actor: "simulation", why: "to see whether it is in the way" }
+  for (let left = random.between(0, 1) * plan.controlsMax; left > 0; left--) {
+    yield* Effect.sleep(random.between(0, plan.unrestMs / 2))
+    const handler = handlers[random.between(0, handlers.length - 1)] ?? ""
+    const [target, change, back] = random.pick<ActAndBack>([
+      [{}, { paused: true }, { paused: false }],
+      [{ handler }, { paused: true }, { paused: false }],
+      [{ handler, partition: 0 }, { paused: true }, { paused: false }],
+      [{ handler }, { perSecond: random.between(1, 5) }, { perSecond: null }],
+      [{ instance: "veteran" }, { draining: true }, { draining: false }]
+    ])
+    yield* Effect.orDie(desk.change(stream, "simulated", target, change, by))
+    yield* Effect.sleep(random.between(0, 3_000))
+    yield* Effect.orDie(desk.change(stream, "simulated", target, back, by))
+  }
+})
+
+interface Operating {
+  readonly replaysMax: number
+  readonly controlsMax: number
+  readonly unrestMs: number
+}
+
+/** All that operators do while everything goes on. */
+export const operating = (stage: Stage, replay: Effect.Effect<void>, random: Random, plan: Operating) =>
+  Effect.all([replays(replay, random, plan), controls(stage, random, plan)], { concurrency: 2, discard: true })
 
 /** Now and then the broker comes back with less than it acknowledged. */
 export const tailsGetLost = Effect.fnUntraced(function* (

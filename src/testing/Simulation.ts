@@ -1,10 +1,10 @@
 import { Context, Duration, Effect, Exit, Fiber, Latch, Layer, Scope } from "effect"
-import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
 import { MemoryBroker } from "../infra/memory/MemoryBroker.ts"
 import { MemoryState } from "../infra/memory/MemoryState.ts"
 import { type AuditReport, runAudit } from "../pipeline/Audit.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
+import type { ControlDesk } from "../pipeline/ControlDesk.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import type { Handler } from "../pipeline/Handler.ts"
@@ -20,14 +20,15 @@ import { type Effects, makeBook } from "./Book.ts"
 import { inProcess } from "./EndProcess.ts"
 import { type FaultPlan, faultPlanDefault } from "./FaultPlan.ts"
 import { type Fate, faultyPorts, type Ports } from "./FaultyPorts.ts"
-import { replayAll, replays, tailsGetLost, writers } from "./Operator.ts"
+import { passUntil } from "./passUntil.ts"
+import { operating, replayAll, tailsGetLost, writers } from "./Operator.ts"
 import { PromiseBroken } from "./PromiseBroken.ts"
 import { makeRandom, type Random } from "./Random.ts"
 import { runSeeded } from "./SeededScheduler.ts"
 import { faultsOf, isSettled } from "./Verdict.ts"
 
 /** Everything a history is played on. */
-export type Services = Ports | AuditStore | ParkingDesk | MemoryBroker | Outbox | Transactor | MemoryState
+export type Services = Ports | AuditStore | ControlDesk | ParkingDesk | MemoryBroker | Outbox | Transactor | MemoryState
 
 /** What handlers and writers of a scenario may use besides their own. */
 export type PlayerServices = Outbox | Transactor
@@ -123,7 +124,6 @@ const settleMaxMs = 120_000
 
 /** How often the last instance is started again. */
 const startsMax = 100
-
 const noTrouble: Trouble = { failureShare: 0, delayShare: 0 }
 
 const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
@@ -166,7 +166,9 @@ const live = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   const isAtRest = () => isSettled(tables, messagesIn(name), cast.handlers)
   const look = Effect.orDie(runAudit(name)).pipe(Effect.provideContext(services))
   const replay = replayAll(name, counts, random).pipe(Effect.provideContext(services))
-  const mended = { write: cast.write, mend: cast.mend, replay, isMended: () => tables.parkedKeys.size === 0 }
+  const stage = { stream: name, handlers: cast.handlers.map((handler) => handler.name) }
+  const operate = operating(stage, replay, random, plan).pipe(Effect.provideContext(services))
+  const mended = { write: cast.write, mend: cast.mend, replay, operate, isMended: () => tables.parkedKeys.size === 0 }
   const { early, ended } = yield* unrest(world, mended, isAtRest, look, fates).pipe(Effect.provideContext(noted))
   const history = {
     seed,
@@ -188,13 +190,14 @@ interface Work {
   readonly write: Play<unknown>["write"]
   readonly mend: Play<unknown>["mend"]
   readonly replay: Effect.Effect<void>
+  readonly operate: Effect.Effect<void>
   readonly isMended: () => boolean
 }
 
 /** Writers write, instances come and go; then one instance, untroubled, brings everything to its end and is stopped. */
 const unrest = Effect.fnUntraced(function* (
   world: World,
-  { isMended, mend, replay, write }: Work,
+  { isMended, mend, operate, replay, write }: Work,
   isAtRest: () => boolean,
   look: Effect.Effect<AuditReport>,
   fates: ReadonlyArray<Fate>
@@ -207,7 +210,7 @@ const unrest = Effect.fnUntraced(function* (
   const slots = Array.from({ length: random.between(Math.min(2, plan.instancesMax), plan.instancesMax) }, (_, slot) =>
     comeAndGo(world, slot)
   )
-  slots.push(tailsGetLost(world.loseTail, random, plan), replays(replay, random, plan))
+  slots.push(tailsGetLost(world.loseTail, random, plan), operate)
   const living = yield* Effect.forkDetach(Effect.all(slots, { concurrency: "unbounded", discard: true }))
   yield* passUntil(
     world,
@@ -232,16 +235,6 @@ const unrest = Effect.fnUntraced(function* (
   const closing = yield* Effect.forkDetach(Scope.close(last.scope, Exit.void))
   yield* passUntil(world, () => closing.pollUnsafe() !== undefined, settleMaxMs)
   return { early, ended: living.pollUnsafe() !== undefined && closing.pollUnsafe() !== undefined }
-})
-
-/** Time passes, in small steps of any size. */
-const passUntil = Effect.fnUntraced(function* (world: World, done: () => boolean, patienceMs: number) {
-  const untilMs = world.nowMs + patienceMs
-  while (!done() && world.nowMs < untilMs) {
-    const stepMs = world.random.between(1, 60)
-    world.nowMs += stepMs
-    yield* TestClock.adjust(stepMs)
-  }
 })
 
 const makeStart = <Events extends EventSchemas, E>(

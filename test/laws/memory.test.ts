@@ -3,6 +3,7 @@ import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { leaseTtlMs } from "../../src/infra/memory/MemoryState.ts"
 import { eventLedgerLaws } from "./EventLedgerLaws.ts"
 import { eventLogLaws } from "./EventLogLaws.ts"
+import { controlLaws } from "./ControlLaws.ts"
 import { crashLogLaws } from "./CrashLogLaws.ts"
 import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
 import { inboxLaws } from "./InboxLaws.ts"
@@ -12,6 +13,8 @@ import { ownershipLaws } from "./OwnershipLaws.ts"
 import { parkingLaws } from "./ParkingLaws.ts"
 import { relayStoreLaws } from "./RelayStoreLaws.ts"
 import { sharedLaws } from "./SharedLaws.ts"
+import { streamViewLaws } from "./StreamViewLaws.ts"
+import { viewLaws } from "./ViewLaws.ts"
 
 /** A clock that goes on by itself, as the laws' timeouts need it, and can be put forward. */
 const leaseClock = Layer.effectContext(
@@ -47,3 +50,6 @@ crashLogLaws("the crash log in memory", world)
 effectLedgerLaws("the effect ledger in memory", world)
 eventLedgerLaws("the event ledger in memory", world)
 sharedLaws("shared consumers in memory", MemoryPipeline.layer)
+controlLaws("controls in memory", world)
+viewLaws("the view of a pipeline in memory", world)
+streamViewLaws("the view of a stream in memory", MemoryPipeline.layer)

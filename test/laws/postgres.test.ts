@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { query } from "../infra/embedded/Clients.ts"
 import { PgUnderTest, pgWorld } from "../infra/postgres/PgWorld.ts"
+import { controlLaws } from "./ControlLaws.ts"
 import { crashLogLaws } from "./CrashLogLaws.ts"
 import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
 import { eventLedgerLaws } from "./EventLedgerLaws.ts"
@@ -10,6 +11,7 @@ import { outboxLaws } from "./OutboxLaws.ts"
 import { ownershipLaws } from "./OwnershipLaws.ts"
 import { parkingLaws } from "./ParkingLaws.ts"
 import { relayStoreLaws } from "./RelayStoreLaws.ts"
+import { viewLaws } from "./ViewLaws.ts"
 
 /** By a connection of its own: some laws let a lease run out in the middle of a transaction. */
 const leaseClock = Layer.effect(
@@ -40,3 +42,5 @@ parkingLaws("the parking lot in Postgres", world)
 crashLogLaws("the crash log in Postgres", world)
 effectLedgerLaws("the effect ledger in Postgres", world)
 eventLedgerLaws("the event ledger in Postgres", world)
+controlLaws("controls in Postgres", world)
+viewLaws("the view of a pipeline in Postgres", world)

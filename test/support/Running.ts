@@ -15,6 +15,9 @@ import { faultyPorts } from "../../src/testing/FaultyPorts.ts"
 import { makeRandom } from "../../src/testing/Random.ts"
 import { noteStream } from "./Ledger.ts"
 
+/** What is said of every batch. */
+const isBatch = ({ _tag }: Signal) => _tag === "BatchPublished" || _tag === "BatchHandled"
+
 /** So much time passes. */
 export const pass = Effect.fnUntraced(function* (ms: number, stepMs = 20) {
   for (let passed = 0; passed < ms; passed += stepMs) yield* TestClock.adjust(stepMs)
@@ -39,7 +42,7 @@ export const running = Effect.fnUntraced(function* <E>(
     const fate = { down: false, awake: yield* Latch.make(true), failureShare: 0, delayShare: 0, delayMaxMs: 0 }
     const ports = Context.merge(services, faultyPorts(services, fate, makeRandom(1)))
     yield* Layer.buildWithScope(pipeline.pipe(Layer.provide(Layer.succeedContext(ports))), scope).pipe(
-      Effect.provideService(SignalSink, (signal) => Effect.sync(() => void signals.push(signal)))
+      Effect.provideService(SignalSink, (signal) => Effect.sync(() => void (isBatch(signal) || signals.push(signal))))
     )
     const stop = Effect.gen(function* () {
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))

@@ -10,6 +10,8 @@ import { writeNotes } from "./Writers.ts"
 export interface Variant {
   readonly layer: Layer.Layer<Services>
   readonly placeOf: Place
+  /** Where its fault shows itself, when that is seldom otherwise. */
+  readonly plan?: Partial<FaultPlan>
 }
 
 /** The memory adapters as they are. */
@@ -24,7 +26,7 @@ const harsh: Partial<FaultPlan> = {
 }
 
 /** One random history of notes. */
-export const runHistory = (seed: number, { layer, placeOf }: Variant = faithful): Effect.Effect<History> =>
+export const runHistory = (seed: number, { layer, placeOf, plan }: Variant = faithful): Effect.Effect<History> =>
   play(
     {
       stream: noteStream,
@@ -37,5 +39,5 @@ export const runHistory = (seed: number, { layer, placeOf }: Variant = faithful)
       }
     },
     seed,
-    { ports: layer, plan: seed % 4 === 3 ? harsh : {} }
+    { ports: layer, plan: plan ?? (seed % 4 === 3 ? harsh : {}) }
   )

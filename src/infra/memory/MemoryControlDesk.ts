@@ -26,7 +26,10 @@ export const layer: Layer.Layer<ControlDesk, never, MemoryState> = Layer.effect(
             const detail = version === undefined ? "" : `version ${version}`
             return { atMs, act, actor, why, handler, key, partition: undefined, instance: undefined, detail }
           })
-          return [...operations, ...parking].sort((a, b) => b.atMs - a.atMs).slice(0, limit)
+          return [...parking, ...operations]
+            .reverse()
+            .sort((a, b) => b.atMs - a.atMs)
+            .slice(0, limit)
         })
     })
   )

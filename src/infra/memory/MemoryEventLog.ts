@@ -102,10 +102,7 @@ export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.ef
           Stream.map(() => undefined)
         )
     })
-    return Context.make(EventLog, eventLog).pipe(
-      Context.add(MemoryBroker, brokerOf(logOf)),
-      Context.add(StreamView, viewOf(logOf))
-    )
+    return Context.make(EventLog, eventLog).pipe(Context.merge(aroundOf(logOf)))
   })
 )
 
@@ -166,6 +163,9 @@ const brokerOf = (logOf: (name: string) => Log): MemoryBroker["Service"] => ({
       for (const subscriber of log.subscribers) cutOff(log, subscriber, "the broker was restarted")
     })
 })
+
+const aroundOf = (logOf: (name: string) => Log) =>
+  Context.make(MemoryBroker, brokerOf(logOf)).pipe(Context.add(StreamView, viewOf(logOf)))
 
 const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
   const seen = (message: Message, payloads = true): SeenEvent => ({

@@ -1,6 +1,6 @@
 import { Clock, Effect, Layer } from "effect"
 import type { Handler } from "../../pipeline/Handler.ts"
-import { asideHorizonMs, type Claim, Ownership } from "../../pipeline/Ownership.ts"
+import { asideHorizonMs, type Claim, type Instance, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { columnsOf, leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
@@ -27,15 +27,7 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
       beat: (stream, instance, handlers, claims, report) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           const { controls, instances, parkedKeys, relay } = state.of(stream)
-          const before = instances.get(instance.id)
-          instances.set(instance.id, {
-            instance,
-            handlers,
-            startedAtMs: before?.startedAtMs ?? nowMs,
-            seenAtMs: nowMs,
-            report: report ?? before?.report,
-            expiresAtMs: nowMs + leaseTtlMs
-          })
+          showAlive(instances, instance, handlers, nowMs, report)
           return {
             live: [...instances]
               .filter(([, { expiresAtMs }]) => expiresAtMs > nowMs)
@@ -74,6 +66,24 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const showAlive = (
+  instances: MemoryTables["instances"],
+  instance: Instance,
+  handlers: ReadonlyArray<string>,
+  nowMs: number,
+  report: string | undefined
+) => {
+  const before = instances.get(instance.id)
+  instances.set(instance.id, {
+    instance,
+    handlers,
+    startedAtMs: before?.startedAtMs ?? nowMs,
+    seenAtMs: nowMs,
+    report: report ?? before?.report,
+    expiresAtMs: nowMs + leaseTtlMs
+  })
+}
 
 /** Those that were fixed the other way. */
 const fixDelivery = (tables: MemoryTables, handlers: ReadonlyArray<Pick<Handler, "name" | "delivery">>) => {

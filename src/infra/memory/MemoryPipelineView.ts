@@ -1,5 +1,5 @@
 import { Clock, Effect, Layer } from "effect"
-import { goneShownMs, type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
+import { type EffectFacts, goneShownMs, type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
 import { columnsOf, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** What people want to see of a pipeline, in memory. */
@@ -23,13 +23,15 @@ export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect
         }),
       effects: (stream, handlers, eventIds) =>
         Effect.sync(() => {
-          const wanted = new Set(eventIds)
-          return [...state.of(stream).effects].flatMap(([at, { confirmedAtMs, handler, intendedAtMs }]) => {
-            const eventId = columnsOf(at)[1].split(":").at(1) ?? ""
-            return handlers.includes(handler) && wanted.has(eventId)
-              ? [{ handler, eventId, intendedAtMs, confirmedAtMs }]
-              : []
-          })
+          const noted = [...state.of(stream).effects].map(([at, effect]) => ({
+            ...effect,
+            eventId: columnsOf(at)[1].split(":").at(1) ?? ""
+          }))
+          return handlers.flatMap((handler) =>
+            eventIds.flatMap((eventId) =>
+              togetherOf(noted.filter((one) => one.handler === handler && one.eventId === eventId))
+            )
+          )
         })
     })
   )
@@ -79,6 +81,21 @@ const factsOf = (tables: MemoryTables, rowsMax: number, nowMs: number) => {
     ),
     controls: [...controls.values()]
   }
+}
+
+/** An effect over all its generations. */
+const togetherOf = (some: ReadonlyArray<EffectFacts>): ReadonlyArray<EffectFacts> => {
+  const [first] = some
+  if (first === undefined) return []
+  const confirmed = some.flatMap(({ confirmedAtMs }) => (confirmedAtMs === undefined ? [] : [confirmedAtMs]))
+  return [
+    {
+      handler: first.handler,
+      eventId: first.eventId,
+      intendedAtMs: Math.min(...some.map(({ intendedAtMs }) => intendedAtMs)),
+      confirmedAtMs: confirmed.length === 0 ? undefined : Math.max(...confirmed)
+    }
+  ]
 }
 
 const handlersIn = ({ leases }: MemoryTables): ReadonlyArray<readonly [string, "ordered" | "balanced"]> => [

@@ -42,9 +42,12 @@ export const asksNobody = variant((parts) => ({
 }))
 
 /** A consumer that stays when the stream was turned back: it has sequences behind it that are given anew. */
-export const outlivesRewinds = variant(({ inner }) => ({
-  start: (stream, handler) => Effect.map(inner.start(stream, handler), (start) => ({ ...start, generation: 0 }))
-}))
+export const outlivesRewinds: Variant = {
+  ...variant(({ inner }) => ({
+    start: (stream, handler) => Effect.map(inner.start(stream, handler), (start) => ({ ...start, generation: 0 }))
+  })),
+  plan: { tailLossesMax: 40, lostMessagesMax: 6, transactionsMax: 20, delayShares: [0.05], failureShares: [0] }
+}
 
 const floorOf = (believed: boolean): Variant => ({
   ...faithful,
