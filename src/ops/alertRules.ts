@@ -232,7 +232,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 1,
     unit: "claims a minute for each lease",
     forSeconds: 180,
-    expr: "60 * sum(rate(millrace_leases_claimed_total[2m])) / max(sum by (instance) (millrace_leases_owned + millrace_leases_unowned))",
+    expr: "60 * sum(max by (handler) (rate(millrace_lease_epochs[2m]))) / sum(max by (handler) (millrace_leases_owned + millrace_leases_unowned))",
     summary: "Partitions keep passing from one instance to another",
     valueOf: ({ leaseChangesPerMinute, leases }) => (leases === 0 ? 0 : leaseChangesPerMinute / leases)
   }

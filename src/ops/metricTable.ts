@@ -136,6 +136,11 @@ export const seen = {
   violations: gauge("millrace_order_violations", "Order violations that are recorded; must be 0", "handler"),
   leasesOwned: gauge("millrace_leases_owned", "Partitions that somebody works on", "handler"),
   leasesUnowned: gauge("millrace_leases_unowned", "Partitions that nobody works on", "handler"),
+  leaseEpochs: gauge(
+    "millrace_lease_epochs",
+    "Sum of the epochs of its partitions: it grows by one with each that is claimed, by whomever",
+    "handler"
+  ),
   paused: gauge("millrace_handlers_paused", "Whether an operator paused it: 1 or 0", "handler"),
   resting: gauge("millrace_handlers_resting", "Whether it rests by itself: 1 or 0", "handler"),
   throttle: gauge(

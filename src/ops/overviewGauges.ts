@@ -83,6 +83,7 @@ const ofHandler = (handler: HandlerBody): ReadonlyArray<GaugeSample> => {
     [seen.violations, handler.violations],
     [seen.leasesOwned, handler.partitions.states.length - unowned],
     [seen.leasesUnowned, unowned],
+    [seen.leaseEpochs, handler.epochs],
     [seen.paused, flag(handler.paused !== null)],
     [seen.resting, flag(handler.resting !== null)],
     [seen.throttle, handler.throttledPerSecond ?? Number.POSITIVE_INFINITY]

@@ -18,6 +18,7 @@ export const handlerOf = (fields: Partial<HandlerBody> = {}): HandlerBody => ({
   parkedEvents: 0,
   retryingKeys: 0,
   violations: 0,
+  epochs: 6,
   partitions: { states: "ii", lag: [0, 0], oldestMs: [0, 0], perSecond: [5, 5], p95Ms: [20, 20], failures: [0, 0] },
   ...fields
 })
