@@ -211,7 +211,7 @@ describe("metrics", () => {
   )
 
   it("the documentation lists every metric", () => {
-    const documents = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8")
+    const documents = readFileSync(new URL("../../docs/monitoring.md", import.meta.url), "utf8")
     const table = metricLines.map(
       ({ help, labels, name, type }) => `| \`${name}\` | ${type} | ${labels.join(", ")} | ${help} |`
     )

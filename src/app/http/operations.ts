@@ -1,4 +1,5 @@
-import { Effect, Layer, Option } from "effect"
+import { Duration, Effect, Layer, Option } from "effect"
+import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import * as MetricsHttp from "../../ops/MetricsHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
@@ -12,8 +13,14 @@ import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
 
-/** Health for anybody, and operations for those who may. */
-export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>) => {
+interface OperationsOptions {
+  readonly config: AppConfigValues
+  readonly checks: ReadonlyArray<Check>
+  readonly draining: { readonly now: boolean }
+}
+
+/** Health and the console for anybody, and operations for those who may. */
+export const operations = ({ checks, config, draining }: OperationsOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const surface = OpsServer.layer(Orders, {
     partitions,
@@ -21,13 +28,15 @@ export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>
     environment,
     version: appVersion,
     readOnly: opsReadOnly,
-    checks
+    checks,
+    backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
+    ackWait: Duration.seconds(config.ackWaitSeconds)
   })
-  const guarded = Layer.mergeAll(OpsHttp.layer(Orders.name), metrics(config).pipe(Layer.provideMerge(surface))).pipe(
-    Layer.provide(opsGuard(opsToken)),
-    Layer.provide(orderNames)
-  )
-  return Layer.mergeAll(OpsHttp.layerHealth, guarded)
+  const guarded = Layer.mergeAll(
+    OpsHttp.layer(Orders.name),
+    Layer.mergeAll(ConsoleHttp.layerStatus, metrics(config)).pipe(Layer.provideMerge(surface))
+  ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
+  return Layer.mergeAll(OpsHttp.layerHealth({ stream: Orders.name, draining }), ConsoleHttp.layer, guarded)
 }
 
 /** For Prometheus; and, where metrics are sent out, brought up to date for that. */
