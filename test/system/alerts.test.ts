@@ -52,7 +52,12 @@ const openWorld = Effect.gen(function* () {
   const shop = shopAt(api.url)
   yield* shop.setStock("lamp", 100_000)
   return {
-    ...{ nats, push, relay, worker, prometheus, shop },
+    nats,
+    push,
+    relay,
+    worker,
+    prometheus,
+    shop,
     sql: (text: string) => query(databaseUrl, text),
     stream: <A>(use: (manager: Awaited<ReturnType<typeof jetstreamManager>>) => Promise<A>) =>
       withNats(environment.NATS_URL, async (connection) => use(await jetstreamManager(connection))),
@@ -128,8 +133,13 @@ const episodes: ReadonlyArray<Episode> = [
   {
     what: "workers that are killed under load, and then the relay, and nobody stands by",
     alerts: [
-      ...["PartitionsUnowned", "BacklogStuck", "StreamNearlyFull"],
-      ...["NoLeader", "InstanceDown", "OutboxOld", "PendingEventsHigh"]
+      "PartitionsUnowned",
+      "BacklogStuck",
+      "StreamNearlyFull",
+      "NoLeader",
+      "InstanceDown",
+      "OutboxOld",
+      "PendingEventsHigh"
     ],
     cause: (world) =>
       Effect.gen(function* () {

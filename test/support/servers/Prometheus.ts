@@ -35,7 +35,7 @@ export const startPrometheus = Effect.fnUntraced(function* (targets: ReadonlyArr
   const tokenFile = join(directory, "ops-token")
   const config = deployed("prometheus.yml")
     .replaceAll(/_interval: 15s/g, "_interval: 1s")
-    .replace("/etc/prometheus/ops-token", tokenFile)
+    .replace("/run/millrace/ops-token", tokenFile)
     .replace(/targets: .*/, `targets: ${JSON.stringify(targets.map((target) => new URL(target).host))}`)
   yield* Effect.sync(() => {
     writeFileSync(tokenFile, token)
