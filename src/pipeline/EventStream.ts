@@ -3,7 +3,7 @@ import { SecureRandom } from "effect/crypto"
 import { type Appended, type NewEntry, Outbox } from "./Outbox.ts"
 import { slotOf } from "./Partition.ts"
 import { DecodeFailed, InvalidEvent, type StoreUnavailable, type VersionConflict } from "./PipelineError.ts"
-import { currentTraceparent } from "./Trace.ts"
+import { currentTraceparent, linksOf, whenTraced } from "./Trace.ts"
 
 /** A tagged struct Schema that reads and writes JSON: one kind of event. */
 export interface EventSchema extends Schema.Codec<{ readonly _tag: string }, unknown> {
@@ -79,14 +79,22 @@ export const make = <const Events extends EventSchemas>(
     return { eventId, key, slot: slotOf(key), type, traceparent, payload } satisfies NewEntry
   })
 
-  const append = Effect.fnUntraced(function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
-    const outbox = yield* Outbox
-    const traceparent = yield* currentTraceparent
-    const entries = yield* Effect.forEach(events, (event, i) =>
-      toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
-    )
-    return yield* outbox.append(name, entries, appendOptions ?? {})
-  })
+  const append = Effect.fnUntraced(
+    function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
+      const outbox = yield* Outbox
+      const traceparent = yield* currentTraceparent
+      const entries = yield* Effect.forEach(events, (event, i) =>
+        toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
+      )
+      return yield* outbox.append(name, entries, appendOptions ?? {})
+    },
+    (effect, events, appendOptions) =>
+      whenTraced(effect, "Outbox.append", () => ({
+        kind: "producer",
+        links: linksOf(appendOptions?.traceparents ?? []),
+        attributes: { stream: name, events: events.length }
+      }))
+  )
 
   const decode = decoder(options.events)
   const check = (type: string, payload: string, key: string) =>
