@@ -46,12 +46,13 @@ const deposits = 40
 /** The application's own transaction: a row of its own, and the event. */
 const deposit = Effect.fnUntraced(function* (account: string) {
   const sql = yield* PgClient.PgClient
-  yield* sql.withTransaction(
+  const appended = yield* sql.withTransaction(
     Effect.andThen(
       sql`INSERT INTO own_deposit ${sql.insert({ accountName: account })}`,
       Accounts.append([Booked.make({ account, cents: 5 })])
     )
   )
+  for (const { eventId } of appended) assert.isString(eventId)
 })
 
 const createTables = Effect.gen(function* () {
@@ -135,22 +136,28 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
     })
   )
 
-  it.effect("two databases in one process do not share anything", () =>
+  it.effect("databases in one process do not share anything, whoever made the clients", () =>
     Effect.gen(function* () {
       const { databaseUrl } = yield* TestServers
-      const urls = yield* Effect.forEach(["north", "south"], (name) => otherDatabase(databaseUrl, name))
+      const urls = yield* Effect.forEach(["north", "south", "east", "west"], (name) => otherDatabase(databaseUrl, name))
       const append = (account: string) =>
         Effect.flatMap(Transactor, ({ run }) => run(Accounts.append([Booked.make({ account, cents: 1 })])))
-      const appending = urls.map((url, i) =>
+      const portsOf = (url: Redacted.Redacted, i: number) =>
+        i < 2
+          ? PgPipeline.layer({ url, connectionsMax: 2, keepAlive: "20 seconds" })
+          : PgPipeline.layerFrom.pipe(Layer.provide(ownClient(url)))
+      const [first = Layer.empty, ...others] = urls.map((url, i) =>
         Layer.effectDiscard(append(`account-${i}`)).pipe(
-          Layer.provide(PgPipeline.layer({ url, connectionsMax: 2, keepAlive: "20 seconds" })),
+          Layer.provide(portsOf(url, i)),
           Layer.provide(MemoryEventLog.layer)
         )
       )
-      const [north = Layer.empty, south = Layer.empty] = appending
-      yield* Effect.scoped(Layer.build(Layer.merge(north, south)))
+      yield* Effect.scoped(Layer.build(Layer.mergeAll(first, ...others)))
       const keys = yield* Effect.forEach(urls, (url) => query(url, "SELECT key FROM millrace.outbox ORDER BY id"))
-      assert.deepStrictEqual(keys, [[{ key: "account-0" }], [{ key: "account-1" }]])
+      assert.deepStrictEqual(
+        keys,
+        urls.map((_, i) => [{ key: `account-${i}` }])
+      )
     })
   )
 })

@@ -57,4 +57,4 @@ const untransformed = Layer.effect(
  * what idles in a transaction (`startupParameters: PgPipeline.sessionParameters`, or what `SessionsUnbounded` asks for). Three more
  * connections to the same place are kept for leases and the relay.
  */
-export const layerFrom = stores.pipe(Layer.provide(Layer.fresh(Layer.merge(untransformed, PgControl.layerFrom))))
+export const layerFrom = stores.pipe(Layer.provide(Layer.merge(untransformed, PgControl.layerFrom)), Layer.fresh)
