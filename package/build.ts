@@ -44,5 +44,7 @@ compile()
 rewrite("lib/**/*.d.ts", declarations)
 rewrite("lib/**/*.map", maps)
 sources()
+// The console is built ahead, and is found beside the module that serves it.
+cpSync(join(here, "src/ops/console/dist"), join(dist, "lib/ops/console/dist"), { recursive: true })
 for (const file of ["README.md", "CHANGELOG.md", "LICENSE"]) cpSync(join(here, file), join(dist, file))
 writeFileSync(join(dist, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`)

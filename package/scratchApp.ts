@@ -74,6 +74,8 @@ export const runs = async (folder: string): Promise<void> => {
   }
   try {
     await eventually("it listens", app.printed, () => ask("/ops/overview"))
+    const page = await fetch(`http://127.0.0.1:${port}/console/`)
+    assert.match(await page.text(), /<script type="module"/)
     const appended = await ask("/deposits/ada", "POST")
     assert.deepEqual([appended[0].key, appended[0].version], ["ada", 1])
     await eventually("both handlers have it", app.printed, async () => {

@@ -1,7 +1,9 @@
-import { Layer, Option, type Redacted } from "effect"
+import { Duration, Layer, Option, type Redacted } from "effect"
 import { HttpRouter } from "effect/http"
+import { consumerOptionsDefault } from "../pipeline/ConsumerOptions.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import { partitionsDefault } from "../pipeline/Pipeline.ts"
+import * as ConsoleHttp from "./ConsoleHttp.ts"
 import { opsGuard } from "./opsGuard.ts"
 import * as OpsHttp from "./OpsHttp.ts"
 import * as OpsServer from "./OpsServer.ts"
@@ -10,40 +12,45 @@ import * as OpsServer from "./OpsServer.ts"
 export interface MountOptions extends Partial<OpsServer.OpsOptions> {
   /** Who may operate: whoever sends it as `Authorization: Bearer …`. Without one, only programs on this machine. */
   readonly token?: Redacted.Redacted
-  /** Where it is mounted: `/accounts` makes `/accounts/ops/overview`. Several pipelines in one router need one each. */
+  /** Where it is mounted: `/accounts` makes `/accounts/ops/overview` and `/accounts/console`. Several pipelines need one each. */
   readonly prefix?: string
 }
 
+const defaults: OpsServer.OpsOptions = {
+  partitions: partitionsDefault,
+  handlers: [],
+  environment: "",
+  version: "",
+  readOnly: false,
+  checks: [],
+  backlogAgeMax: Duration.hours(1),
+  ackWait: consumerOptionsDefault.ackWait
+}
+
 /**
- * The operations of a pipeline as routes of the application's own router: overview, live feed, parked keys, traces, controls and
- * the audit, for those who may. Needs the pipeline's ports, which `MemoryPipeline`, `PgPipeline` and `NatsPipeline` have.
+ * The operations of a pipeline as routes of the application's own router: the console (files without data, for anybody), and for those
+ * who may: overview, live feed, parked keys, traces, controls and the audit. Needs the ports of `MemoryPipeline`, or of
+ * `PgPipeline` and `NatsPipeline`; say the pipeline's `handlers`, and its `partitions` if they are not the default.
  */
-export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: MountOptions = {}) => {
-  const { token, prefix, ...given } = options
-  const surface = OpsServer.layer(stream, {
-    partitions: partitionsDefault,
-    handlers: [],
-    environment: "",
-    version: "",
-    readOnly: false,
-    checks: [],
-    ...given
-  })
-  return Layer.merge(OpsHttp.layer(stream.name), surface).pipe(
-    Layer.provide(opsGuard(Option.fromUndefinedOr(token))),
-    below(prefix)
-  )
+export const layer = <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  { token, prefix, ...options }: MountOptions = {}
+) => {
+  const surface = OpsServer.layer(stream, { ...defaults, ...options })
+  const guarded = Layer.mergeAll(
+    OpsHttp.layer(stream.name),
+    Layer.provideMerge(Layer.fresh(ConsoleHttp.layerStatus), surface)
+  ).pipe(Layer.provide(opsGuard(Option.fromUndefinedOr(token))))
+  return Layer.merge(guarded, Layer.fresh(ConsoleHttp.layer)).pipe(below(prefix))
 }
 
 const below =
   (prefix: string | undefined) =>
   <A, E, R>(routes: Layer.Layer<A, E, R>): Layer.Layer<A, E, R | HttpRouter.HttpRouter> =>
-    prefix === undefined
-      ? routes
-      : Layer.provide(
-          routes,
-          Layer.effect(
-            HttpRouter.HttpRouter,
-            HttpRouter.HttpRouter.useSync((router) => router.prefixed(prefix))
-          )
-        )
+    prefix === undefined ? routes : Layer.provide(routes, prefixed(prefix))
+
+const prefixed = (prefix: string) =>
+  Layer.effect(
+    HttpRouter.HttpRouter,
+    HttpRouter.HttpRouter.useSync((router) => router.prefixed(prefix))
+  )

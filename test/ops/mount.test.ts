@@ -65,6 +65,8 @@ describe("Ops.layer", () => {
         assert.strictEqual((yield* ask(path)).status, 200, path)
       }
       assert.strictEqual((yield* ask("/ops/overview")).status, 404)
+      for (const path of ["/north/console/", "/south/console/console.js"])
+        assert.strictEqual((yield* ask(path, { headers: { authorization: "" } })).status, 200, path)
 
       // Told by the signals of its own pipeline, and of no other.
       yield* eventually(
