@@ -32,8 +32,9 @@ const commandsIn = (text: string) =>
     const [name = "", second = ""] = words
     return {
       said: said.trim(),
-      name,
-      subcommands: name === "orders" ? second.split("|") : [],
+      // `pause|resume` are two.
+      names: name.split("|"),
+      subcommands: ["orders", "parked"].includes(name) ? second.split("|") : [],
       flags: words.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0] ?? word)
     }
   })
@@ -51,16 +52,18 @@ const helpOf = (...command: ReadonlyArray<string>): string => {
   return stdout
 }
 
-/** The names under SUBCOMMANDS. Help is also printed for a command that does not exist, so its being there proves nothing. */
+/** The names it lists. Help is also printed for a command that does not exist, so its being there proves nothing. */
 const subcommandsOf = (...command: ReadonlyArray<string>): ReadonlyArray<string> =>
-  (helpOf(...command).split("SUBCOMMANDS")[1] ?? "")
+  helpOf(...command)
     .split("\n")
-    .flatMap((line) => /^ {2}([a-z]+) /.exec(line)?.[1] ?? [])
+    .flatMap((line) => /^ {2}([a-z]+) {2,}/.exec(line)?.[1] ?? [])
 
 const documents = [
   "README.md",
   "docs/ARCHITECTURE.md",
   "docs/state-machine.md",
+  "docs/operations.md",
+  "docs/tutorial-parked-order.md",
   ...readdirSync(`${root}docs/adr`).map((name) => `docs/adr/${name}`)
 ]
 
@@ -77,16 +80,20 @@ describe("the README", () => {
     expect(between("<!-- settings: begin -->", "<!-- settings: end -->")).toBe(settingsTable)
   })
 
-  it("names commands and flags that exist", () => {
-    const commands = commandsIn(readme)
-    expect(commands.length).toBeGreaterThan(5)
-    for (const { flags, name, said, subcommands } of commands) {
-      expect(subcommandsOf(), said).toContain(name)
-      for (const subcommand of subcommands) expect(subcommandsOf(name), said).toContain(subcommand)
-      const help = subcommands.length === 0 ? helpOf(name) : subcommands.map((one) => helpOf(name, one)).join("\n")
-      for (const flag of flags) expect(help, said).toMatch(new RegExp(`${flag}[ ,]`))
-    }
-  }, 60_000)
+  it.each(["README.md", "docs/operations.md", "docs/tutorial-parked-order.md"])(
+    "%s names commands and flags that exist",
+    (document) => {
+      const commands = commandsIn(read(document).replaceAll("\\|", "|"))
+      expect(commands.length).toBeGreaterThan(5)
+      for (const { flags, names, said, subcommands } of commands) {
+        const paths = subcommands.length === 0 ? names.map((name) => [name]) : subcommands.map((one) => [...names, one])
+        for (const path of paths) expect(subcommandsOf(...path.slice(0, -1)), said).toContain(path.at(-1))
+        const help = paths.map((path) => helpOf(...path)).join("\n")
+        for (const flag of flags) expect(help, said).toMatch(new RegExp(`${flag}[ ,]`))
+      }
+    },
+    60_000
+  )
 })
 
 describe("the documents", () => {

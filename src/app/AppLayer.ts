@@ -13,6 +13,7 @@ import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch
 import type { RelayStore } from "../pipeline/RelayStore.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
 import { type AppConfigValues, readConfig } from "./AppConfig.ts"
+import { checksOfServers } from "./doctorChecks.ts"
 import { effectsLayer } from "./effects/effectsLayer.ts"
 import { orderHandlers } from "./effects/handlers.ts"
 import { Engine, type EngineNotStarted } from "./engine/Engine.ts"
@@ -23,7 +24,7 @@ import * as AnswerJanitor from "./orders/AnswerJanitor.ts"
 import { Intake } from "./orders/Intake.ts"
 import { OrderCommands } from "./orders/OrderCommands.ts"
 import { Orders } from "./orders/Orders.ts"
-import { type Infra, type InfraFailure, memoryInfra, serverChecks, serverInfra, ServerUrls } from "./InfraLayer.ts"
+import { type Infra, type InfraFailure, memoryInfra, serverInfra, ServerUrls } from "./InfraLayer.ts"
 
 /** Groups of commands at the same time. One: the next group grows while this one commits, and popular SKUs are no contention. */
 const groupsAtOnceMax = 1
@@ -84,9 +85,13 @@ export const drillServers = Effect.gen(function* () {
   return { postgres, nats, environment, config } satisfies DrillServers
 })
 
-const http = (config: AppConfigValues, draining: { readonly now: boolean }) => {
+const http = (config: AppConfigValues, draining: { readonly now: boolean }) =>
+  Layer.unwrap(
+    Effect.map(ServerUrls, (urls) => httpWith(config, { config, draining, checks: checksOfServers(config, urls) }))
+  )
+
+const httpWith = (config: AppConfigValues, options: HttpServer.ServerOptions) => {
   const { role } = config
-  const options = { config, draining, checks: serverChecks(config) }
   if (!role.includes("api")) return role.includes("ops") ? HttpServer.layerOperations(options) : Layer.empty
   const commands = OrderCommands.layer({
     waitingMax: config.commandsWaitingMax,

@@ -4,12 +4,9 @@ import type { EmbeddedError } from "../infra/embedded/EmbeddedError.ts"
 import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
 import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
-import { natsChecks } from "../infra/nats/natsChecks.ts"
 import { migrate } from "../infra/postgres/Migrations.ts"
-import { postgresChecks } from "../infra/postgres/pgChecks.ts"
 import type { SessionsUnbounded } from "../infra/postgres/SessionLimits.ts"
 import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
-import { type Check, check, ok } from "../pipeline/Check.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { Backlog } from "../pipeline/Backlog.ts"
 import type { ControlDesk } from "../pipeline/ControlDesk.ts"
@@ -30,7 +27,7 @@ import type { Transactor } from "../pipeline/Transactor.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
 import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
 import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
-import { orderMigrations } from "./orders/orderMigrations.ts"
+import { orderMigrations, orderMigrationsTable } from "./orders/orderMigrations.ts"
 import type { OrderStore } from "./orders/OrderStore.ts"
 import type { OrderViews } from "./orders/OrderViews.ts"
 import * as PgOrderStore from "./orders/PgOrderStore.ts"
@@ -111,7 +108,7 @@ export const serverInfra = (
         nats: addressOf(natsUrl, Option.isNone(config.natsUrl))
       }
       return stores.pipe(
-        Layer.provideMerge(Layer.effectDiscard(migrate("order_migrations", orderMigrations))),
+        Layer.provideMerge(Layer.effectDiscard(migrate(orderMigrationsTable, orderMigrations))),
         Layer.provideMerge(
           PgPipeline.layer({
             url: databaseUrl,
@@ -153,15 +150,3 @@ const addressOf = (url: Redacted.Redacted, embedded: boolean) => {
     .map((one) => new URL(one.trim()).host)
   return embedded ? `${hosts.join(", ")} (embedded)` : hosts.join(", ")
 }
-
-/** The checks of the servers: those that are named, or of what the embedded ones need. */
-export const serverChecks = (config: AppConfigValues): ReadonlyArray<Check> => [
-  ...Option.match(config.databaseUrl, {
-    onNone: () => [check("postgres", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
-    onSome: postgresChecks
-  }),
-  ...Option.match(config.natsUrl, {
-    onNone: () => [check("nats", "", Effect.succeed(ok(`embedded, in ${config.dataDir}`)))],
-    onSome: natsChecks
-  })
-]

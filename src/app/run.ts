@@ -1,32 +1,13 @@
 import "effect/schema/SchemaJITCompiler/enable"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Cause, Effect, Exit, Layer, Option, References } from "effect"
-import { CliError, Command } from "effect/cli"
-import { auditCommand } from "./cli/auditCommand.ts"
-import { doctorCommand } from "./cli/doctorCommand.ts"
-import { drillCommand } from "./cli/drillCommand.ts"
+import { CliError, Command, TerminalCapabilities } from "effect/cli"
 import { CommandFailed, exitCode, ExitWith } from "./cli/exitCodes.ts"
 import { Interruption } from "./cli/interruption.ts"
 import { logger } from "./cli/logger.ts"
-import { ordersCommand } from "./cli/ordersCommand.ts"
+import { millrace } from "./cli/millrace.ts"
 import { say } from "./cli/Output.ts"
-import { parkedCommand } from "./cli/parkedCommand.ts"
-import { pipelineCommand } from "./cli/pipelineCommand.ts"
-import { simulateCommand } from "./cli/simulateCommand.ts"
 import { appVersion } from "./version.ts"
-
-const millrace = Command.make("millrace").pipe(
-  Command.withDescription("Ordered event pipelines on NATS JetStream and Postgres: an order's events, in order, once."),
-  Command.withSubcommands([
-    pipelineCommand,
-    ordersCommand,
-    simulateCommand,
-    auditCommand,
-    parkedCommand,
-    drillCommand,
-    doctorCommand
-  ])
-)
 
 const interruption: { code: number } = { code: exitCode.interrupted }
 
@@ -40,12 +21,21 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return Cause.hasInterruptsOnly(exit.cause) ? interruption.code : exitCode.failure
 }
 
+/** What the terminal can do, unless `--no-color` says otherwise: help and errors are coloured before flags are parsed. */
+const terminal = Layer.effect(
+  TerminalCapabilities.TerminalCapabilities,
+  Effect.map(TerminalCapabilities.TerminalCapabilities, (detected) => ({
+    ...detected,
+    canColor: detected.canColor && !process.argv.includes("--no-color")
+  }))
+)
+
 Command.run(millrace, { version: appVersion }).pipe(
   Effect.tapErrorTag("CommandFailed", (error) => say(error.message)),
   Effect.tapDefect((defect) => Effect.logError("a bug ended this command; please report it with this line", defect)),
   Effect.provideService(Interruption, interruption),
   // Nothing exports spans yet, and unexported ones would cost a tenth of the throughput.
   Effect.provideService(References.TracerEnabled, false),
-  Effect.provide(Layer.mergeAll(NodeServices.layer, logger)),
+  Effect.provide(Layer.mergeAll(NodeServices.layer, logger, terminal)),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(codeOf(exit)) })
 )

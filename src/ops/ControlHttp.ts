@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { type Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { rebalanceDoorbell } from "../pipeline/Consumers.ts"
 import type { Check } from "../pipeline/Check.ts"
@@ -8,11 +8,22 @@ import { PipelineView } from "../pipeline/PipelineView.ts"
 import { cliOfControl } from "./cliTwin.ts"
 import type { ControlBody } from "./ControlApi.ts"
 import { diagnose } from "./Doctor.ts"
+import { ackWaitCheck } from "./ackWaitCheck.ts"
 import { OpsApi } from "./OpsApi.ts"
+import { Overview } from "./Overview.ts"
+import { runningChecks } from "./runningChecks.ts"
 import { NotFoundProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
+/** Whether something may be changed, and what the doctor looks at and holds it against; see `OpsOptions`. */
+interface ControlOptions {
+  readonly readOnly: boolean
+  readonly checks: ReadonlyArray<Check>
+  readonly backlogAgeMax: Duration.Duration
+  readonly ackWait: Duration.Duration
+}
+
 /** What operators may do, and what the doctor says, over HTTP. */
-export const controlGroupLayer = (stream: string, readOnly: boolean, checks: ReadonlyArray<Check>) =>
+export const controlGroupLayer = (stream: string, options: ControlOptions) =>
   HttpApiBuilder.group(
     OpsApi,
     "control",
@@ -20,6 +31,7 @@ export const controlGroupLayer = (stream: string, readOnly: boolean, checks: Rea
       const desk = yield* ControlDesk
       const view = yield* PipelineView
       const log = yield* EventLog
+      const checks = yield* checksOf(stream, options)
       const act = Effect.fnUntraced(function* (body: ControlBody) {
         const target = targetOf(body)
         yield* known(view, stream, target, body.act)
@@ -31,7 +43,7 @@ export const controlGroupLayer = (stream: string, readOnly: boolean, checks: Rea
       })
       return handlers.handleAll({
         control: ({ payload }) =>
-          readOnly
+          options.readOnly
             ? Effect.fail(new ReadOnlyProblem({}))
             : act(payload).pipe(
                 Effect.catchTag("StoreUnavailable", (error) =>
@@ -42,6 +54,14 @@ export const controlGroupLayer = (stream: string, readOnly: boolean, checks: Rea
       })
     })
   )
+
+/** Those of the application first; what it looks at itself is not looked at again. */
+const checksOf = Effect.fnUntraced(function* (stream: string, { ackWait, backlogAgeMax, checks }: ControlOptions) {
+  const overview = yield* Overview
+  const own = [...(yield* runningChecks({ stream, backlogAgeMax })), ackWaitCheck(ackWait, overview.current)]
+  const known = new Set(checks.map(({ name }) => name))
+  return [...checks, ...own.filter(({ name }) => !known.has(name))]
+})
 
 const targetOf = (body: ControlBody): ControlTarget => {
   if ("instance" in body) return { instance: body.instance }

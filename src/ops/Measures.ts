@@ -53,7 +53,7 @@ export class Measures {
 
   /** The sink's part. */
   readonly noted = (signal: Signal): Effect.Effect<void> =>
-    Effect.map(Clock.currentTimeMillis, (nowMs) => this.note(signal, nowMs))
+    Effect.map(Clock.currentTimeMillis, (nowMs) => this.note(signal, Math.round(nowMs)))
 
   note(signal: Signal, nowMs: number) {
     if (signal._tag === "BatchPublished") return

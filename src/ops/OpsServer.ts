@@ -1,4 +1,4 @@
-import { Layer } from "effect"
+import { type Duration, Layer } from "effect"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import type { Check } from "../pipeline/Check.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
@@ -21,12 +21,17 @@ export interface OpsOptions {
   readonly version: string
   /** Nothing can be changed, only seen. */
   readonly readOnly: boolean
+  /** What the doctor looks at besides the pipeline itself: its servers, say. */
   readonly checks: ReadonlyArray<Check>
+  /** Beyond this age of what waits in the outbox, commands are refused. */
+  readonly backlogAgeMax: Duration.Duration
+  /** After which the broker gives a balanced handler's event to another instance. */
+  readonly ackWait: Duration.Duration
 }
 
 /** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
 export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: OpsOptions) => {
-  const { checks, handlers, partitions, readOnly } = options
+  const { handlers, partitions, readOnly } = options
   const { name, subject } = stream
   const declaration = { name, subject, partitions }
   const mask = maskOf(stream)
@@ -35,7 +40,7 @@ export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, 
       parkedGroupLayer(stream, mask, readOnly),
       overviewGroupLayer(name),
       traceGroupLayer({ declaration, mask, handlers }),
-      controlGroupLayer(name, readOnly, checks)
+      controlGroupLayer(name, options)
     ]),
     Layer.provideMerge(OverviewSampler.layer({ ...options, declaration })),
     Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))

@@ -84,7 +84,7 @@ const makeLooking = Effect.fnUntraced(function* (options: OverviewOptions) {
 
 /** How long to wait for the next look: less while somebody watches, or has asked of late. */
 const makePace = Effect.map(Latch.make(false), (wanted) => {
-  const state = { watchers: 0, askedAtMs: 0 }
+  const state = { watchers: 0, askedAtMs: Number.NEGATIVE_INFINITY }
   return {
     asked: Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
       state.askedAtMs = nowMs

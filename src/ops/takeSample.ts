@@ -29,7 +29,7 @@ export const takeSample = Effect.fnUntraced(function* (
     ],
     { concurrency: 2 }
   )
-  const atMs = yield* Clock.currentTimeMillis
+  const atMs = Math.round(yield* Clock.currentTimeMillis)
   const known = Exit.isSuccess(facts) ? facts.value : (before?.facts ?? nothingKnown(atMs))
   const lags = Exit.isSuccess(broker)
     ? yield* lagsOf(declaration, known, broker.value.consumers)

@@ -69,7 +69,7 @@ const balancedOptions = <E>(
 /** What it has in hand, as it says itself with each beat; too much to say is nothing said. */
 export const reportOf = <E>(share: Share<E>): Effect.Effect<string | undefined> =>
   Effect.map(Clock.currentTimeMillis, (nowMs) => {
-    const report = share.selfReport(statusOf(share, nowMs))
+    const report = share.selfReport(statusOf(share, Math.round(nowMs)))
     return report !== undefined && report.length <= reportMaxChars ? report : undefined
   })
 

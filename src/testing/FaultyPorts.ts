@@ -57,7 +57,7 @@ export const faultyPorts = (ports: Context.Context<Ports>, fate: Fate, random: R
       ...ownership,
       declare: (stream, handlers, partitions) => store(ownership.declare(stream, handlers, partitions)),
       fixDelivery: (stream, handlers) => store(ownership.fixDelivery(stream, handlers)),
-      beat: (stream, instance, handlers, claims) => store(ownership.beat(stream, instance, handlers, claims)),
+      beat: (...asked) => store(ownership.beat(...asked)),
       renew: (claims) => store(ownership.renew(claims)),
       claim: (stream, owner, wanted) => store(ownership.claim(stream, owner, wanted)),
       open: (claim) => store(ownership.open(claim)),

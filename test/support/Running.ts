@@ -3,12 +3,14 @@ import { Context, Effect, Exit, Latch, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { MemoryState } from "../../src/infra/memory/MemoryState.ts"
+import { Measures } from "../../src/ops/Measures.ts"
 import { asideDoorbell } from "../../src/pipeline/AsideWatch.ts"
 import { type ConsumerOptions, consumerOptionsDefault } from "../../src/pipeline/ConsumerOptions.ts"
 import { EventLog } from "../../src/pipeline/EventLog.ts"
 import type { Handler } from "../../src/pipeline/Handler.ts"
 import { atOnce, ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
 import * as Pipeline from "../../src/pipeline/Pipeline.ts"
+import { SelfReport } from "../../src/pipeline/SelfReport.ts"
 import { type Signal, SignalSink } from "../../src/pipeline/Signals.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
 import { faultyPorts } from "../../src/testing/FaultyPorts.ts"
@@ -41,8 +43,13 @@ export const running = Effect.fnUntraced(function* <E>(
     })
     const fate = { down: false, awake: yield* Latch.make(true), failureShare: 0, delayShare: 0, delayMaxMs: 0 }
     const ports = Context.merge(services, faultyPorts(services, fate, makeRandom(1)))
+    const measures = new Measures()
     yield* Layer.buildWithScope(pipeline.pipe(Layer.provide(Layer.succeedContext(ports))), scope).pipe(
-      Effect.provideService(SignalSink, (signal) => Effect.sync(() => void (isBatch(signal) || signals.push(signal))))
+      Effect.provideService(SignalSink, (signal) => {
+        if (!isBatch(signal)) signals.push(signal)
+        return measures.noted(signal)
+      }),
+      Effect.provideService(SelfReport, (status) => measures.report(status))
     )
     const stop = Effect.gen(function* () {
       const closing = yield* Effect.forkDetach(Scope.close(scope, Exit.void))

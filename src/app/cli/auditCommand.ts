@@ -10,9 +10,10 @@ import { Orders } from "../orders/Orders.ts"
 import { urlFlag } from "./ApiClient.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { tokenFlag, withToken } from "./OpsClient.ts"
-import { outputFlag, print, say, table } from "./Output.ts"
+import { outputFlag, print, say } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
 import { reasonOf } from "./reasonOf.ts"
+import { table } from "./Table.ts"
 
 const Balance = { handled: Schema.Int, parked: Schema.Int, discarded: Schema.Int, inFlight: Schema.Int }
 
@@ -52,6 +53,7 @@ export const auditCommand = Command.make(
   Command.withDescription(
     "Counts everything: committed = published + waiting, published = handled + parked + discarded + in flight for each handler, and compares it with every event in the stream. Asks the pipeline that runs at --url; without one, the servers themselves. Exits 11 when it does not add up."
   ),
+  Command.withShortDescription("Whether committed = published = handled + parked + in flight"),
   Command.withExamples([
     { command: "pnpm start audit", description: "While the pipeline runs, or after" },
     { command: "pnpm start audit --output json", description: "For scripts" }

@@ -50,6 +50,7 @@ export const drillCommand = Command.make(
   Command.withDescription(
     "A rehearsed disaster on throw-away servers, under load: kills (-9) or freezes what is named again and again, and ends with the audit. Pipelines in several processes take part; the one with the API is never struck. Exits 11 when anything was lost, doubled or out of order."
   ),
+  Command.withShortDescription("A rehearsed disaster on throw-away servers, ends with the audit"),
   Command.withExamples([
     { command: "pnpm start drill broker --cycles 1 --down 30", description: "Half a minute without the broker" },
     {

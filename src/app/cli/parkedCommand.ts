@@ -1,6 +1,5 @@
-import { Clock, Effect, Option, type Redacted, Schema } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
-import { hostname, userInfo } from "node:os"
+import { Clock, Effect, Option, Schema } from "effect"
+import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
 import {
   type ActAnswer,
   EditAnswer,
@@ -10,22 +9,12 @@ import {
   ParkedKeyBody,
   replayRateDefaultPerSecond
 } from "../../ops/OpsApi.ts"
-import { urlFlag } from "./ApiClient.ts"
-import { commandFailed } from "./clientFailure.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
-import { OpsClient, tokenFlag, withOps } from "./OpsClient.ts"
-import { type OutputFormat, outputFlag, print, say } from "./Output.ts"
+import { actor, asking, opsFlags, type OpsOptions, whyFlag as why } from "./opsFlags.ts"
+import { print, say } from "./Output.ts"
 import { detailText, editText, listText } from "./parkedText.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
-
-const common = { url: urlFlag, token: tokenFlag, output: outputFlag }
-
-interface Common {
-  readonly url: string
-  readonly token: Option.Option<Redacted.Redacted>
-  readonly output: OutputFormat
-}
 
 const filters = {
   handler: Flag.String("handler").pipe(Flag.withDescription("Only of this handler"), Flag.optional),
@@ -55,15 +44,7 @@ const filterOf = ({ handler, key, olderThan, tag }: Filters) => ({
   ...(Option.isSome(olderThan) ? { olderThanSeconds: olderThan.value } : {})
 })
 
-const why = Flag.String("why").pipe(Flag.withDescription("Why, for the record"), Flag.withDefault(""))
-
 const dryRun = Flag.Boolean("dry-run").pipe(Flag.withDescription("Only say what would happen"), Flag.withDefault(false))
-
-/** Who acts, for the record: the account and the machine. */
-const actor = () => `${userInfo().username}@${hostname()}`
-
-const asking = <A, E>({ token, url }: Common, ask: (ops: OpsClient["Service"]) => Effect.Effect<A, E>) =>
-  Effect.flatMap(OpsClient, ask).pipe(withOps(url, token), Effect.mapError(commandFailed(url)))
 
 // It was decoded by the same Schema.
 const encoded = <A, I>(schema: Schema.Codec<A, I>, value: A) => Effect.orDie(Schema.encodeEffect(schema)(value))
@@ -71,7 +52,7 @@ const encoded = <A, I>(schema: Schema.Codec<A, I>, value: A) => Effect.orDie(Sch
 const list = Command.make(
   "list",
   {
-    ...common,
+    ...opsFlags,
     ...filters,
     all: Flag.Boolean("retrying").pipe(
       Flag.withDescription("Also keys that wait for an attempt that comes by itself"),
@@ -80,13 +61,14 @@ const list = Command.make(
     limit: Flag.Int("limit").pipe(Flag.withDefault(100), Flag.withSchema(between(1, keysListedMax)))
   },
   Effect.fnUntraced(function* ({ all, limit, ...options }) {
+    const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
     const status = all ? {} : ({ status: "parked" } as const)
     const found = yield* asking(options, (ops) =>
       ops.parked.list({ query: { ...filterOf(options), ...status, limit } })
     )
     const keys = yield* encoded(Schema.Array(ParkedKeyBody), found.keys)
-    const text = listText(found.keys, found.total, yield* Clock.currentTimeMillis)
-    yield* print(options.output, { total: found.total, keys }, text)
+    const text = listText(found.keys, found.total, yield* Clock.currentTimeMillis, canColor)
+    yield* print(options.output, { total: found.total, keys }, text, keys)
     if (found.total > 0) return yield* new ExitWith({ code: exitCode.parkedRemain })
   })
 ).pipe(
@@ -103,7 +85,7 @@ const keyArgument = Argument.String("key")
 const show = Command.make(
   "show",
   {
-    ...common,
+    ...opsFlags,
     handler: handlerArgument,
     key: keyArgument,
     events: Flag.Int("events").pipe(Flag.withDefault(100), Flag.withSchema(between(1, 1_000)))
@@ -114,13 +96,13 @@ const show = Command.make(
   })
 ).pipe(
   Command.withDescription("One parked key: why, its attempts, its events, what was done to it"),
-  Command.withExamples([{ command: "pnpm start parked show mail ada", description: "The mails of ada" }])
+  Command.withExamples([{ command: "pnpm start parked show push ada", description: "The pushes to ada" }])
 )
 
 const edit = Command.make(
   "edit",
   {
-    ...common,
+    ...opsFlags,
     handler: handlerArgument,
     key: keyArgument,
     version: Argument.Int("version"),
@@ -146,7 +128,7 @@ const edit = Command.make(
 )
 
 const bulk = {
-  ...common,
+  ...opsFlags,
   ...filters,
   all: Flag.Boolean("all").pipe(Flag.withDescription("Every parked key"), Flag.withDefault(false)),
   limit: Flag.Int("limit").pipe(
@@ -158,7 +140,7 @@ const bulk = {
   why
 }
 
-interface Bulk extends Common, Filters {
+interface Bulk extends OpsOptions, Filters {
   readonly all: boolean
   readonly limit: Option.Option<number>
   readonly dryRun: boolean
@@ -236,5 +218,6 @@ export const parkedCommand = Command.make("parked").pipe(
   Command.withDescription(
     "Keys that a handler has given up, with all that waits behind them; through a running pipeline"
   ),
+  Command.withShortDescription("Keys that a handler has given up: list, mend, replay"),
   Command.withSubcommands([list, show, edit, replay, skip, discard])
 )

@@ -1,36 +1,34 @@
-import { DateTime, Duration, type Schema } from "effect"
+import { DateTime, type Schema } from "effect"
 import type { EditAnswer, ParkedDetailBody, ParkedKeyBody } from "../../ops/OpsApi.ts"
-import { table } from "./Output.ts"
-
-/** `3 min`, `2 h`. */
-const ageOf = (since: DateTime.Utc, nowMs: number): string => {
-  const age = Duration.millis(Math.max(0, nowMs - DateTime.toEpochMillis(since)))
-  const seconds = Math.round(Duration.toSeconds(age))
-  if (seconds < 90) return `${seconds} s`
-  const minutes = Math.round(Duration.toMinutes(age))
-  return minutes < 90 ? `${minutes} min` : `${Math.round(Duration.toHours(age))} h`
-}
+import { durationText } from "./durationText.ts"
+import { table, type Toned } from "./Table.ts"
 
 const shorten = (text: string, max: number) => (text.length <= max ? text : `${text.slice(0, max - 1)}…`)
 
 /** A row per key. */
-export const listText = (keys: ReadonlyArray<ParkedKeyBody>, total: number, nowMs: number): string => {
+export const listText = (
+  keys: ReadonlyArray<ParkedKeyBody>,
+  total: number,
+  nowMs: number,
+  canColor: boolean
+): string => {
   if (total === 0) return "nothing is parked"
   const rows = keys.map((one) => [
     one.handler,
     one.key,
-    one.status,
+    { text: one.status, tone: one.status === "parked" ? "bad" : "warn" } satisfies Toned,
     one.reason.tag,
     one.attempts,
     one.first?.version ?? 0,
     one.events,
-    ageOf(one.parkedAt, nowMs),
+    durationText(nowMs - DateTime.toEpochMillis(one.parkedAt)),
     shorten(one.reason.message.replaceAll(/\s+/g, " "), 60)
   ])
   const head = ["handler", "key", "status", "reason", "attempts", "version", "events", "age", "message"]
-  return [table([head, ...rows]), ...(keys.length < total ? [`${total - keys.length} more; see --limit`] : [])].join(
-    "\n"
-  )
+  return [
+    table([head, ...rows], canColor),
+    ...(keys.length < total ? [`${total - keys.length} more; see --limit`] : [])
+  ].join("\n")
 }
 
 /** Everything about one key. */

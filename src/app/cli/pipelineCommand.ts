@@ -56,6 +56,7 @@ export const pipelineCommand = Command.make(
   Command.withDescription(
     "Relay, workers and API in one process. Starts a Postgres and a nats-server of its own unless DATABASE_URL and NATS_URL name others. The first Ctrl-C drains, the second stops."
   ),
+  Command.withShortDescription("Relay, workers and API in one process"),
   Command.withExamples([
     { command: "pnpm start pipeline", description: "On http://127.0.0.1:8080, with servers of its own" },
     { command: "pnpm start pipeline --memory --port 8081", description: "Without any server" }

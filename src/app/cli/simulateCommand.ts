@@ -4,8 +4,9 @@ import { ordersListedMax } from "../orders/OrderStore.ts"
 import { urlFlag, withApi } from "./ApiClient.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { type Summary, summarise } from "./Latencies.ts"
-import { outputFlag, print, table } from "./Output.ts"
+import { outputFlag, print } from "./Output.ts"
 import { type Progress, runSimulation, type SimulationResult } from "./simulation.ts"
+import { table } from "./Table.ts"
 
 const positive = (max: number) => Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: max }))
 
@@ -70,6 +71,7 @@ export const simulateCommand = Command.make(
   Command.withDescription(
     "Sends orders through their whole life to a running pipeline, over HTTP, and proves the result: every event once and in order. Keeps going when the pipeline is killed and started again. Half as many orders, at most 1,000, go before the clock starts, as a warm-up."
   ),
+  Command.withShortDescription("Load on a running pipeline, with a verdict on its order"),
   Command.withExamples([
     { command: "pnpm start simulate", description: "200 orders at 50 per second" },
     { command: "pnpm start simulate --orders 2000 --rate 500", description: "A sale's first minutes" }

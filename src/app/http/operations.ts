@@ -1,4 +1,5 @@
-import { Layer } from "effect"
+import { Duration, Layer } from "effect"
+import * as ConsoleHttp from "../../ops/ConsoleHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as OpsServer from "../../ops/OpsServer.ts"
@@ -10,19 +11,30 @@ import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
 
-/** Health for anybody, and operations for those who may. */
-export const operations = (config: AppConfigValues, checks: ReadonlyArray<Check>) => {
+interface OperationsOptions {
+  readonly config: AppConfigValues
+  readonly checks: ReadonlyArray<Check>
+  readonly draining: { readonly now: boolean }
+}
+
+/** Health and the console for anybody, and operations for those who may. */
+export const operations = ({ checks, config, draining }: OperationsOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),
-    OpsServer.layer(Orders, {
-      partitions,
-      handlers: orderHandlers(retryPolicyDefault),
-      environment,
-      version: appVersion,
-      readOnly: opsReadOnly,
-      checks
-    })
+    Layer.provideMerge(
+      ConsoleHttp.layerStatus,
+      OpsServer.layer(Orders, {
+        partitions,
+        handlers: orderHandlers(retryPolicyDefault),
+        environment,
+        version: appVersion,
+        readOnly: opsReadOnly,
+        checks,
+        backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
+        ackWait: Duration.seconds(config.ackWaitSeconds)
+      })
+    )
   ).pipe(Layer.provide(opsGuard(opsToken)), Layer.provide(orderNames))
-  return Layer.mergeAll(OpsHttp.layerHealth, guarded)
+  return Layer.mergeAll(OpsHttp.layerHealth({ stream: Orders.name, draining }), ConsoleHttp.layer, guarded)
 }

@@ -41,10 +41,10 @@ const documents = HttpApiScalar.layer(OrdersApi, { path: "/docs" })
 
 /** The order API with its documents, on one port. A stop answers what is under way and takes nothing new. */
 export const layer = (options: ServerOptions) =>
-  serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations(options.config, options.checks)))
+  serve(options, Layer.mergeAll(OrdersHttp.layer, documents, operations(options)))
 
 /** Health and audit only, for a process without the API. */
-export const layerOperations = (options: ServerOptions) => serve(options, operations(options.config, options.checks))
+export const layerOperations = (options: ServerOptions) => serve(options, operations(options))
 
 const serve = <E, R>(options: ServerOptions, routes: Layer.Layer<never, E, R>) =>
   HttpRouter.serve(Layer.mergeAll(routes, answers(options)), {

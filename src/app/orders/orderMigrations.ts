@@ -42,3 +42,17 @@ const sumRevenue = Effect.gen(function* () {
 
 /** The order app's own tables. */
 export const orderMigrations = { "0001_create_order_tables": createTables, "0002_sum_revenue": sumRevenue }
+
+/** Where it is written down which of them were made. */
+export const orderMigrationsTable = "order_migrations"
+
+/** The tables they make. */
+export const orderTables = [
+  "orders",
+  "inventory",
+  "command_answer",
+  "order_view",
+  "order_history",
+  "user_points",
+  "daily_revenue"
+] as const

@@ -61,6 +61,9 @@ const fromCache = Effect.gen(function* () {
   return yield* Effect.firstSuccessOf(paths.map(usable))
 })
 
+/** The path of a usable nats-server that is on this machine already. */
+export const installedNatsServer = Effect.firstSuccessOf([fromVariable, fromPath, fromCache])
+
 const downloaded = (
   get: typeof releasedServer | typeof debianServer,
   name: string,

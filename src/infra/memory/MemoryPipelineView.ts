@@ -8,7 +8,7 @@ export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect
   Effect.map(MemoryState, (state) =>
     PipelineView.of({
       facts: (stream, rowsMax) =>
-        Effect.map(Clock.currentTimeMillis, (nowMs) => factsOf(state.of(stream), rowsMax, nowMs)),
+        Effect.map(Clock.currentTimeMillis, (nowMs) => factsOf(state.of(stream), rowsMax, Math.round(nowMs))),
       key: (stream, key) =>
         Effect.sync(() => {
           const tables = state.of(stream)

@@ -58,16 +58,18 @@ export const declareStream = Effect.fn("NatsEventLog.declare")(function* (
   )
   if (existing === undefined) return yield* create(manager, name, wanted)
   const differences = compare(wanted, existing.config)
-  const fatal = differences.filter((difference) => essential.has(difference.field)).map(say)
+  const fatal = differences.filter(isEssential).map(saidOf)
   if (fatal.length > 0) return yield* new StreamMismatch({ stream: name, differences: fatal })
-  if (differences.length > 0) yield* signal({ _tag: "StreamDrifted", stream: name, differences: differences.map(say) })
+  if (differences.length > 0)
+    yield* signal({ _tag: "StreamDrifted", stream: name, differences: differences.map(saidOf) })
 })
 
 const streamMissing = 10059
 
 const nameInUse = 10058
 
-const isStreamMissing = (error: BrokerRefused | BrokerUnavailable) =>
+/** Whether a refusal says that there is no such stream. */
+export const isStreamMissing = (error: BrokerRefused | BrokerUnavailable) =>
   error._tag === "BrokerRefused" && error.code === streamMissing
 
 // Two processes may start together: the second finds the stream made by the first.
@@ -98,4 +100,8 @@ export const compare = (wanted: ReturnType<typeof streamConfig>, found: StreamCo
     .filter(({ declared, found: has }) => declared !== has)
 }
 
-const say = ({ declared, field, found }: Difference) => `${field} is ${found}, declared ${declared}`
+/** Whether the protocol does not hold with it. */
+export const isEssential = ({ field }: Difference): boolean => essential.has(field)
+
+/** A difference in words. */
+export const saidOf = ({ declared, field, found }: Difference): string => `${field} is ${found}, declared ${declared}`

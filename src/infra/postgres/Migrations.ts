@@ -235,5 +235,8 @@ export const pipelineMigrations: MigrationSet = {
   "0008_operate": operate
 }
 
+/** Where it is written down which of them were made. */
+export const pipelineMigrationsTable = "millrace_migrations"
+
 /** Brings the library's own tables to the newest version. */
-export const migratePipeline = migrate("millrace_migrations", pipelineMigrations)
+export const migratePipeline = migrate(pipelineMigrationsTable, pipelineMigrations)

@@ -1,41 +1,64 @@
-import { PgClient } from "@effect/sql-pg"
 import { Effect, type Redacted } from "effect"
-import { Reactivity } from "effect/reactivity"
 import { type Check, check, failed, ok, warning } from "../../pipeline/Check.ts"
-import { asStoreUnavailable } from "./sqlFailure.ts"
+import { clockCheck } from "../../pipeline/clockCheck.ts"
+import { pgLook } from "./pgLook.ts"
+import { migrationsCheck, type MigrationsOf, permissionsCheck } from "./pgSchemaChecks.ts"
+import { poolerCheck, snapshotsCheck } from "./pgSessionChecks.ts"
 
 /** Oldest Postgres the statements are meant for. 18 is what they are tested on. */
 const majorMin = 14
+
+/** What the pipeline means to do with a Postgres. */
+export interface PgCheckOptions {
+  readonly url: Redacted.Redacted
+  /** `DATABASE_POOLING=transaction`. */
+  readonly pooled: boolean
+  /** The application's own migrations and tables, besides the library's. */
+  readonly app: MigrationsOf & { readonly tables: ReadonlyArray<string> }
+  /** Age from which a snapshot is too old; a minute unless said otherwise. */
+  readonly snapshotMaxSeconds?: number
+}
+
+const reachRemedy = "check DATABASE_URL, that the server runs, and that its user may log in"
 
 interface Settings {
   readonly version: number
   readonly fsync: string
   readonly commit: string
   readonly recovering: boolean
-  readonly migrated: boolean
 }
 
 /** Whether this Postgres can carry the pipeline. */
-export const postgresChecks = (url: Redacted.Redacted): ReadonlyArray<Check> => {
-  const ask = Effect.gen(function* () {
-    const sql = yield* PgClient.make({ url, maxConnections: 1 })
-    const [row] = yield* sql<Settings>`
-      SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync,
-        current_setting('synchronous_commit') AS commit, pg_is_in_recovery() AS recovering,
-        to_regclass('millrace.outbox') IS NOT NULL AS migrated`
-    return yield* Effect.fromNullishOr(row)
-  }).pipe(asStoreUnavailable("look at Postgres"), Effect.scoped, Effect.provide(Reactivity.layer))
-  const remedy = "check DATABASE_URL, that the server runs, and that its user may log in"
-  return [
-    check("postgres", remedy, Effect.map(ask, reachable)),
-    check("postgres durability", remedy, Effect.map(ask, durable)),
-    check(
-      "migrations",
-      remedy,
-      Effect.map(ask, ({ migrated }) => ok(migrated ? "tables are there" : "tables will be created at the first start"))
+export const postgresChecks = (options: PgCheckOptions): ReadonlyArray<Check> => {
+  const { app, pooled, snapshotMaxSeconds = 60, url } = options
+  const settings = pgLook(url, (sql) =>
+    Effect.flatMap(
+      sql<Settings>`
+        SELECT current_setting('server_version_num')::int AS version, current_setting('fsync') AS fsync,
+          current_setting('synchronous_commit') AS commit, pg_is_in_recovery() AS recovering`,
+      ([row]) => Effect.orDie(Effect.fromNullishOr(row))
     )
+  )
+  const time = pgLook(url, (sql) =>
+    Effect.map(
+      sql<{ readonly ms: number }>`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms`,
+      ([row]) => row?.ms
+    )
+  )
+  return [
+    check("postgres", reachRemedy, Effect.map(settings, reachable)),
+    check("postgres durability", reachRemedy, Effect.map(settings, durable)),
+    poolerCheck(url, pooled, reachRemedy),
+    migrationsCheck(url, app, reachRemedy),
+    permissionsCheck(url, app.tables, reachRemedy),
+    snapshotsCheck(url, snapshotMaxSeconds, reachRemedy),
+    clockCheck("postgres", reachRemedy, warmed(url, time))
   ]
 }
+
+/** The first statement of a process pays for connecting; a look before it keeps that out of what is measured. */
+const warmed = <A, E>(url: Redacted.Redacted, look: Effect.Effect<A, E>) =>
+  Effect.andThen(Effect.ignore(pgLook(url, (sql) => sql`SELECT 1`)), look)
 
 const reachable = ({ recovering, version }: Settings) => {
   const major = Math.floor(version / 10_000)

@@ -1,0 +1,42 @@
+/** How the same is done by the command line: shown with every act, to be pasted into a terminal or a runbook. */
+
+const start = "pnpm start"
+
+const safe = /^[\w@%+=:,./-]+$/
+
+const quoted = (text: string): string => (safe.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+
+const flag = (name: string, value: string | number | undefined): ReadonlyArray<string> =>
+  value === undefined || value === "" ? [] : [`--${name}`, quoted(String(value))]
+
+export interface ParkedFilter {
+  readonly handler?: string
+  readonly key?: string
+  readonly tag?: string
+  readonly status?: "parked" | "retrying"
+  readonly olderThanSeconds?: number
+}
+
+const filterFlags = (filter: ParkedFilter): ReadonlyArray<string> => {
+  const flags = [
+    ...flag("handler", filter.handler),
+    ...flag("key", filter.key),
+    ...flag("tag", filter.tag),
+    ...flag("older-than", filter.olderThanSeconds === undefined ? undefined : `${filter.olderThanSeconds} seconds`)
+  ]
+  return flags.length === 0 ? ["--all"] : flags
+}
+
+export const parkedTwin = (act: string, filter: ParkedFilter, why = "", rate?: number): string =>
+  [start, "parked", act, ...filterFlags(filter), ...flag("rate", rate), ...flag("why", why)].join(" ")
+
+export const showTwin = (handler: string, key: string): string =>
+  [start, "parked", "show", quoted(handler), quoted(key)].join(" ")
+
+export const editTwin = (handler: string, key: string, version: number, why: string): string =>
+  [start, "parked", "edit", quoted(handler), quoted(key), version, "--payload", "'…'", ...flag("why", why)].join(" ")
+
+export const traceTwin = (name: string): string => `${start} explain ${quoted(name)}`
+
+export const tailTwin = (type: string, key: string, partition: string): string =>
+  [start, "tail", ...flag("type", type), ...flag("key", key), ...flag("partition", partition)].join(" ")
