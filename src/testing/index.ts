@@ -6,6 +6,7 @@
  * interleavings, on a clock that only the test moves; a seed repeats a history. `checkCorpus`: whether today's Schemas read
  * the events of the past.
  */
+export { checkCorpus, type CorpusCount, type CorpusFault, type CorpusReport } from "../pipeline/Corpus.ts"
 export * as HandlerTest from "./HandlerTest.ts"
 export * as Simulation from "./Simulation.ts"
 export * as TestPipeline from "./TestPipeline.ts"
