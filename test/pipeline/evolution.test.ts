@@ -93,6 +93,17 @@ describe("an event that was changed", () => {
   })
 })
 
+it("what is no way from one version to the next does not compile", () => {
+  // @ts-expect-error: grams are missing
+  Event.versions(Sent1).next(Sent2, ({ parcel }) => ({ _tag: "Sent" as const, parcel }))
+  // @ts-expect-error: the version before has pounds
+  Event.versions(Sent1).next(Sent2, ({ grams, parcel }) => Sent2.make({ parcel, grams }))
+  // @ts-expect-error: handlers get today's version
+  parcels3.append([Sent2.make({ parcel: "p", grams: 1 })])
+  // @ts-expect-error: no tagged struct
+  Event.versions(Schema.Struct({ parcel: Schema.String }))
+})
+
 describe("a Schema that declares its version", () => {
   const Paid1 = Schema.TaggedStruct("Paid", { schemaVersion: Schema.tag(1), cents: Schema.Int })
   const Paid2 = Schema.TaggedStruct("Paid", { schemaVersion: Schema.tag(2), amount: Schema.Int })
