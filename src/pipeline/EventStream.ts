@@ -10,7 +10,7 @@ import {
   type Unreadable,
   type VersionConflict
 } from "./PipelineError.ts"
-import { currentTraceparent } from "./Trace.ts"
+import { currentTraceparent, linksOf, whenTraced } from "./Trace.ts"
 
 /**
  * The event types of a stream by their wire names, such as `{ created: OrderCreated }`, or with the versions they had:
@@ -90,14 +90,22 @@ export const make = <const Events extends EventSchemas>(
     return { eventId, key, slot: slotOf(key), type, traceparent, payload } satisfies NewEntry
   })
 
-  const append = Effect.fnUntraced(function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
-    const outbox = yield* Outbox
-    const traceparent = yield* currentTraceparent
-    const entries = yield* Effect.forEach(events, (event, i) =>
-      toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
-    )
-    return yield* outbox.append(name, entries, appendOptions ?? {})
-  })
+  const append = Effect.fnUntraced(
+    function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
+      const outbox = yield* Outbox
+      const traceparent = yield* currentTraceparent
+      const entries = yield* Effect.forEach(events, (event, i) =>
+        toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
+      )
+      return yield* outbox.append(name, entries, appendOptions ?? {})
+    },
+    (effect, events, appendOptions) =>
+      whenTraced(effect, "Outbox.append", () => ({
+        kind: "producer",
+        links: linksOf(appendOptions?.traceparents ?? []),
+        attributes: { stream: name, events: events.length }
+      }))
+  )
 
   const read = (type: string, payload: string) =>
     codecs.get(type)?.read(payload) ?? Result.fail(new DecodeFailed({ type, detail: "this stream has no such event" }))

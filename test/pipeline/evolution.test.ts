@@ -99,7 +99,7 @@ it("what is no way from one version to the next does not compile", () => {
   // @ts-expect-error: the version before has pounds
   Event.versions(Sent1).next(Sent2, ({ grams, parcel }) => Sent2.make({ parcel, grams }))
   // @ts-expect-error: handlers get today's version
-  parcels3.append([Sent2.make({ parcel: "p", grams: 1 })])
+  void parcels3.append([Sent2.make({ parcel: "p", grams: 1 })])
   // @ts-expect-error: no tagged struct
   Event.versions(Schema.Struct({ parcel: Schema.String }))
 })
