@@ -34,7 +34,7 @@ Command.run(millrace, { version: appVersion }).pipe(
   Effect.tapErrorTag("CommandFailed", (error) => say(error.message)),
   Effect.tapDefect((defect) => Effect.logError("a bug ended this command; please report it with this line", defect)),
   Effect.provideService(Interruption, interruption),
-  // Nothing exports spans yet, and unexported ones would cost a tenth of the throughput.
+  // Spans that nobody exports would cost a tenth of the throughput; the pipeline turns them on where somebody does.
   Effect.provideService(References.TracerEnabled, false),
   Effect.provide(Layer.mergeAll(NodeServices.layer, logger, terminal)),
   NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(codeOf(exit)) })

@@ -23,12 +23,12 @@ export interface OpsOptions {
   readonly readOnly: boolean
   /** What the doctor looks at besides the pipeline itself: its servers, say. */
   readonly checks: ReadonlyArray<Check>
-  /** Live feeds end once it is true: a stop would wait for them. */
-  readonly isStopping?: () => boolean
   /** Beyond this age of what waits in the outbox, commands are refused. */
   readonly backlogAgeMax: Duration.Duration
   /** After which the broker gives a balanced handler's event to another instance. */
   readonly ackWait: Duration.Duration
+  /** Live feeds end once it is true: a stop would wait for them. */
+  readonly isStopping?: () => boolean
 }
 
 /** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
