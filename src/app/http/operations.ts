@@ -4,7 +4,6 @@ import * as MetricsHttp from "../../ops/MetricsHttp.ts"
 import { opsGuard } from "../../ops/opsGuard.ts"
 import * as OpsHttp from "../../ops/OpsHttp.ts"
 import * as OpsServer from "../../ops/OpsServer.ts"
-import type { Check } from "../../pipeline/Check.ts"
 import { retryPolicyDefault } from "../../pipeline/RetryPolicy.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
 import { orderHandlers } from "../effects/handlers.ts"
@@ -12,15 +11,10 @@ import { Engine } from "../engine/Engine.ts"
 import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { orderNames } from "./orderNames.ts"
-
-interface OperationsOptions {
-  readonly config: AppConfigValues
-  readonly checks: ReadonlyArray<Check>
-  readonly draining: { readonly now: boolean }
-}
+import type { ServerOptions } from "./server.ts"
 
 /** Health and the console for anybody, and operations for those who may. */
-export const operations = ({ checks, config, draining }: OperationsOptions) => {
+export const operations = ({ checks, config, draining }: ServerOptions) => {
   const { environment, opsReadOnly, opsToken, partitions } = config
   const surface = OpsServer.layer(Orders, {
     partitions,
@@ -30,7 +24,8 @@ export const operations = ({ checks, config, draining }: OperationsOptions) => {
     readOnly: opsReadOnly,
     checks,
     backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
-    ackWait: Duration.seconds(config.ackWaitSeconds)
+    ackWait: Duration.seconds(config.ackWaitSeconds),
+    isStopping: () => draining.now
   })
   const guarded = Layer.mergeAll(
     OpsHttp.layer(Orders.name),

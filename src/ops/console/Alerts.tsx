@@ -23,9 +23,6 @@ const toggleMute = (name: string): void => {
 export const loudAlerts = ({ alerts }: OverviewBody): ReadonlyArray<AlertBody> =>
   alerts.filter(({ firing, name }) => firing && !isMuted(name))
 
-/** Where each rule has its heading. */
-const runbook = "https://github.com/millrace/millrace/blob/main/docs/runbook.md"
-
 const Row = ({ one }: { readonly one: AlertBody }) => {
   const tone = !one.firing || isMuted(one.name) ? "" : one.severity === "critical" ? "bad" : "warn"
   return (
@@ -44,9 +41,7 @@ const Row = ({ one }: { readonly one: AlertBody }) => {
       <td class="num">{one.threshold}</td>
       <td>{one.sinceMs === null ? "–" : <Time atMs={one.sinceMs} isAgo />}</td>
       <td>
-        <a href={`${runbook}#${one.runbook.replace(/^#/, "")}`} target="_blank" rel="noreferrer">
-          Runbook<span class="unseen"> of {one.name}</span>
-        </a>
+        <code>docs/runbook.md#{one.runbook.replace(/^#/, "")}</code>
       </td>
       <td class="right">
         <button
@@ -87,7 +82,7 @@ export const Alerts = ({ body }: { readonly body: OverviewBody }) => {
             <table class="grid">
               <thead>
                 <tr>
-                  {["State", "Rule", "Now", "Limit", "Since", "Help"].map((name) => (
+                  {["State", "Rule", "Now", "Limit", "Since", "Runbook"].map((name) => (
                     <th key={name} scope="col">
                       {name}
                     </th>
