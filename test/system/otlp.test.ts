@@ -63,7 +63,8 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
       assert.deepStrictEqual([request.traceId, request.parentSpanId], [trace, caller])
       assert.deepStrictEqual([command.traceId, command.parentSpanId], [trace, request.spanId])
       for (const name of ["OrderCommands.commitGroup", "Outbox.append", "Relay.batch", "Handler.read-model"]) {
-        assert.deepStrictEqual(one(name).links, [trace], name)
+        // Another order may be in the same batch.
+        assert.include(one(name).links, trace, name)
       }
       assert.deepStrictEqual([request.thread, one("Relay.batch").thread], ["main", "engine"])
       for (const [name, header] of [
@@ -115,7 +116,7 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
         Effect.sync(() => silent.connections() > 0)
       )
       yield* pipeline.signal("SIGTERM")
-      assert.strictEqual(yield* pipeline.exited.pipe(Effect.timeout("10 seconds")), 0, pipeline.stderr())
+      assert.strictEqual(yield* pipeline.exited.pipe(Effect.timeout("15 seconds")), 0, pipeline.stderr())
     })
   )
 })
