@@ -12,6 +12,7 @@ import { relayTimingDefault } from "../pipeline/Relay.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "../pipeline/PipelineError.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
+import type { StreamView } from "../pipeline/StreamView.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
 import { type AppConfigValues, readConfig } from "./AppConfig.ts"
 import { checksOfServers } from "./doctorChecks.ts"
@@ -65,7 +66,7 @@ export const engineLayer = (config: AppConfigValues, instance: Instance) =>
 export const pipelineInfra = (
   config: AppConfigValues,
   say: (line: string) => Effect.Effect<void>
-): Layer.Layer<AuditStore | EventLog | RelayStore, InfraFailure> => serverInfra(config, say)
+): Layer.Layer<AuditStore | EventLog | RelayStore | StreamView, InfraFailure> => serverInfra(config, say)
 
 /** Servers to throw away, and how pipelines find them. */
 export interface DrillServers {

@@ -1,21 +1,15 @@
-import { assert } from "@effect/vitest"
-import { Effect, Fiber, type Scope, Stream } from "effect"
-import type { OutboxRow, StoredEvent } from "../../src/pipeline/Envelope.ts"
-import { EventLog, type LogDeclaration, type ReadFrom } from "../../src/pipeline/EventLog.ts"
-import { partitionOf } from "../../src/pipeline/Partition.ts"
-import { freshLog, rowsOf } from "../infra/nats/NatsWorld.ts"
-import { eventually } from "../support/servers/Eventually.ts"
-import { type Law, suiteOf, tagOf, together } from "./LawSuite.ts"
+import { Effect, Stream } from "effect"
+import type { OutboxRow } from "../../pipeline/Envelope.ts"
+import { EventLog, type LogDeclaration } from "../../pipeline/EventLog.ts"
+import { deliveryLaws } from "./DeliveryLaws.ts"
+import { declared, from1to, many } from "./EventLogLawWorld.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { eventually, rowsOf, tagOf, together } from "./LawWorld.ts"
+import { assert } from "./assert.ts"
 
 const wrongLastSequence = 10071
-const duplicateInBatch = 10201
 
-const declared = Effect.fnUntraced(function* (partitions = 1) {
-  const log = yield* EventLog
-  const declaration = freshLog(partitions)
-  yield* log.declare(declaration)
-  return { log, declaration, lastSeq: Effect.map(log.info(declaration.name), (info) => info.lastSeq) }
-})
+const duplicateInBatch = 10201
 
 const refusal = <A, E, R>(operation: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(operation), (error) =>
@@ -33,36 +27,19 @@ const refsIn = Effect.fnUntraced(function* ({ name }: LogDeclaration, afterSeq: 
 const refsFor = (rows: ReadonlyArray<OutboxRow>, firstSeq: number) =>
   rows.map(({ eventId, id, key, version }, i) => ({ eventId, key, outboxId: id, seq: firstSeq + i, version }))
 
-const many = (count: number, firstId = 1) =>
-  rowsOf(
-    Array.from({ length: count }, (_, i) => `key ${i % 7}`),
-    firstId
-  )
-
-const reader: ReadFrom = { handler: "mail", partition: 0, epoch: 1, generation: 1, afterSeq: 0 }
-
-/** The next so many events of a partition. */
-const take = Effect.fnUntraced(
-  function* (
-    declaration: LogDeclaration,
-    from: Partial<ReadFrom>,
-    count: number
-  ): Effect.fn.Return<ReadonlyArray<StoredEvent>, unknown, EventLog | Scope.Scope> {
-    const log = yield* EventLog
-    const { acknowledge, events } = yield* log.open(declaration, { ...reader, ...from })
-    return yield* events.pipe(
-      Stream.tap((event) => acknowledge(event.seq)),
-      Stream.take(count),
-      Stream.runCollect
-    )
-  },
-  Effect.scoped,
-  Effect.timeout("5 seconds")
-)
-
-const seqsOf = (events: ReadonlyArray<{ readonly seq: number }>) => events.map((event) => event.seq)
-
-const from1to = (last: number) => Array.from({ length: last }, (_, i) => i + 1)
+/** Of rows that were refused: what the stream has of them behind a sequence, which has to be a beginning. Returns its end. */
+const beginningOf = Effect.fnUntraced(function* (
+  declaration: LogDeclaration,
+  rows: ReadonlyArray<OutboxRow>,
+  behind: number
+) {
+  const log = yield* EventLog
+  const { lastSeq } = yield* log.info(declaration.name)
+  const stored = rows.slice(0, lastSeq - behind)
+  assert.isBelow(stored.length, rows.length)
+  assert.deepStrictEqual(yield* refsIn(declaration, behind, lastSeq), refsFor(stored, behind + 1))
+  return lastSeq
+})
 
 const storesInOrder: Law<EventLog> = Effect.gen(function* () {
   const { declaration, lastSeq, log } = yield* declared(4)
@@ -107,20 +84,6 @@ const answersDuplicate: Law<EventLog> = Effect.gen(function* () {
   }
   assert.strictEqual(yield* lastSeq, 3)
   assert.deepStrictEqual(yield* log.publish(declaration, rowsOf(["d"], 4), 3), { seq: 4, duplicate: false })
-})
-
-/** Of rows that were refused: what the stream has of them behind a sequence, which has to be a beginning. Returns its end. */
-const beginningOf = Effect.fnUntraced(function* (
-  declaration: LogDeclaration,
-  rows: ReadonlyArray<OutboxRow>,
-  behind: number
-) {
-  const log = yield* EventLog
-  const { lastSeq } = yield* log.info(declaration.name)
-  const stored = rows.slice(0, lastSeq - behind)
-  assert.isBelow(stored.length, rows.length)
-  assert.deepStrictEqual(yield* refsIn(declaration, behind, lastSeq), refsFor(stored, behind + 1))
-  return lastSeq
 })
 
 const refusesAKnownIdInABatch: Law<EventLog> = Effect.gen(function* () {
@@ -188,98 +151,6 @@ const refersExactly: Law<EventLog> = Effect.gen(function* () {
   }
 })
 
-/** What a partition's readers should get of rows that begin at sequence 1. */
-const eventsOf = (rows: ReadonlyArray<OutboxRow>, partition: number, partitions: number): ReadonlyArray<StoredEvent> =>
-  rows
-    .map(({ id, slot, ...row }, i) => ({ slot, event: { ...row, outboxId: id, seq: i + 1 } }))
-    .filter(({ slot }) => partitionOf(slot, partitions) === partition)
-    .map(({ event }) => event)
-
-/** An event without what an adapter may keep beside it. */
-const plain = ({ eventId, key, outboxId, payload, seq, traceparent, type, version }: StoredEvent): StoredEvent => ({
-  eventId,
-  key,
-  version,
-  type,
-  traceparent,
-  payload,
-  outboxId,
-  seq
-})
-
-const deliversItsPartition: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, log } = yield* declared(4)
-  const rows = many(200)
-  const wanted = [0, 1, 2, 3].map((partition) => eventsOf(rows, partition, 4))
-  const read = (handler: string) =>
-    together(4, (partition) => take(declaration, { handler, partition }, wanted[partition]?.length ?? 0))
-  yield* log.publish(declaration, rows.slice(0, 100), 0)
-  const early = yield* Effect.forkScoped(read("early"))
-  yield* Effect.sleep("100 millis")
-  yield* log.publish(declaration, rows.slice(100), 100)
-  for (const got of [yield* Fiber.join(early), yield* read("late")]) {
-    assert.deepStrictEqual(
-      got.map((events) => events.map(plain)),
-      wanted
-    )
-  }
-})
-
-const startsBehindTheCursor: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, log } = yield* declared()
-  yield* log.publish(declaration, many(20), 0)
-  for (const afterSeq of [0, 1, 13]) {
-    const got = yield* take(declaration, { afterSeq, generation: afterSeq + 1 }, 20 - afterSeq)
-    assert.deepStrictEqual(
-      seqsOf(got),
-      from1to(20).filter((seq) => seq > afterSeq)
-    )
-  }
-})
-
-const deliversWhatComesLater: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, log } = yield* declared()
-  yield* log.publish(declaration, many(5), 0)
-  const reading = yield* Effect.forkScoped(take(declaration, {}, 15))
-  const atTheEnd = yield* Effect.forkScoped(take(declaration, { handler: "late", afterSeq: 5 }, 10))
-  yield* log.publish(declaration, many(4, 6), 5)
-  yield* Effect.sleep("100 millis")
-  yield* log.publish(declaration, many(6, 10), 9)
-  assert.deepStrictEqual(seqsOf(yield* Fiber.join(reading)), from1to(15))
-  assert.deepStrictEqual(
-    seqsOf(yield* Fiber.join(atTheEnd)),
-    from1to(15).filter((seq) => seq > 5)
-  )
-})
-
-const waitsForACursorAhead: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, log } = yield* declared()
-  yield* log.publish(declaration, many(2), 0)
-  const reading = yield* Effect.forkScoped(take(declaration, { afterSeq: 5 }, 2))
-  yield* Effect.sleep("200 millis")
-  yield* log.publish(declaration, many(5, 3), 2)
-  assert.deepStrictEqual(seqsOf(yield* Fiber.join(reading)), [6, 7])
-})
-
-const servesEveryHandler: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, log } = yield* declared()
-  yield* log.publish(declaration, many(50), 0)
-  const readers = ["mail", "points", "audit"]
-  const got = yield* together(3, (i) => take(declaration, { handler: readers[i] ?? "" }, 50))
-  for (const events of got) assert.deepStrictEqual(seqsOf(events), from1to(50))
-})
-
-const opensForTheNext: Law<EventLog> = Effect.gen(function* () {
-  const { declaration, log } = yield* declared()
-  yield* log.publish(declaration, many(10), 0)
-  yield* log.open(declaration, reader)
-  // Whoever had it is still there: neither its window nor its acknowledgements may be in the way of the next.
-  for (const next of [{ generation: 2 }, { generation: 3 }, { epoch: 2 }, { epoch: 2, generation: 2 }]) {
-    yield* log.open(declaration, { ...reader, ...next, generation: (next.generation ?? 1) + 10 })
-    assert.deepStrictEqual(seqsOf(yield* take(declaration, next, 10)), from1to(10))
-  }
-})
-
 const declaresOnce: Law<EventLog> = Effect.gen(function* () {
   const { declaration, lastSeq, log } = yield* declared()
   yield* log.publish(declaration, many(3), 0)
@@ -309,7 +180,7 @@ const rings: Law<EventLog> = Effect.gen(function* () {
 })
 
 /** The laws of `EventLog`. */
-export const eventLogLaws = suiteOf<EventLog>()({
+export const eventLogLaws = lawsOf<EventLog>()({
   "a publish stores all of its events, in their order, and answers with the last sequence": storesInOrder,
   "a publish that expects another end is refused by 10071, and stores nothing": refusesAnotherEnd,
   "of many that expect the same end one publishes, and nothing of the others is there": letsOneOfManyPublish,
@@ -321,13 +192,8 @@ export const eventLogLaws = suiteOf<EventLog>()({
     refusesWhatIsNotBehindItsOwn,
   "what is larger than the largest message it takes is not taken, nor anything behind it": takesNothingTooLarge,
   "refers to exactly what is in (after, to]": refersExactly,
-  "delivers a partition's events and no others, in order, as they were written": deliversItsPartition,
-  "delivers from behind the cursor on": startsBehindTheCursor,
-  "delivers what is published later": deliversWhatComesLater,
-  "delivers nothing up to the cursor, also when that is ahead of the stream": waitsForACursorAhead,
-  "every handler gets every event": servesEveryHandler,
-  "the next generation or epoch gets everything, though the one before is still there": opensForTheNext,
   "declaring again changes nothing": declaresOnce,
   "a declaration that differs from the stream is a typed mismatch": comparesTheDeclaration,
-  "a ring reaches who listens to that bell, and nobody else": rings
+  "a ring reaches who listens to that bell, and nobody else": rings,
+  ...deliveryLaws
 })

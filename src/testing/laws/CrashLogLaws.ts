@@ -1,9 +1,10 @@
-import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { CrashLog, type Suspect } from "../../src/pipeline/CrashLog.ts"
-import { Ownership } from "../../src/pipeline/Ownership.ts"
-import { freshStream } from "../infra/postgres/PgWorld.ts"
-import { claimed, type Law, LeaseClock, present, type StorePorts, suiteOf } from "./LawSuite.ts"
+import { CrashLog, type Suspect } from "../../pipeline/CrashLog.ts"
+import { Ownership } from "../../pipeline/Ownership.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { type StorePorts, claimed, freshStream, present } from "./LawWorld.ts"
+import { LeaseClock } from "./LeaseClock.ts"
+import { assert } from "./assert.ts"
 
 const sorted = (suspects: ReadonlyArray<Suspect>) =>
   suspects.map(({ attempts, key, version }) => `${key} ${version} ${attempts}`).toSorted()
@@ -48,7 +49,7 @@ const tellsAbandoned: Law<StorePorts | CrashLog> = Effect.gen(function* () {
 })
 
 /** The laws of `CrashLog`, and of what a claim says of the owner before. */
-export const crashLogLaws = suiteOf<StorePorts | CrashLog>()({
+export const crashLogLaws = lawsOf<StorePorts | CrashLog>()({
   "attempts are counted by event and partition until they are heard of or cleared": counts,
   "a claim says whether the owner before gave the partition back": tellsAbandoned
 })

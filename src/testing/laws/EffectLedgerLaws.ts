@@ -1,10 +1,10 @@
-import { assert } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { EffectLedger } from "../../src/pipeline/EffectLedger.ts"
-import { freshStream } from "../infra/postgres/PgWorld.ts"
-import { type Law, type StorePorts, suiteOf, together } from "./LawSuite.ts"
+import { EffectLedger } from "../../pipeline/EffectLedger.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { freshStream, together } from "./LawWorld.ts"
+import { assert } from "./assert.ts"
 
-const remembers: Law<StorePorts | EffectLedger> = Effect.gen(function* () {
+const remembers: Law<EffectLedger> = Effect.gen(function* () {
   const stream = yield* freshStream
   const ledger = yield* EffectLedger
   const intend = (...keys: ReadonlyArray<string>) => ledger.intend(stream, "mail", keys)
@@ -23,7 +23,7 @@ const remembers: Law<StorePorts | EffectLedger> = Effect.gen(function* () {
   assert.deepStrictEqual(yield* intend("a", "b"), ["intended", "new"])
 })
 
-const isNewToOne: Law<StorePorts | EffectLedger> = Effect.gen(function* () {
+const isNewToOne: Law<EffectLedger> = Effect.gen(function* () {
   const stream = yield* freshStream
   const ledger = yield* EffectLedger
   const answers = yield* together(8, () => ledger.intend(stream, "mail", ["a", "b"]))
@@ -32,7 +32,7 @@ const isNewToOne: Law<StorePorts | EffectLedger> = Effect.gen(function* () {
 })
 
 /** The laws of `EffectLedger`. */
-export const effectLedgerLaws = suiteOf<StorePorts | EffectLedger>()({
+export const effectLedgerLaws = lawsOf<EffectLedger>()({
   "intentions are remembered, each for its handler, until some time after they were confirmed": remembers,
   "an effect that several intend at once is intended": isNewToOne
 })

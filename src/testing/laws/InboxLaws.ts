@@ -1,21 +1,24 @@
-import { assert } from "@effect/vitest"
 import { Effect, Exit } from "effect"
-import { Inbox, type InboxCommit } from "../../src/pipeline/Inbox.ts"
-import { type Claim, Ownership } from "../../src/pipeline/Ownership.ts"
-import { Outbox } from "../../src/pipeline/Outbox.ts"
-import { commitOf, entryOf, freshStream, reasonOf, storedOf } from "../infra/postgres/PgWorld.ts"
+import { Inbox, type InboxCommit } from "../../pipeline/Inbox.ts"
+import { Outbox } from "../../pipeline/Outbox.ts"
+import { type Claim, Ownership } from "../../pipeline/Ownership.ts"
+import { type Law, lawsOf } from "./Law.ts"
 import {
+  type StorePorts,
   byPartition,
   claimed,
-  type Law,
-  LeaseClock,
+  commitOf,
+  entryOf,
+  freshStream,
   present,
+  reasonOf,
   rowsIn,
-  type StorePorts,
-  suiteOf,
+  storedOf,
   tagOf,
   together
-} from "./LawSuite.ts"
+} from "./LawWorld.ts"
+import { LeaseClock } from "./LeaseClock.ts"
+import { assert } from "./assert.ts"
 
 /** Two partitions of a handler, opened, and readings of all that a commit may write. */
 const opened = Effect.gen(function* () {
@@ -51,6 +54,8 @@ const withoutParking = (commit: InboxCommit): InboxCommit => ({
   parked: [],
   violations: []
 })
+
+const claiming = (commit: InboxCommit, other: Partial<Claim>) => ({ ...commit, claim: { ...commit.claim, ...other } })
 
 /** A commit that is right but for one thing is refused in every way there is, and nothing of it or of its company stays. */
 const refuses = (spoil: (commit: InboxCommit) => InboxCommit): Law<StorePorts> =>
@@ -263,26 +268,21 @@ const countsFar: Law<StorePorts> = Effect.gen(function* () {
 })
 
 /** The laws of `Inbox`. */
-export const inboxLaws = suiteOf<StorePorts>()({
+export const inboxLaws = lawsOf<StorePorts>()({
   "answers with the progress of keys in the order asked; what was never seen is at 0": answersInOrder,
   "effects, progress and cursors of several partitions commit together": commitsTogether,
   "effects that fail, die or are interrupted leave nothing": leavesNothingOfFailedEffects,
-  "an epoch that is not the lease's is refused whole": refuses((commit) => ({
-    ...commit,
-    claim: { ...commit.claim, epoch: commit.claim.epoch - 1 }
-  })),
-  "an opening that is not the lease's is refused whole": refuses((commit) => ({
-    ...commit,
-    claim: { ...commit.claim, opening: commit.claim.opening - 1 }
-  })),
+  "an epoch that is not the lease's is refused whole": refuses((commit) =>
+    claiming(commit, { epoch: commit.claim.epoch - 1 })
+  ),
+  "an opening that is not the lease's is refused whole": refuses((commit) =>
+    claiming(commit, { opening: commit.claim.opening - 1 })
+  ),
   "a cursor that is ahead of the lease's is refused whole": refuses((commit) => ({ ...commit, cursorFrom: 5 })),
   "a cursor that is behind the lease's is refused whole": refuses((commit) => ({ ...commit, cursorFrom: 2 })),
   "a key that has moved on is refused whole": fromVersion(0, "a"),
   "a key that is not as far is refused whole": fromVersion(3, "new"),
-  "a partition that nobody declared is refused whole": refuses((commit) => ({
-    ...commit,
-    claim: { ...commit.claim, partition: 7 }
-  })),
+  "a partition that nobody declared is refused whole": refuses((commit) => claiming(commit, { partition: 7 })),
   "who was an owner before is fenced, its neighbours are not": fencesAnEpochBefore,
   "who had it open before is fenced, also when the cursor does not move": fencesAnOpeningBefore,
   "a commit whose partition is opened anew while its effects run is refused": openedMeanwhile,

@@ -1,10 +1,10 @@
-import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { ControlDesk, type ControlChange, type ControlTarget } from "../../src/pipeline/ControlDesk.ts"
-import { Ownership } from "../../src/pipeline/Ownership.ts"
-import { ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
-import { freshStream } from "../infra/postgres/PgWorld.ts"
-import { type Law, suiteOf, together } from "./LawSuite.ts"
+import { type ControlChange, ControlDesk, type ControlTarget } from "../../pipeline/ControlDesk.ts"
+import { Ownership } from "../../pipeline/Ownership.ts"
+import { ParkingDesk } from "../../pipeline/ParkingDesk.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { freshStream, together } from "./LawWorld.ts"
+import { assert } from "./assert.ts"
 
 /** The ports that controls go through: who writes them, and who sees them. */
 export type ControlPorts = ControlDesk | Ownership | ParkingDesk
@@ -109,7 +109,7 @@ const keepsStreamsApart: Law<ControlPorts> = Effect.gen(function* () {
 })
 
 /** The laws of `ControlDesk`. */
-export const controlLaws = suiteOf<ControlPorts>()({
+export const controlLaws = lawsOf<ControlPorts>()({
   "what is wanted is seen with the next beat": isSeen,
   "says whether it was otherwise before, and keeps nothing of what was taken back": saysWhetherItWasSo,
   "to resume a handler resumes its partitions, and without one everything": resumesWhatIsWithin,

@@ -1,26 +1,26 @@
-import { assert } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
-import { Backlog } from "../../src/pipeline/Backlog.ts"
-import { EventLog } from "../../src/pipeline/EventLog.ts"
-import { Outbox } from "../../src/pipeline/Outbox.ts"
-import { VersionConflict } from "../../src/pipeline/PipelineError.ts"
-import { outboxDoorbell } from "../../src/pipeline/Relay.ts"
-import { RelayStore } from "../../src/pipeline/RelayStore.ts"
-import { Transactor } from "../../src/pipeline/Transactor.ts"
-import { entryOf, freshStream } from "../infra/postgres/PgWorld.ts"
-import { eventually } from "../support/servers/Eventually.ts"
+import { Backlog } from "../../pipeline/Backlog.ts"
+import { EventLog } from "../../pipeline/EventLog.ts"
+import { Outbox } from "../../pipeline/Outbox.ts"
+import { VersionConflict } from "../../pipeline/PipelineError.ts"
+import { outboxDoorbell } from "../../pipeline/Relay.ts"
+import { RelayStore } from "../../pipeline/RelayStore.ts"
+import { Transactor } from "../../pipeline/Transactor.ts"
+import { type Law, lawsOf } from "./Law.ts"
 import {
+  type StorePorts,
   append,
-  type Law,
+  entryOf,
+  eventually,
+  freshStream,
   placesIn,
   placesOf,
   present,
   rowsIn,
-  type StorePorts,
-  suiteOf,
   tagOf,
   together
-} from "./LawSuite.ts"
+} from "./LawWorld.ts"
+import { assert } from "./assert.ts"
 
 /** A transaction that has appended and stands open until it is told to commit. */
 const standing = Effect.fnUntraced(function* (stream: string, keys: ReadonlyArray<string>) {
@@ -241,7 +241,7 @@ const countsTheBacklog: Law<StorePorts> = Effect.gen(function* () {
 })
 
 /** The laws of `Outbox`. */
-export const outboxLaws = suiteOf<StorePorts>()({
+export const outboxLaws = lawsOf<StorePorts>()({
   "says how much of it waits to be published, and since when; keys that are held are left out": countsTheBacklog,
   "gives each key the versions 1, 2, 3 … in the order of the entries": countsEachKey,
   "counts the keys of each stream for themselves": keepsStreamsApart,

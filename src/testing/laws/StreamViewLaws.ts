@@ -1,10 +1,10 @@
-import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { EventLog } from "../../src/pipeline/EventLog.ts"
-import { partitionOf } from "../../src/pipeline/Partition.ts"
-import { StreamView } from "../../src/pipeline/StreamView.ts"
-import { freshLog, rowsOf } from "../infra/nats/NatsWorld.ts"
-import { type Law, suiteOf } from "./LawSuite.ts"
+import { EventLog } from "../../pipeline/EventLog.ts"
+import { partitionOf } from "../../pipeline/Partition.ts"
+import { StreamView } from "../../pipeline/StreamView.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { freshLog, rowsOf } from "./LawWorld.ts"
+import { assert } from "./assert.ts"
 
 const opened = Effect.fnUntraced(function* (partitions: number, keys: ReadonlyArray<string>) {
   const log = yield* EventLog
@@ -71,7 +71,7 @@ const tellsWhatIsBehind: Law<EventLog | StreamView> = Effect.gen(function* () {
 })
 
 /** The laws of `StreamView`. */
-export const streamViewLaws = suiteOf<EventLog | StreamView>()({
+export const streamViewLaws = lawsOf<EventLog | StreamView>()({
   "tells how large the stream is": tellsItsSize,
   "reads from a sequence on, of all partitions or of one, with payloads or without": reads,
   "reads the event at a sequence": readsOne,

@@ -1,19 +1,10 @@
-import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { Inbox } from "../../src/pipeline/Inbox.ts"
-import { type Instance, Ownership } from "../../src/pipeline/Ownership.ts"
-import { commitOf, freshStream } from "../infra/postgres/PgWorld.ts"
-import {
-  byPartition,
-  claimed,
-  type Law,
-  LeaseClock,
-  present,
-  type StorePorts,
-  suiteOf,
-  tagOf,
-  together
-} from "./LawSuite.ts"
+import { Inbox } from "../../pipeline/Inbox.ts"
+import { type Instance, Ownership } from "../../pipeline/Ownership.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { type StorePorts, byPartition, claimed, commitOf, freshStream, present, tagOf, together } from "./LawWorld.ts"
+import { LeaseClock } from "./LeaseClock.ts"
+import { assert } from "./assert.ts"
 
 const ada: Instance = { id: "ada", host: "here", version: "1", roles: ["worker"] }
 const bob: Instance = { id: "bob", host: "there", version: "1", roles: [] }
@@ -241,7 +232,7 @@ const keepsStreamsApart: Law<StorePorts> = Effect.gen(function* () {
 })
 
 /** The laws of `Ownership`. */
-export const ownershipLaws = suiteOf<StorePorts>()({
+export const ownershipLaws = lawsOf<StorePorts>()({
   "declares one lease per handler and partition, and leaves those that are there alone": declaresOnce,
   "a declaration of another number of partitions writes nothing, and says the number": declaresOneNumber,
   "the first declaration fixes the number of partitions, also without handlers": fixesTheNumber,

@@ -1,9 +1,8 @@
-import { assert } from "@effect/vitest"
 import { Duration, Effect, Stream } from "effect"
-import { EventLog, type LogDeclaration, type SharedDelivery, type SharedFrom } from "../../src/pipeline/EventLog.ts"
-import { freshLog, rowsOf } from "../infra/nats/NatsWorld.ts"
-import { eventually } from "../support/servers/Eventually.ts"
-import { type Law, suiteOf } from "./LawSuite.ts"
+import { EventLog, type LogDeclaration, type SharedDelivery, type SharedFrom } from "../../pipeline/EventLog.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import { eventually, freshLog, rowsOf } from "./LawWorld.ts"
+import { assert } from "./assert.ts"
 
 const beginning: SharedFrom = {
   handler: "sums",
@@ -173,7 +172,7 @@ const servesEveryHandler: Law<EventLog> = Effect.gen(function* () {
 })
 
 /** The laws of shared consumers. */
-export const sharedLaws = suiteOf<EventLog>()({
+export const sharedLaws = lawsOf<EventLog>()({
   "each event goes to one of those who take part": givesEachToOne,
   "no more is in hand than there may be": holdsNoMoreThanItMay,
   "the floor is behind everything that is acknowledged, and the first decides where it begins": knowsItsFloor,

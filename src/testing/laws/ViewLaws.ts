@@ -1,14 +1,25 @@
-import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { ControlDesk } from "../../src/pipeline/ControlDesk.ts"
-import { EffectLedger } from "../../src/pipeline/EffectLedger.ts"
-import { Inbox } from "../../src/pipeline/Inbox.ts"
-import { Ownership } from "../../src/pipeline/Ownership.ts"
-import { ParkingDesk } from "../../src/pipeline/ParkingDesk.ts"
-import { PipelineView } from "../../src/pipeline/PipelineView.ts"
-import { RelayStore } from "../../src/pipeline/RelayStore.ts"
-import { commitOf, freshStream, reasonOf, storedOf } from "../infra/postgres/PgWorld.ts"
-import { append, claimed, type Law, LeaseClock, present, rowsIn, type StorePorts, suiteOf } from "./LawSuite.ts"
+import { ControlDesk } from "../../pipeline/ControlDesk.ts"
+import { EffectLedger } from "../../pipeline/EffectLedger.ts"
+import { Inbox } from "../../pipeline/Inbox.ts"
+import { Ownership } from "../../pipeline/Ownership.ts"
+import { ParkingDesk } from "../../pipeline/ParkingDesk.ts"
+import { PipelineView } from "../../pipeline/PipelineView.ts"
+import { RelayStore } from "../../pipeline/RelayStore.ts"
+import { type Law, lawsOf } from "./Law.ts"
+import {
+  type StorePorts,
+  append,
+  claimed,
+  commitOf,
+  freshStream,
+  present,
+  reasonOf,
+  rowsIn,
+  storedOf
+} from "./LawWorld.ts"
+import { LeaseClock } from "./LeaseClock.ts"
+import { assert } from "./assert.ts"
 
 /** The ports through which there comes to be something to see. */
 export type ViewPorts = StorePorts | ControlDesk | EffectLedger | ParkingDesk | PipelineView
@@ -162,7 +173,7 @@ const tellsOfEffects: Law<ViewPorts> = Effect.gen(function* () {
 })
 
 /** The laws of `PipelineView`. */
-export const viewLaws = suiteOf<ViewPorts>()({
+export const viewLaws = lawsOf<ViewPorts>()({
   "there is nothing to see at first": seesNothing,
   "sees who owns what, who is alive, and what they say": seesOwners,
   "counts what waits in the outbox, up to a limit, without what is held": countsTheOutbox,
