@@ -7,11 +7,11 @@ import { check, failed, ok, warning } from "../../pipeline/Check.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
 import { portCheck } from "../doctor/localChecks.ts"
 import { checksBeforeStart, checksOfStore } from "../doctorChecks.ts"
+import { textOf } from "./diagnosisText.ts"
 import { exitCode, ExitWith } from "./exitCodes.ts"
 import { asking, opsFlags } from "./opsFlags.ts"
 import { print } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
-import { painted } from "./Table.ts"
 
 /** `pnpm start doctor`. */
 export const doctorCommand = Command.make(
@@ -88,19 +88,4 @@ const runningResult = (url: string, running: Running) => {
   return running._tag === "Away"
     ? failed(`none answers at ${url}`, "start one with `pnpm start pipeline`, or name its address with --url")
     : warning(`answers at ${url}, but does not tell: ${running.why}`, "give its --token, or ask on its machine")
-}
-
-const marks = {
-  ok: { text: "ok     ", tone: "good" },
-  warning: { text: "warning", tone: "warn" },
-  failed: { text: "FAILED ", tone: "bad" }
-} as const
-
-const textOf = ({ findings, healthy }: Diagnosis, canColor: boolean): string => {
-  const width = Math.max(...findings.map(({ name }) => name.length))
-  const lines = findings.flatMap(({ detail, name, remedy, status }) => [
-    `${painted(marks[status].text, marks[status].tone, canColor)}  ${name.padEnd(width)}  ${detail}`,
-    ...(remedy === "" ? [] : [`${" ".repeat(width + 11)}→ ${remedy}`])
-  ])
-  return [...lines, "", healthy ? "healthy" : "not healthy"].join("\n")
 }
