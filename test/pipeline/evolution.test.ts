@@ -206,4 +206,18 @@ describe("a rolling deploy in memory", () => {
       assert.deepStrictEqual(yield* aside, [])
     })
   )
+
+  it.effect("having waited is not counted as attempts of the handler", () =>
+    Effect.gen(function* () {
+      const { aside, append, failNext, passTime, seen, startNew } = yield* neverDeployed
+      yield* append
+      // Looked at ten times by then, which is more than the handler has attempts.
+      yield* passTime(8 * 60_000)
+      yield* startNew
+      failNext(3)
+      yield* passTime(5 * 60_000)
+      assert.deepStrictEqual(yield* aside, [])
+      assert.deepStrictEqual(seen, ["new a1", "new a2"])
+    })
+  )
 })

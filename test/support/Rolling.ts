@@ -102,9 +102,14 @@ export const judgeHandover = ({ seen, waiting }: Effect.Success<ReturnType<typeo
 export const neverDeployed = Effect.gen(function* () {
   const services = yield* Layer.build(MemoryPipeline.layer)
   const seen: Array<string> = []
+  const faults = { left: 0 }
   const start = <Events extends EventSchemas>(id: string, stream: EventStream<Events>) => {
     const note = Handler.external(stream, "note", {}, ({ key, version }) =>
-      Effect.sync(() => void seen.push(`${id} ${key}${version}`))
+      Effect.suspend(() => {
+        if (faults.left-- > 0) return Effect.fail("not now")
+        seen.push(`${id} ${key}${version}`)
+        return Effect.void
+      })
     )
     const instance = { id, host: "test", version: id, roles: [] }
     const layer = Pipeline.layer(stream, [note], { partitions: 1, instance })
@@ -129,6 +134,7 @@ export const neverDeployed = Effect.gen(function* () {
     ),
     passTime: (ms: number) => pass(ms, ms > 60_000 ? 250 : 20),
     replay: desk.replay("parcels", [{ handler: "note", key: "a" }], atOnce, by),
+    failNext: (times: number) => void (faults.left = times),
     startNew: Effect.gen(function* () {
       const closing = yield* Effect.forkDetach(Scope.close(old, Exit.void))
       while (closing.pollUnsafe() === undefined) yield* pass(20)

@@ -68,15 +68,22 @@ export const upgradeUnderLoad = Effect.fnUntraced(function* (check: Check) {
     )
   yield* passed(eventsAt(load, 0.3))
   const present = yield* startPipeline(settings)
-  yield* check("the new one moves the tables on", (yield* newestMigration(databaseUrl)) > migratedTo)
+  const now = yield* newestMigration(databaseUrl)
+  yield* check(`the new one moves the tables from migration ${migratedTo} to ${now}`, now > migratedTo)
   const onNew = yield* Effect.forkChild(simulateInOrder(present.url, load))
-  yield* Fiber.join(onOld)
-  yield* check("all that the old one accepted, before and after, came in order", true)
+  const { committed: ofOld, verdict } = yield* Fiber.join(onOld)
+  yield* check(
+    `all ${ofOld} events that the old one accepted, before and after, came: ${verdict}`,
+    verdict === "in order"
+  )
   yield* check("the old one did not end", old.stderr().includes("stopped") === false)
   yield* old.signal("SIGTERM")
   yield* check("the old one stops in good order", (yield* old.exited) === 0)
-  yield* Fiber.join(onNew)
-  yield* check("all that the new one accepted came in order", true)
+  const newer = yield* Fiber.join(onNew)
+  yield* check(
+    `all ${newer.committed} events that the new one accepted came: ${newer.verdict}`,
+    newer.verdict === "in order"
+  )
   const committed = yield* settledAudit(environment)
   yield* check(`the audit adds up over ${committed} events`, committed === eventsOf(load) * 2)
   const { faults, ok } = judgePushes(push.pushes)
