@@ -1,4 +1,5 @@
 import type { ParkedDetailBody } from "../OpsApi.ts"
+import { useEffect } from "preact/hooks"
 import { wish } from "./ActDialog.tsx"
 import { get } from "./api.ts"
 import { showTwin } from "./parkedTwin.ts"
@@ -138,6 +139,9 @@ const attemptsOf = ({ parked }: Detail) => parked.history.map((one) => ({ ...one
 
 const eventsShown = 50
 
+/** A key that is tried again is soon somewhere else. */
+const movingEveryMs = 1_500
+
 /** A parked key: why, what waits in it, what was done to it, and what can be done. */
 export const ParkedSheet = () => {
   const [handler, key] = pairIn(queryOf("at")) ?? ["", ""]
@@ -145,6 +149,11 @@ export const ParkedSheet = () => {
   const resource = useResource(queryOf("at"), (signal) => get<Detail>(path, { events: eventsShown }, signal), {
     again: parkedTurn.value
   })
+  useEffect(() => {
+    if (resource.value?.parked.status !== "retrying") return
+    const timer = setTimeout(resource.reload, movingEveryMs)
+    return () => clearTimeout(timer)
+  }, [resource.value])
   const gone = resource.problem?.type === "urn:millrace:key-not-parked"
   return (
     <Sheet title={`${handler} · ${key}`} name={queryOf("at")} close={() => change({ at: undefined })}>
