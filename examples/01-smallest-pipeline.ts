@@ -6,11 +6,8 @@
  * It needs Node 22.19 or newer; `node_modules/.bin/node` is one.
  */
 import { Console, Effect, Layer, Queue, Schema } from "effect"
-import * as MemoryPipeline from "../src/infra/memory/MemoryPipeline.ts"
-import * as EventStream from "../src/pipeline/EventStream.ts"
-import * as Handler from "../src/pipeline/Handler.ts"
-import * as Pipeline from "../src/pipeline/Pipeline.ts"
-import { Transactor } from "../src/pipeline/Transactor.ts"
+import { EventStream, Handler, Pipeline, Transactor } from "millrace"
+import * as MemoryPipeline from "millrace/memory"
 
 const Deposited = Schema.TaggedStruct("Deposited", { account: Schema.String, cents: Schema.Int })
 const Withdrawn = Schema.TaggedStruct("Withdrawn", { account: Schema.String, cents: Schema.Int })
@@ -39,10 +36,7 @@ const main = Effect.gen(function* () {
   const letter = Handler.external(Accounts, "letter", { on: ["withdrawn"] }, ({ event, idempotencyKey, version }) =>
     Queue.offer(letters, `${event.account}: event ${version} took ${event.cents} cents (${idempotencyKey})`)
   )
-  const instance = { id: "example", host: "localhost", version: "1", roles: [] }
-  const live = Pipeline.layer(Accounts, [balance, letter], { partitions: 4, instance }).pipe(
-    Layer.provideMerge(MemoryPipeline.layer)
-  )
+  const live = Pipeline.layer(Accounts, [balance, letter]).pipe(Layer.provideMerge(MemoryPipeline.layer))
 
   yield* Effect.gen(function* () {
     const transactor = yield* Transactor

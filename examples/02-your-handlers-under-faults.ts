@@ -5,10 +5,8 @@
  *     node examples/02-your-handlers-under-faults.ts
  */
 import { Console, Effect, Schema } from "effect"
-import * as EventStream from "../src/pipeline/EventStream.ts"
-import * as Handler from "../src/pipeline/Handler.ts"
-import { Transactor } from "../src/pipeline/Transactor.ts"
-import { type Effects, type Random, Simulation } from "../src/testing/index.ts"
+import { EventStream, Handler, Transactor } from "millrace"
+import { type Effects, type Random, Simulation } from "millrace/testing"
 
 const Moved = Schema.TaggedStruct("Moved", { account: Schema.String, cents: Schema.Int })
 

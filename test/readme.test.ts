@@ -12,8 +12,10 @@ const readme = read("README.md").replaceAll("\\|", "|")
 
 const linesMax = 250
 
+const configuration = read("docs/configuration.md").replaceAll("\\|", "|")
+
 const between = (begin: string, end: string) =>
-  readme.slice(readme.indexOf(begin) + begin.length, readme.indexOf(end)).trim()
+  configuration.slice(configuration.indexOf(begin) + begin.length, configuration.indexOf(end)).trim()
 
 const code = (text: string) => (text === "" ? "–" : `\`${text}\``)
 
@@ -62,9 +64,13 @@ const documents = [
   "README.md",
   "docs/ARCHITECTURE.md",
   "docs/state-machine.md",
+  "docs/orders.md",
+  "docs/embedding.md",
   "docs/operations.md",
   "docs/monitoring.md",
   "docs/runbook.md",
+  "docs/guide/evolving-events.md",
+  "docs/guide/testing.md",
   "docs/tutorial-parked-order.md",
   ...readdirSync(`${root}docs/adr`).map((name) => `docs/adr/${name}`)
 ]
@@ -78,7 +84,8 @@ describe("the README", () => {
     expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(linesMax)
   })
 
-  it("shows the settings as they are", () => {
+  it("names the page with the settings as they are", () => {
+    expect(readme).toContain("docs/configuration.md")
     expect(between("<!-- settings: begin -->", "<!-- settings: end -->")).toBe(settingsTable)
   })
 

@@ -20,7 +20,7 @@ import { effectsLayer } from "./effects/effectsLayer.ts"
 import { orderHandlers } from "./effects/handlers.ts"
 import { Engine, type EngineNotStarted } from "./engine/Engine.ts"
 import * as EngineThread from "./engine/EngineThread.ts"
-import { signalsLayer } from "./engine/signals.ts"
+import { signals } from "../ops/signals.ts"
 import * as HttpServer from "./http/server.ts"
 import * as AnswerJanitor from "./orders/AnswerJanitor.ts"
 import { Intake } from "./orders/Intake.ts"
@@ -48,7 +48,7 @@ export const appLayer = (config: AppConfigValues, options: AppOptions) => {
   return http(config, options.draining).pipe(
     Layer.provideMerge(engine(config, options)),
     Layer.provideMerge(infra),
-    Layer.provide(signalsLayer),
+    Layer.provide(signals),
     Layer.provide(telemetry(config, options.instance, "main"))
   )
 }
@@ -57,7 +57,7 @@ export const appLayer = (config: AppConfigValues, options: AppOptions) => {
 export const engineLayer = (config: AppConfigValues, instance: Instance) =>
   engineHere(config, instance).pipe(
     Layer.provideMerge(serverInfra(config, () => Effect.void)),
-    Layer.provide(signalsLayer),
+    Layer.provide(signals),
     Layer.provide(telemetry(config, instance, "engine"))
   )
 

@@ -1,4 +1,5 @@
 import { Context, Effect, Layer, Schedule } from "effect"
+import { SecureRandom } from "effect/crypto"
 import { type ConsumerOptions, consumerOptionsDefault } from "./ConsumerOptions.ts"
 import { runConsumers } from "./Consumers.ts"
 import type { CrashLog } from "./CrashLog.ts"
@@ -19,8 +20,10 @@ import { RelayStore } from "./RelayStore.ts"
 
 /** How a pipeline is run. */
 export interface PipelineOptions {
-  readonly partitions: number
-  readonly instance: Instance
+  /** `partitionsDefault` unless it says otherwise; fixed once the stream holds events. */
+  readonly partitions?: number
+  /** How this process is shown to people; its id is a new one unless it says otherwise. */
+  readonly instance?: Partial<Instance>
   readonly consumers?: ConsumerOptions
   /** False: this instance never leads the relay. Somebody has to. */
   readonly relays?: boolean
@@ -54,7 +57,7 @@ export type HandlerServices<H> = H extends Handler<unknown, infer R> ? R : never
 export const layer = <Events extends EventSchemas, H extends Handler<unknown, unknown>>(
   stream: EventStream<Events>,
   handlers: ReadonlyArray<H>,
-  options: PipelineOptions
+  options: PipelineOptions = {}
 ): Layer.Layer<
   Pipeline,
   StreamMismatch | BrokerRefused | BrokerUnavailable | StoreUnavailable,
@@ -65,7 +68,8 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
     Effect.gen(function* () {
       const log = yield* EventLog
       const services = yield* Effect.context<HandlerServices<H>>()
-      const { instance, partitions } = options
+      const { partitions = partitionsDefault } = options
+      const instance = yield* instanceOf(options.instance)
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions }
       // A broker that is still starting is waited for; a stream that does not fit is not.
       yield* checkNames(
@@ -92,6 +96,15 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }
     })
   )
+
+const instanceOf = (given: Partial<Instance> | undefined) =>
+  Effect.sync((): Instance => ({
+    id: SecureRandom.uuidV7Unsafe(),
+    host: "unknown",
+    version: "unknown",
+    roles: [],
+    ...given
+  }))
 
 /** Names become subjects, consumer names and keys of rows; one that cannot is a mistake in the program. */
 const checkNames = (tokens: ReadonlyArray<string>, handlers: ReadonlyArray<string>) => {

@@ -3,7 +3,7 @@ import { importsOf, targetOf } from "./Imports.ts"
 import { unitOf } from "./ImportTable.ts"
 import { at, type Checker, type Module, modulesIn, type Violation } from "./Source.ts"
 
-const packageEdge = /^src\/(pipeline|testing|infra\/[^/]+)\/index\.ts$/
+const packageEdge = /^src\/(pipeline|ops|testing|infra\/[^/]+)\/index\.ts$/
 const index = /(^|\/)index\.tsx?$/
 
 export const noBarrels: Checker = (sources) =>

@@ -21,6 +21,7 @@ const handler = (name: string, delivery: "ordered" | "balanced", p99: number | u
   parkedEvents: 0,
   retryingKeys: 0,
   violations: 0,
+  epochs: 0,
   partitions: { states: "", lag: [], oldestMs: [], perSecond: [], p95Ms: [], failures: [] }
 })
 

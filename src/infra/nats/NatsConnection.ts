@@ -14,8 +14,11 @@ export interface NatsOptions {
   readonly patience?: Duration.Duration
 }
 
-/** Traps of the client's defaults (notes/nats.md, section 8): ten reconnects and then never again; a dead peer unnoticed for minutes. */
-const healing = {
+/**
+ * What a connection has to be opened with, here or by the application. Traps of the client's defaults (notes/nats.md, section 8):
+ * ten reconnects and then never again; a dead peer unnoticed for minutes.
+ */
+export const healing = {
   maxReconnectAttempts: -1,
   // Otherwise two refusals in a row, as while passwords are rolled, end the connection for ever.
   ignoreAuthErrorAbort: true,
@@ -44,13 +47,17 @@ export class NatsConnection extends Context.Service<
   }
 >()("millrace/infra/nats/NatsConnection") {
   static readonly layer = (options: NatsOptions): Layer.Layer<NatsConnection, BrokerUnavailable> =>
-    Layer.effect(NatsConnection, make(options))
+    Layer.effect(NatsConnection, Effect.flatMap(own(options), watched))
+
+  /** A connection of the application's own, which stays open. */
+  static readonly layerFrom = (connection: Connection): Layer.Layer<NatsConnection> =>
+    Layer.effect(NatsConnection, watched(connection))
 }
 
-const make = Effect.fnUntraced(function* (options: NatsOptions) {
-  const connection = yield* Effect.acquireRelease(open(options), (nc) => Effect.promise(() => nc.close()), {
-    interruptible: true
-  })
+const own = (options: NatsOptions) =>
+  Effect.acquireRelease(open(options), (nc) => Effect.promise(() => nc.close()), { interruptible: true })
+
+const watched = Effect.fnUntraced(function* (connection: Connection) {
   const listeners = new Set<(reason: string) => void>()
   yield* watch(connection, listeners).pipe(Effect.forkScoped)
   return NatsConnection.of({

@@ -19,6 +19,9 @@ export interface StreamOptions {
   readonly maxAgeDays: number
 }
 
+/** One server, 10 GiB, seven days. */
+export const streamOptionsDefault: StreamOptions = { replicas: 1, maxBytes: 10 * 1024 ** 3, maxAgeDays: 7 }
+
 const dayMs = 86_400_000
 
 /**

