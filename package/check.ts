@@ -24,10 +24,15 @@ const step = async (name: string, check: () => void | Promise<void>) => {
   say(`ok  ${name} (${((performance.now() - beginMs) / 1_000).toFixed(1)} s)`)
 }
 
-/** Only what belongs to the library: the order application and its domain stay at home. */
+/** Only what belongs to the library, and the command: the order application and its domain stay at home. */
 const holdsTheLibraryOnly = (tarball: string) => {
   const files = run(scratch, "tar", "-tzf", tarball).trim().split("\n")
-  const foreign = files.filter((file) => !/^package\/((lib|src)\/(pipeline|infra|ops|testing)\/|[^/]+$)/.test(file))
+  const foreign = files.filter(
+    (file) =>
+      !/^package\/((lib|src)\/(pipeline|infra|ops|testing|app\/cli)\/|(lib|src)\/app\/(millrace|version)\.|[^/]+$)/.test(
+        file
+      )
+  )
   assert.deepEqual(foreign, [])
   for (const file of ["README.md", "CHANGELOG.md", "LICENSE", "package.json"])
     assert(files.includes(`package/${file}`), file)

@@ -44,6 +44,7 @@ export const manifest = {
   sideEffects: false,
   engines: { node: ">=22" },
   files: ["lib", "src", "README.md", "CHANGELOG.md", "LICENSE"],
+  bin: { millrace: "lib/app/millrace.js" },
   exports: {
     ...Object.fromEntries(
       Object.entries(entries).map(([name, file]) => [

@@ -85,10 +85,26 @@ export const runs = async (folder: string): Promise<void> => {
     const overview = await ask("/ops/overview")
     const names = overview.handlers.map(({ name }: { readonly name: string }) => name)
     assert.deepEqual(names.toSorted(), ["letter", "statement"])
+    operates(folder, `http://127.0.0.1:${port}`)
   } finally {
     app.stop()
     await app.ended
   }
+}
+
+/** The package's own command looks at the application's pipeline and changes it. */
+const operates = (folder: string, url: string) => {
+  const millrace = (...args: ReadonlyArray<string>) =>
+    run(folder, join(folder, "node_modules/.bin/millrace"), ...args, "--url", url)
+  assert.match(millrace("lag"), /letter[^]*statement/)
+  millrace("pause", "letter", "--why", "it is tried")
+  assert.match(millrace("activity"), /pause .*letter/)
+  millrace("resume", "letter")
+  assert.match(millrace("audit"), /^it adds up: 1 committed = 1 published/)
+  assert.match(
+    run(folder, join(folder, "node_modules/.bin/millrace"), "parked", "list", "--help"),
+    /^ {2}millrace parked list$/m
+  )
 }
 
 const eventually = async (what: string, printed: () => string, check: () => Promise<unknown>) => {

@@ -27,6 +27,7 @@ import { Intake } from "./orders/Intake.ts"
 import { OrderCommands } from "./orders/OrderCommands.ts"
 import { Orders } from "./orders/Orders.ts"
 import { type Infra, type InfraFailure, memoryInfra, serverInfra, ServerUrls } from "./InfraLayer.ts"
+import { processMetrics } from "./telemetry/processMetrics.ts"
 import { telemetry } from "./telemetry/Telemetry.ts"
 
 /** Groups of commands at the same time. One: the next group grows while this one commits, and popular SKUs are no contention. */
@@ -49,7 +50,7 @@ export const appLayer = (config: AppConfigValues, options: AppOptions) => {
     Layer.provideMerge(engine(config, options)),
     Layer.provideMerge(infra),
     Layer.provide(signals),
-    Layer.provide(telemetry(config, options.instance, "main"))
+    Layer.provide(Layer.merge(telemetry(config, options.instance, "main"), processMetrics))
   )
 }
 

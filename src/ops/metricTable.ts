@@ -154,11 +154,19 @@ export const seen = {
   peersAway: gauge("millrace_peers_away", "Whether it cannot be read, and what is shown of it is old: 1 or 0", "peer")
 } as const satisfies Record<string, MetricLine>
 
+/** What the process takes of its machine, all its threads together. */
+export const taken = {
+  cpu: counter("process_cpu_seconds_total", "Time on a processor"),
+  memory: gauge("process_resident_memory_bytes", "Memory"),
+  started: gauge("process_start_time_seconds", "When it was started, since 1970")
+} as const satisfies Record<string, MetricLine>
+
 /** Every metric there is, as the documentation lists them. */
 export const metricLines: ReadonlyArray<MetricLine> = [
   ...Object.values(counted),
   ...Object.values(measured),
-  ...Object.values(seen)
+  ...Object.values(seen),
+  ...Object.values(taken)
 ]
 
 /** Upper bounds of the buckets. */

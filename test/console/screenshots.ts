@@ -44,13 +44,13 @@ const order = (shop: ReturnType<typeof shopAt>, orderId: string, userId: string)
     yield* shop.tryShip(orderId)
   })
 
-/** About fourteen orders a second, in waves, until it is interrupted. */
+/** About five orders a second, in waves, until it is interrupted. */
 const load = (shop: ReturnType<typeof shopAt>) => {
   let number = 0
   return Effect.forever(
     Effect.suspend(() => {
       number += 1
-      const pause = 70 + 40 * Math.sin(number / 160)
+      const pause = 200 + 90 * Math.sin(number / 60)
       return Effect.andThen(
         Effect.forkChild(order(shop, `o-${number}`, `user-${(number * 7919) % 400}`)),
         Effect.sleep(`${pause} millis`)

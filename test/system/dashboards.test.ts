@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { alertRules } from "../../src/ops/alertRules.ts"
 import { metricLines } from "../../src/ops/metricTable.ts"
-import { hasPrometheus, skippedWithout } from "../support/promtool.ts"
+import { hasPrometheus, promtool, skippedWithout } from "../support/promtool.ts"
 import { startPipeline } from "../support/servers/AppProcess.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { at, call } from "../support/servers/Http.ts"
@@ -76,6 +76,11 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
           yield* order("ada", `ada-${i}`)
           yield* Effect.sleep("1 second")
         }
+        const own = (yield* call(pipeline.url, "GET", "/metrics", { headers: { authorization: `Bearer ${token}` } }))
+          .text
+        assert.match(own, /^process_resident_memory_bytes [1-9]\d{7,}$/m)
+        const { code, said } = promtool(["check", "metrics"], own)
+        assert.deepStrictEqual({ code, said }, { code: 0, said: "" })
         yield* eventually("all of it", isTold(`millrace_events_handled_total{handler="points"} == 5`))
         for (const { expr, panel } of queries) {
           const found = yield* prometheus.query(expr)

@@ -7,11 +7,11 @@ import { check, failed, ok, warning } from "../../pipeline/Check.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
 import { portCheck } from "../doctor/localChecks.ts"
 import { checksBeforeStart, checksOfStore } from "../doctorChecks.ts"
+import { textOf } from "./diagnosisText.ts"
 import { exitCode, ExitWith } from "./exitCodes.ts"
 import { asking, opsFlags } from "./opsFlags.ts"
 import { print } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
-import { painted } from "./Table.ts"
 
 /** `pnpm start doctor`. */
 export const doctorCommand = Command.make(
@@ -88,28 +88,4 @@ const runningResult = (url: string, running: Running) => {
   return running._tag === "Away"
     ? failed(`none answers at ${url}`, "start one with `pnpm start pipeline`, or name its address with --url")
     : warning(`answers at ${url}, but does not tell: ${running.why}`, "give its --token, or ask on its machine")
-}
-
-const marks = {
-  ok: { text: "ok     ", tone: "good" },
-  warning: { text: "warning", tone: "warn" },
-  failed: { text: "FAILED ", tone: "bad" }
-} as const
-
-/** Several checks that failed for one reason, such as a server that is away, are one line. */
-const textOf = ({ findings, healthy }: Diagnosis, canColor: boolean): string => {
-  const reasons = Map.groupBy(findings, ({ detail, name, remedy, status }) =>
-    status === "ok" ? name : `${status} ${detail} ${remedy}`
-  )
-  const rows = [...reasons.values()].flatMap(([first, ...rest]) =>
-    first === undefined ? [] : [{ ...first, also: rest.map(({ name }) => name) }]
-  )
-  const width = Math.max(...rows.map(({ name }) => name.length))
-  const indent = " ".repeat(width + 11)
-  const lines = rows.flatMap(({ also, detail, name, remedy, status }) => [
-    `${painted(marks[status].text, marks[status].tone, canColor)}  ${name.padEnd(width)}  ${detail}`,
-    ...(also.length === 0 ? [] : [`${indent}so with ${also.join(", ")}`]),
-    ...(remedy === "" ? [] : [`${indent}→ ${remedy}`])
-  ])
-  return [...lines, "", healthy ? "healthy" : "not healthy"].join("\n")
 }

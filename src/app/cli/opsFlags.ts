@@ -1,7 +1,7 @@
 import { Effect, Option, type Redacted } from "effect"
 import { Flag } from "effect/cli"
 import { hostname, userInfo } from "node:os"
-import { urlFlag } from "./ApiClient.ts"
+import { urlFlag } from "./urlFlag.ts"
 import { commandFailed } from "./clientFailure.ts"
 import { OpsClient, tokenFlag, withOps } from "./OpsClient.ts"
 import { type OutputFormat, outputFlag } from "./Output.ts"

@@ -1,5 +1,5 @@
 import { NodeHttpClient } from "@effect/platform-node"
-import { Effect, Layer, Option, Redacted, References, Tracer } from "effect"
+import { Duration, Effect, Layer, Option, Redacted, References, Tracer } from "effect"
 import { HttpMiddleware } from "effect/http"
 import { Otlp } from "effect/observability"
 import type { Instance } from "../../pipeline/Ownership.ts"
@@ -8,6 +8,9 @@ import { headersIn } from "../settingSchemas.ts"
 
 /** The threads of a process: each counts, traces and logs by itself. */
 export type ThreadName = "main" | "engine"
+
+/** How long a stop waits for a collector to take what is left, for each of traces, metrics and logs. */
+const lastWordMax = Duration.seconds(1)
 
 type TelemetryConfig = Pick<AppConfigValues, "environment" | "otlpHeaders" | "otlpUrl" | "serviceName">
 
@@ -39,7 +42,8 @@ const exporting = (config: TelemetryConfig, baseUrl: string, instance: Instance,
         "thread.name": thread
       }
     },
-    loggerMergeWithExisting: true
+    loggerMergeWithExisting: true,
+    shutdownTimeout: lastWordMax
   })
   return Layer.effect(Tracer.Tracer, Effect.map(Tracer.Tracer, withoutLonelyStatements)).pipe(
     Layer.provideMerge(otlp),

@@ -23,14 +23,20 @@ const toggleMute = (name: string): void => {
 export const loudAlerts = ({ alerts }: OverviewBody): ReadonlyArray<AlertBody> =>
   alerts.filter(({ firing, name }) => firing && !isMuted(name))
 
+/** `pending`: it is so, but not for as long as the rule wants. */
+const stateOf = ({ firing, name, sinceMs }: AlertBody): string => {
+  if (firing) return isMuted(name) ? "muted" : "firing"
+  return sinceMs === null ? "quiet" : "pending"
+}
+
 const Row = ({ one }: { readonly one: AlertBody }) => {
   const tone = !one.firing || isMuted(one.name) ? "" : one.severity === "critical" ? "bad" : "warn"
   return (
     <tr class={tone}>
       <th scope="row">
         <span class={`alert-state ${tone}`}>
-          <Icon name={one.firing ? "alert" : "check"} />
-          {one.firing ? (isMuted(one.name) ? "muted" : "firing") : "quiet"}
+          <Icon name={one.firing ? "alert" : one.sinceMs === null ? "check" : "clock"} />
+          {stateOf(one)}
         </span>
       </th>
       <td>

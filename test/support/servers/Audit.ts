@@ -1,6 +1,6 @@
 /** `audit` as a user runs it. */
 import { Effect, Schema } from "effect"
-import { AuditBody } from "../../../src/app/cli/auditCommand.ts"
+import { AuditBody } from "../../../src/app/cli/runningAudit.ts"
 import { type Environment, runApp } from "./AppProcess.ts"
 import { eventually } from "./Eventually.ts"
 
