@@ -69,6 +69,8 @@ const documents = [
   "docs/operations.md",
   "docs/monitoring.md",
   "docs/runbook.md",
+  "docs/guide/evolving-events.md",
+  "docs/guide/testing.md",
   "docs/tutorial-parked-order.md",
   ...readdirSync(`${root}docs/adr`).map((name) => `docs/adr/${name}`)
 ]

@@ -3,6 +3,8 @@
  * report to it.
  */
 export { layer, type MountOptions } from "./Ops.ts"
+export { type EventSource, type Sample, sampleCorpus, type SampleOptions, type StoredPayload } from "./corpusSample.ts"
+export { streamSource } from "./streamSource.ts"
 export { signals } from "./signals.ts"
 export { layerHealth } from "./OpsHttp.ts"
 export { OpsApi } from "./OpsApi.ts"

@@ -1,6 +1,6 @@
 import { Effect, Layer, Option } from "effect"
 import type { EventSource } from "../../ops/corpusSample.ts"
-import { StreamView } from "../../pipeline/StreamView.ts"
+import { streamSource } from "../../ops/streamSource.ts"
 import type { AppConfigValues } from "../AppConfig.ts"
 import { pipelineInfra } from "../AppLayer.ts"
 import { Orders } from "../orders/Orders.ts"
@@ -9,8 +9,7 @@ import { asking, type OpsOptions } from "./opsFlags.ts"
 import { say } from "./Output.ts"
 import { reasonOf } from "./reasonOf.ts"
 
-/** How much is read at each end: a broker gives thousands at a time, a pipeline is asked event by event. */
-const ofBroker = { searchedMax: 20_000, readAtOnceMax: 1_000 }
+/** How much is read at each end: a pipeline is asked event by event. */
 const ofPipeline = { searchedMax: 1_000, readAtOnceMax: 100 }
 
 const askedAtOnceMax = 8
@@ -26,13 +25,11 @@ export const corpusSource = (config: AppConfigValues, options: OpsOptions) =>
 
 const brokerSource = Effect.fnUntraced(function* (config: AppConfigValues) {
   const services = yield* Layer.build(pipelineInfra(config, say)).pipe(Effect.mapError(failed))
-  const { read, stats } = yield* Effect.provideContext(StreamView, services)
-  const { name, subject } = Orders
-  const declaration = { name, subject, partitions: config.partitions }
+  const { bounds, read, ...limits } = yield* Effect.provideContext(streamSource(Orders, config.partitions), services)
   const source: EventSource<CommandFailed> = {
-    ...ofBroker,
-    bounds: Effect.mapError(stats(name), failed),
-    read: (fromSeq, eventsMax) => Effect.mapError(read(declaration, { fromSeq, eventsMax, payloads: true }), failed)
+    ...limits,
+    bounds: Effect.mapError(bounds, failed),
+    read: (fromSeq, eventsMax) => Effect.mapError(read(fromSeq, eventsMax), failed)
   }
   return source
 })

@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Cause, Effect, Exit, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { orderMigrations } from "../../../src/app/orders/orderMigrations.ts"
-import { migrate, migratePipeline } from "../../../src/infra/postgres/Migrations.ts"
+import { migrate, migratePipeline, pipelineMigrations } from "../../../src/infra/postgres/Migrations.ts"
 import { Outbox } from "../../../src/pipeline/Outbox.ts"
 import { judge } from "../../../src/pipeline/Oracle.ts"
 import { Transactor } from "../../../src/pipeline/Transactor.ts"
@@ -233,7 +233,7 @@ describe("migrations", () => {
         {
           outbox: true,
           orders: true,
-          pipeline: 7,
+          pipeline: Object.keys(pipelineMigrations).length,
           app: Object.keys(orderMigrations).length
         }
       ])
