@@ -5,7 +5,7 @@
  *     node examples/05-operations-in-your-router.ts
  */
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
-import { Console, Effect, Layer, Schedule, Schema } from "effect"
+import { Console, Effect, Layer, References, Schedule, Schema } from "effect"
 import { HttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventStream, Handler, Pipeline, RetryPolicy, Transactor } from "millrace"
@@ -56,15 +56,17 @@ const main = Effect.gen(function* () {
 
   const act = { handler: "letter", actor: "example", why: "addresses are being mended" }
   yield* ops.control.control({ payload: { act: "pause", ...act } })
-  const overview = yield* ops.overview
-    .overview()
-    .pipe(
-      Effect.repeat({
-        until: ({ handlers }) => handlers.some((one) => one.paused),
-        schedule: Schedule.spaced("50 millis")
-      })
-    )
+  const overview = yield* ops.overview.overview().pipe(
+    Effect.repeat({
+      until: ({ handlers }) => handlers.some((one) => one.paused),
+      schedule: Schedule.spaced("50 millis")
+    })
+  )
   for (const { name, paused } of overview.handlers) yield* Console.log(`${name}: paused ${JSON.stringify(paused)}`)
-}).pipe(Effect.provide(Layer.merge(app, NodeHttpClient.layerUndici)))
+}).pipe(
+  Effect.provide(Layer.merge(app, NodeHttpClient.layerUndici)),
+  // What is shown here would be in the log, too.
+  Effect.provideService(References.MinimumLogLevel, "None")
+)
 
 await Effect.runPromise(main)
