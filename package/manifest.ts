@@ -22,6 +22,7 @@ export const entries = {
   "./postgres": "infra/postgres/PgPipeline",
   "./ops": "ops/index",
   "./testing": "testing/index",
+  "./testing/laws": "testing/laws/AdapterLaws",
   "./embedded": "infra/embedded/index"
 } as const
 

@@ -1,4 +1,4 @@
-// Figures of failure, on real servers: `node test/figures.ts poison|outage|balanced`. Each says what it saw, and exits 1 unless it
+// Figures of failure, on real servers: `node test/figures.ts poison|outage|balanced|upgrade`. Each says what it saw, and exits 1 unless it
 // holds. They take minutes, and are no part of `npx pnpm test`.
 import { Effect } from "effect"
 import { fnv1a } from "../src/pipeline/Partition.ts"
@@ -8,6 +8,7 @@ import { eventually } from "./support/servers/Eventually.ts"
 import { at } from "./support/servers/Http.ts"
 import { pushReceiver, type ReceivedPush } from "./support/servers/Receivers.ts"
 import { startServers, TestServers } from "./support/servers/TestServers.ts"
+import { upgradeUnderLoad } from "./support/servers/Upgrade.ts"
 
 const say = (line: string) => Effect.sync(() => void process.stdout.write(`${line}\n`))
 
@@ -217,7 +218,12 @@ const balanced = Effect.gen(function* () {
   yield* balancedKill
 })
 
-const figures: Readonly<Record<string, Effect.Effect<void, unknown>>> = { poison, outage, balanced }
+const figures: Readonly<Record<string, Effect.Effect<void, unknown>>> = {
+  poison,
+  outage,
+  balanced,
+  upgrade: upgradeUnderLoad(check)
+}
 
 const wanted = process.argv.slice(2).filter((name) => name in figures)
 

@@ -67,6 +67,8 @@ const documents = [
   "docs/orders.md",
   "docs/embedding.md",
   "docs/operations.md",
+  "docs/monitoring.md",
+  "docs/runbook.md",
   "docs/tutorial-parked-order.md",
   ...readdirSync(`${root}docs/adr`).map((name) => `docs/adr/${name}`)
 ]
@@ -85,7 +87,7 @@ describe("the README", () => {
     expect(between("<!-- settings: begin -->", "<!-- settings: end -->")).toBe(settingsTable)
   })
 
-  it.each(["README.md", "docs/operations.md", "docs/tutorial-parked-order.md"])(
+  it.each(["README.md", "docs/operations.md", "docs/runbook.md", "docs/tutorial-parked-order.md"])(
     "%s names commands and flags that exist",
     (document) => {
       const commands = commandsIn(read(document).replaceAll("\\|", "|"))
@@ -97,7 +99,7 @@ describe("the README", () => {
         for (const flag of flags) expect(help, said).toMatch(new RegExp(`${flag}[ ,]`))
       }
     },
-    60_000
+    180_000
   )
 })
 

@@ -1,20 +1,7 @@
 import { Context, Effect, Result, Schema, SchemaIssue } from "effect"
+import { type Setting, setting } from "./Setting.ts"
 import { address, roles, roleNames, text, whole, yesOrNo } from "./settingSchemas.ts"
-
-/** One setting: where it comes from, what it may be, and a sentence for people. The default is written as it would be in the environment. */
-interface Setting<S extends Schema.Codec<unknown, unknown>> {
-  readonly env: string
-  readonly schema: S
-  readonly default: string | undefined
-  readonly doc: string
-}
-
-const setting = <S extends Schema.Codec<unknown, unknown>>(
-  env: string,
-  schema: S,
-  defaultValue: string | undefined,
-  doc: string
-): Setting<S> => ({ env, schema, default: defaultValue, doc })
+import { telemetrySettings } from "./telemetry/telemetrySettings.ts"
 
 /** Every setting there is. Help, README and validation are made from this one table. */
 export const settings = {
@@ -170,7 +157,8 @@ export const settings = {
     whole(1, 3_600),
     "20",
     "How long a stop waits for what is in hand, in seconds."
-  )
+  ),
+  ...telemetrySettings
 } as const satisfies Readonly<Record<string, Setting<Schema.Codec<unknown, unknown>>>>
 
 type Settings = typeof settings
@@ -247,7 +235,7 @@ const problemOf = (name: string, message: string, value: string): string => {
   const known: Setting<Schema.Codec<unknown, unknown>> | undefined = Object.entries(settings).find(
     ([key]) => key === name
   )?.[1]
-  const shown = /_(URL|TOKEN)$/.test(known?.env ?? "") ? "(hidden)" : JSON.stringify(value)
+  const shown = /_(URL|TOKEN|HEADERS)$/.test(known?.env ?? "") ? "(hidden)" : JSON.stringify(value)
   const said = message.charAt(0).toLowerCase() + message.slice(1)
   return `${known?.env ?? name} (--${flagOf(name)}) is ${shown}: ${said}. ${known?.doc ?? ""}`.trimEnd()
 }

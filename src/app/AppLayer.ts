@@ -3,6 +3,7 @@ import { startNats } from "../infra/embedded/EmbeddedNats.ts"
 import { startPostgres } from "../infra/embedded/EmbeddedPostgres.ts"
 import type { ServerHandle } from "../infra/embedded/SupervisedServer.ts"
 import { tempDataDir } from "../infra/embedded/TempServers.ts"
+import { beginMetrics } from "../ops/SignalMetrics.ts"
 import { consumerOptionsDefault } from "../pipeline/ConsumerOptions.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { EventLog } from "../pipeline/EventLog.ts"
@@ -11,6 +12,7 @@ import { relayTimingDefault } from "../pipeline/Relay.ts"
 import * as Pipeline from "../pipeline/Pipeline.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable, StreamMismatch } from "../pipeline/PipelineError.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
+import type { StreamView } from "../pipeline/StreamView.ts"
 import { retryPolicy } from "../pipeline/RetryPolicy.ts"
 import { type AppConfigValues, readConfig } from "./AppConfig.ts"
 import { checksOfServers } from "./doctorChecks.ts"
@@ -25,6 +27,8 @@ import { Intake } from "./orders/Intake.ts"
 import { OrderCommands } from "./orders/OrderCommands.ts"
 import { Orders } from "./orders/Orders.ts"
 import { type Infra, type InfraFailure, memoryInfra, serverInfra, ServerUrls } from "./InfraLayer.ts"
+import { processMetrics } from "./telemetry/processMetrics.ts"
+import { telemetry } from "./telemetry/Telemetry.ts"
 
 /** Groups of commands at the same time. One: the next group grows while this one commits, and popular SKUs are no contention. */
 const groupsAtOnceMax = 1
@@ -45,19 +49,24 @@ export const appLayer = (config: AppConfigValues, options: AppOptions) => {
   return http(config, options.draining).pipe(
     Layer.provideMerge(engine(config, options)),
     Layer.provideMerge(infra),
-    Layer.provide(signals)
+    Layer.provide(signals),
+    Layer.provide(Layer.merge(telemetry(config, options.instance, "main"), processMetrics))
   )
 }
 
 /** Relay and workers by themselves, on servers that are named: what runs in a thread of its own. */
 export const engineLayer = (config: AppConfigValues, instance: Instance) =>
-  engineHere(config, instance).pipe(Layer.provideMerge(serverInfra(config, () => Effect.void)), Layer.provide(signals))
+  engineHere(config, instance).pipe(
+    Layer.provideMerge(serverInfra(config, () => Effect.void)),
+    Layer.provide(signals),
+    Layer.provide(telemetry(config, instance, "engine"))
+  )
 
 /** The ports on the servers of these settings, for commands that only look. */
 export const pipelineInfra = (
   config: AppConfigValues,
   say: (line: string) => Effect.Effect<void>
-): Layer.Layer<AuditStore | EventLog | RelayStore, InfraFailure> => serverInfra(config, say)
+): Layer.Layer<AuditStore | EventLog | RelayStore | StreamView, InfraFailure> => serverInfra(config, say)
 
 /** Servers to throw away, and how pipelines find them. */
 export interface DrillServers {
@@ -128,7 +137,13 @@ const engine = (
 const engineHere = (config: AppConfigValues, instance: Instance) =>
   Layer.effect(
     Engine,
-    Effect.map(Pipeline.Pipeline, ({ partitions }) => ({ partitions, instanceId: instance.id, ended: Effect.never }))
+    Effect.map(Pipeline.Pipeline, ({ partitions }) => ({
+      partitions,
+      instanceId: instance.id,
+      ended: Effect.never,
+      // Here they are in the same registry as everything else's.
+      metrics: Effect.succeed("")
+    }))
   ).pipe(Layer.provide(pipeline(config, instance)))
 
 const pipeline = (config: AppConfigValues, instance: Instance) => {
@@ -149,5 +164,12 @@ const pipeline = (config: AppConfigValues, instance: Instance) => {
   const handlers = role.includes("worker") ? orderHandlers(retry) : []
   const relay = { ...relayTimingDefault, keepFor: Duration.seconds(config.outboxKeepSeconds) }
   const options = { partitions, instance, consumers, relay, relays: role.includes("relay") }
-  return Pipeline.layer(Orders, handlers, options).pipe(Layer.provide(effectsLayer(config)))
+  const begin = beginMetrics(
+    handlers.map(({ name }) => name),
+    ["NATS"]
+  )
+  return Pipeline.layer(Orders, handlers, options).pipe(
+    Layer.provide(effectsLayer(config)),
+    Layer.provide(Layer.effectDiscard(begin))
+  )
 }

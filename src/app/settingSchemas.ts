@@ -27,6 +27,21 @@ export const address = (protocols: ReadonlyArray<string>, form: string) => {
   return Schema.OptionFromOptionalKey(Schema.RedactedFromValue(text.check(check)))
 }
 
+/** `name=value,name=value`: what is wrong with it is said without showing it. */
+export const headerList = text.check(
+  Schema.makeFilter((value: string) =>
+    value.split(",").every((one) => /^\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+\s*=[\x20-\x7E]*$/.test(one))
+      ? undefined
+      : "must have the form name=value, several separated by commas"
+  )
+)
+
+/** The headers of such a list. */
+export const headersIn = (list: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    list.split(",").map((one) => [one.slice(0, one.indexOf("=")).trim(), one.slice(one.indexOf("=") + 1).trim()])
+  )
+
 /** What a process may be started for. */
 export const roleNames = ["api", "relay", "worker", "ops"] as const
 

@@ -1,4 +1,5 @@
 import { Predicate, Redacted, Result } from "effect"
+import { versionField } from "../pipeline/Event.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 
 /** What stands for a value that its Schema marks Redacted. */
@@ -14,15 +15,8 @@ export interface Mask {
 
 /** The mask of a stream's events. */
 export const maskOf = <Events extends EventSchemas>(stream: EventStream<Events>): Mask => {
-  const secret = new Map(Object.entries(stream.events).map(([type, schema]) => [type, maySayRedacted(schema.ast)]))
   return {
-    hide: (type, payload) => {
-      if (secret.get(type) !== true) return payload
-      return Result.match(stream.decode(type, payload), {
-        onFailure: () => JSON.stringify(masked),
-        onSuccess: (event) => JSON.stringify(hideIn(JSON.parse(payload), event))
-      })
-    },
+    hide: hiding(stream, () => masked),
     restore: (payload, original) => {
       if (!payload.includes(masked)) return payload
       return Result.match(bothOf(payload, original), {
@@ -33,20 +27,43 @@ export const maskOf = <Events extends EventSchemas>(stream: EventStream<Events>)
   }
 }
 
+/** Payloads with another value where their Schema marks one Redacted. */
+export const hiding = <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  instead: (value: unknown) => unknown
+): Mask["hide"] => {
+  const secret = new Map(
+    [...stream.codecs].map(([type, { schemas }]) => [type, schemas.some(({ ast }) => maySayRedacted(ast))])
+  )
+  return (type, payload) =>
+    Result.match(stream.read(type, payload), {
+      // What a newer version may mark, this program does not know.
+      onFailure: ({ _tag }) => (_tag === "SchemaNewer" || secret.get(type) === true ? JSON.stringify(masked) : payload),
+      onSuccess: ({ written }) =>
+        secret.get(type) === true ? JSON.stringify(hideIn(JSON.parse(payload), written, instead)) : payload
+    })
+}
+
 const bothOf = (payload: string, original: string) =>
   Result.try((): readonly [unknown, unknown] => [JSON.parse(payload), JSON.parse(original)])
 
 /** Walks what is encoded beside what it is decoded to. What has no counterpart by its name may be the secret: it is hidden. */
-const hideIn = (encoded: unknown, decoded: unknown): unknown => {
-  if (Redacted.isRedacted(decoded)) return masked
+const hideIn = (encoded: unknown, decoded: unknown, instead: (value: unknown) => unknown): unknown => {
+  if (Redacted.isRedacted(decoded)) return instead(encoded)
   if (Array.isArray(encoded))
-    return Array.isArray(decoded) ? encoded.map((one: unknown, i) => hideIn(one, decoded[i])) : masked
+    return Array.isArray(decoded)
+      ? encoded.map((one: unknown, i) => hideIn(one, decoded[i], instead))
+      : instead(encoded)
   if (!Predicate.isObject(encoded)) return encoded
-  if (!Predicate.isObject(decoded)) return masked
+  if (!Predicate.isObject(decoded)) return instead(encoded)
   return Object.fromEntries(
     Object.entries(encoded).map(([name, value]) => [
       name,
-      Predicate.hasProperty(decoded, name) ? hideIn(value, decoded[name]) : masked
+      Predicate.hasProperty(decoded, name)
+        ? hideIn(value, decoded[name], instead)
+        : name === versionField
+          ? value
+          : instead(value)
     ])
   )
 }

@@ -27,18 +27,20 @@ export interface OpsOptions {
   readonly backlogAgeMax: Duration.Duration
   /** After which the broker gives a balanced handler's event to another instance. */
   readonly ackWait: Duration.Duration
+  /** Live feeds end once it is true: a stop would wait for them. */
+  readonly isStopping?: () => boolean
 }
 
 /** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
 export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: OpsOptions) => {
-  const { handlers, partitions, readOnly } = options
+  const { handlers, isStopping = () => false, partitions, readOnly } = options
   const { name, subject } = stream
   const declaration = { name, subject, partitions }
   const mask = maskOf(stream)
   return HttpApiBuilder.layer(OpsApi).pipe(
     Layer.provide([
       parkedGroupLayer(stream, mask, readOnly),
-      overviewGroupLayer(name),
+      overviewGroupLayer(name, isStopping),
       traceGroupLayer({ declaration, mask, handlers }),
       controlGroupLayer(name, options)
     ]),

@@ -62,6 +62,8 @@ export const HandlerBody = Schema.Struct({
   parkedEvents: Schema.Int,
   retryingKeys: Schema.Int,
   violations: Schema.Int,
+  /** Sum of its leases' epochs: it grows with each partition that is claimed. */
+  epochs: Schema.Int,
   partitions: Columns
 })
 export type HandlerBody = typeof HandlerBody.Type

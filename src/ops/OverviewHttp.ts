@@ -10,7 +10,7 @@ import { Overview } from "./Overview.ts"
 import { type ActivityBody, activityMax, feedHeartbeatSeconds } from "./OverviewApi.ts"
 
 /** The pipeline at a glance, over HTTP: now, as it changes, as it was, and what was done. */
-export const overviewGroupLayer = (stream: string) =>
+export const overviewGroupLayer = (stream: string, isStopping: () => boolean) =>
   HttpApiBuilder.group(
     OpsApi,
     "overview",
@@ -20,7 +20,7 @@ export const overviewGroupLayer = (stream: string) =>
       const view = yield* PipelineView
       return handlers.handleAll({
         overview: () => overview.current,
-        live: () => Effect.succeed(live(overview)),
+        live: () => Effect.succeed(Stream.takeWhile(live(overview), () => !isStopping())),
         history: ({ query: { minutes } }) => overview.history(minutes),
         partition: ({ params: { handler, partition } }) =>
           Effect.filterOrFail(

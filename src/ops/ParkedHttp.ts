@@ -57,13 +57,12 @@ export const parkedGroupLayer = <Events extends EventSchemas>(
           readOnly && !dryRun
             ? refused
             : editEvent(stream, mask, { name: { handler, key }, version, payload, dryRun, by: { actor, why } }).pipe(
-                Effect.catchTags({
-                  DecodeFailed: ({ detail }) =>
-                    Effect.fail(
-                      new EventUnreadableProblem({ errors: [{ path: ["payload", "payload"], message: detail }] })
-                    ),
-                  StoreUnavailable: (error) => Effect.fail(unavailable(error))
-                }),
+                Effect.catchTag("StoreUnavailable", (error) => Effect.fail(unavailable(error))),
+                Effect.catchTag(["DecodeFailed", "SchemaNewer"], ({ detail }) =>
+                  Effect.fail(
+                    new EventUnreadableProblem({ errors: [{ path: ["payload", "payload"], message: detail }] })
+                  )
+                ),
                 Effect.flatMap((found) => orNotParked(found, { handler, key })),
                 Effect.map((edited) => ({ ...edited, dryRun })),
                 Effect.provideContext(services)

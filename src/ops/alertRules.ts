@@ -77,7 +77,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 0,
     unit: "events",
     forSeconds: 0,
-    expr: "max(sum by (instance) (millrace_order_violations))",
+    expr: "max by (handler) (millrace_order_violations)",
     summary: "An event arrived out of the order of its key. This must never be",
     valueOf: ({ violations }) => violations
   },
@@ -132,7 +132,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 0,
     unit: "servers",
     forSeconds: 15,
-    expr: "max(sum by (instance) (millrace_peers_away))",
+    expr: "max by (peer) (millrace_peers_away)",
     summary: "Postgres or NATS does not answer",
     valueOf: ({ peersAway }) => peersAway
   },
@@ -154,7 +154,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 0,
     unit: "partitions",
     forSeconds: 30,
-    expr: "max(sum by (instance) (millrace_leases_unowned))",
+    expr: "max by (handler) (millrace_leases_unowned)",
     summary: "Nobody works on some partitions",
     valueOf: ({ leasesUnowned }) => leasesUnowned
   },
@@ -165,7 +165,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 0,
     unit: "keys",
     forSeconds: 0,
-    expr: "max(sum by (instance) (millrace_parked_keys))",
+    expr: "max by (handler) (millrace_parked_keys)",
     summary: "Keys are parked: their events wait for somebody",
     valueOf: ({ parkedKeys }) => parkedKeys
   },
@@ -176,7 +176,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 0,
     unit: "handlers",
     forSeconds: 60,
-    expr: "max(sum by (instance) (millrace_handlers_resting))",
+    expr: "max by (handler) (millrace_handlers_resting)",
     summary: "A handler rests: what it needs is down, or it has parked too much",
     valueOf: ({ restingHandlers }) => restingHandlers
   },
@@ -198,7 +198,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 3_600,
     unit: "s",
     forSeconds: 300,
-    expr: `max(millrace_drain_seconds and millrace_lag_events > ${backlogEventsMin})`,
+    expr: `max by (handler) (millrace_drain_seconds and millrace_lag_events > ${backlogEventsMin})`,
     summary: "At the present pace a backlog will not be gone within an hour",
     valueOf: ({ slowestDrainSeconds, slowestLagEvents }) =>
       slowestLagEvents > backlogEventsMin ? (slowestDrainSeconds ?? Number.POSITIVE_INFINITY) : 0
@@ -210,7 +210,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 100,
     unit: "ms",
     forSeconds: 60,
-    expr: "1000 * max(histogram_quantile(0.99, sum by (handler, le) (rate(millrace_latency_seconds_bucket[1m]))))",
+    expr: "1000 * histogram_quantile(0.99, sum by (handler, le) (rate(millrace_latency_seconds_bucket[1m])))",
     summary: "Of a hundred events, one takes longer than it may from its command to being handled",
     valueOf: ({ latencyP99Ms }) => latencyP99Ms ?? 0
   },
@@ -221,7 +221,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 3,
     unit: "failed attempts a minute",
     forSeconds: 60,
-    expr: "60 * max(sum by (handler) (rate(millrace_attempts_failed_total[1m])))",
+    expr: "60 * sum by (handler) (rate(millrace_attempts_failed_total[1m]))",
     summary: "A handler keeps failing and trying again",
     valueOf: ({ retriesPerMinute }) => retriesPerMinute
   },
@@ -232,7 +232,7 @@ export const alertRules: ReadonlyArray<AlertRule> = [
     threshold: 1,
     unit: "claims a minute for each lease",
     forSeconds: 180,
-    expr: "60 * sum(rate(millrace_leases_claimed_total[2m])) / max(sum by (instance) (millrace_leases_owned + millrace_leases_unowned))",
+    expr: "60 * sum(max by (handler) (rate(millrace_lease_epochs[2m]))) / sum(max by (handler) (millrace_leases_owned + millrace_leases_unowned))",
     summary: "Partitions keep passing from one instance to another",
     valueOf: ({ leaseChangesPerMinute, leases }) => (leases === 0 ? 0 : leaseChangesPerMinute / leases)
   }

@@ -99,6 +99,7 @@ const handlerOf = (name: string, { before, oldest }: Samples, now: Sample): Hand
     parkedEvents: aside?.events ?? 0,
     retryingKeys: aside?.retryingKeys ?? 0,
     violations: facts.violations.get(name) ?? 0,
+    epochs: leases.reduce((sum, { epoch }) => sum + epoch, 0),
     partitions: columns
   }
 }

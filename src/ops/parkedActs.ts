@@ -10,7 +10,7 @@ import {
   type ParkedFilter,
   type ParkedName
 } from "../pipeline/ParkingDesk.ts"
-import type { DecodeFailed, StoreUnavailable } from "../pipeline/PipelineError.ts"
+import type { StoreUnavailable, Unreadable } from "../pipeline/PipelineError.ts"
 import type { Mask } from "./Mask.ts"
 import { keysNamedMax } from "./OpsApi.ts"
 
@@ -84,7 +84,7 @@ export const editEvent = Effect.fnUntraced(function* <Events extends EventSchema
   stream: EventStream<Events>,
   mask: Mask,
   { by, dryRun, name, payload: given, version }: Edit
-): Effect.fn.Return<Option.Option<Edited>, DecodeFailed | StoreUnavailable, ParkingDesk> {
+): Effect.fn.Return<Option.Option<Edited>, StoreUnavailable | Unreadable, ParkingDesk> {
   const desk = yield* ParkingDesk
   const found = yield* desk.event(stream.name, name, version)
   if (Option.isNone(found)) return Option.none()

@@ -6,8 +6,9 @@ import { handlerFailure } from "./handlerFailure.ts"
 import { deliveryOf } from "./Lanes.ts"
 import type { FailedAttempt } from "./Parked.ts"
 import { type AsideDone, ParkingLot } from "./ParkingLot.ts"
+import { readableInMs, withoutNewer } from "./newerEvents.ts"
 import { NotBegun, unlessNotBegun } from "./NotBegun.ts"
-import type { DecodeFailed, KeyChanged, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
+import type { KeyChanged, LeaseLost, StoreUnavailable, Unreadable } from "./PipelineError.ts"
 import { runDelivery } from "./runDelivery.ts"
 import type { RunnerContext } from "./Runner.ts"
 import { sayHandled } from "./sayHandled.ts"
@@ -128,24 +129,34 @@ const counted = <E, A, F, R>(
 const makeFailures = <E>({ claim, handler, instance }: AsideContext<E>, lot: ParkingLot["Service"]) => {
   const { retry } = handler
 
-  const giveUp = Effect.fnUntraced(function* (one: AsideTry, failure: Failure) {
-    const { attempts, generation, history, key, stored } = one
+  const waitOf = Effect.fnUntraced(function* (
+    { attempts, history }: AsideTry,
+    { class: kind, error, failed }: Failure
+  ) {
+    if (kind === "poison") return undefined
+    const steps = yield* retryStepsAfter(retry, attempts, withoutNewer(history))
+    const delay = yield* steps(failed.tag, error, failed.atMs)
+    return Option.getOrUndefined(Option.map(delay, Duration.toMillis))
+  })
+
+  const wait = Effect.fnUntraced(function* (one: AsideTry, failure: Failure, retryInMs: number | undefined) {
+    const { generation, key, stored } = one
     const { failed, stack } = failure
-    const steps = yield* retryStepsAfter(retry, attempts, history)
-    const delay = failure.class === "poison" ? Option.none() : yield* steps(failed.tag, failure.error, failed.atMs)
-    const retryInMs = Option.getOrUndefined(Option.map(delay, Duration.toMillis))
     const of = { key, generation }
     yield* lot.failed(claim, of, { version: stored.version, failed, stack, retryInMs })
     yield* signal(failedSignal(claim, stored, failure, retryInMs))
     return false
   })
 
+  const giveUp = (one: AsideTry, failure: Failure) =>
+    Effect.flatMap(waitOf(one, failure), (retryInMs) => wait(one, failure, retryInMs))
+
   return {
     failed: (one: AsideTry, cause: Cause.Cause<unknown>) =>
       Effect.flatMap(failureOf(retry, cause, one.attempts + 1, instance), (failure) => giveUp(one, failure)),
-    unreadable: (one: AsideTry, error: DecodeFailed) =>
+    unreadable: (one: AsideTry, error: Unreadable) =>
       Effect.flatMap(failureOf(retry, Cause.fail(error), one.attempts, instance), (failure) =>
-        giveUp(one, { ...failure, class: "poison" })
+        wait(one, failure, readableInMs(error, one.history))
       ),
     endedItsProcess: Effect.fnUntraced(function* (one: AsideTry) {
       const message = `its process ended during the last of ${one.attempts} attempts`

@@ -1,3 +1,4 @@
+import { reasonUnreadable } from "./newerEvents.ts"
 import { Effect, Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { SharedDelivery, SharedSubscription } from "./EventLog.ts"
@@ -187,7 +188,7 @@ const actionOf = (handler: Handler, stored: StoredEvent, deliveries: number): Ba
   if (!handler.types.has(stored.type)) return { _tag: "pass" }
   if (deliveries > 1) return { _tag: "park", reason: comesAgain }
   return Result.match(handler.decode(stored), {
-    onFailure: (error) => ({ _tag: "park", reason: reasonWithoutAttempt(error._tag, error.message) }),
+    onFailure: (error) => ({ _tag: "park", reason: reasonUnreadable(error) }),
     onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event, 0) })
   })
 }

@@ -15,6 +15,7 @@ import type { EventLog } from "./EventLog.ts"
 import { lingerAfter } from "./Linger.ts"
 import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { EventTaken } from "./PipelineError.ts"
+import { inBatchSpan } from "./Trace.ts"
 
 const none: ReadonlyArray<Held> = []
 
@@ -117,7 +118,9 @@ const makeCommit = <E>(
     if (deliveries.length === 0) return Effect.suspend(() => ledger.record(plan()))
     const effects = handler.run(deliveries).pipe(ownInterruptIsDefect, Effect.timeout(handler.retry.attemptTimeout))
     const ready = Effect.raceFirst(gate.ready, Effect.andThen(draining.await, Effect.interrupt))
-    return Effect.andThen(ready, gate.batch(deliveries.length, ledger.commit(handler.name, plan, effects), draining))
+    const committed = ledger.commit(handler.name, plan, effects)
+    const commit = inBatchSpan(committed, `Handler.${handler.name}`, "consumer", deliveries)
+    return Effect.andThen(ready, gate.batch(deliveries.length, commit, draining))
   }
 }
 

@@ -5,6 +5,7 @@ import { ownInterruptIsDefect } from "./ownInterrupt.ts"
 import { keepGoing } from "./keepGoing.ts"
 import { lingerAfter, type LingerLimits, rest } from "./Linger.ts"
 import { type LeaseLost, StoreUnavailable, type TransactionIdle } from "./PipelineError.ts"
+import { inBatchSpan } from "./Trace.ts"
 
 /**
  * Most events one transaction handles: 35,000 a second with 200, 46,000 with 500 (`pnpm bench effects`). Larger ones hold
@@ -56,10 +57,11 @@ export const makeBatchCommit = Effect.fnUntraced(function* <E>(
       deliveries.length === 0
         ? Effect.void
         : handler.run(deliveries).pipe(ownInterruptIsDefect, Effect.timeout(handler.retry.attemptTimeout))
-    return inbox.commit(
+    const commit = inbox.commit(
       shares.map((share) => share.plan),
       effects
     )
+    return inBatchSpan(commit, `Handler.${handler.name}`, "consumer", deliveries)
   }
 
   const commitAlone = ({ reply, share }: Waiting<E>) =>

@@ -1,17 +1,22 @@
-import { Effect, Result, Schema } from "effect"
+import { Effect, Result } from "effect"
 import { SecureRandom } from "effect/crypto"
+import { codecOf, type EventCodec, type EventDefinition, type ReadEvent } from "./Event.ts"
 import { type Appended, type NewEntry, Outbox } from "./Outbox.ts"
 import { slotOf } from "./Partition.ts"
-import { DecodeFailed, InvalidEvent, type StoreUnavailable, type VersionConflict } from "./PipelineError.ts"
-import { currentTraceparent } from "./Trace.ts"
+import {
+  DecodeFailed,
+  InvalidEvent,
+  type StoreUnavailable,
+  type Unreadable,
+  type VersionConflict
+} from "./PipelineError.ts"
+import { currentTraceparent, linksOf, whenTraced } from "./Trace.ts"
 
-/** A tagged struct Schema that reads and writes JSON: one kind of event. */
-export interface EventSchema extends Schema.Codec<{ readonly _tag: string }, unknown> {
-  readonly fields: { readonly _tag: { readonly schema: { readonly literal: string } } }
-}
-
-/** The event types of a stream by their wire names, such as `{ created: OrderCreated }`. */
-export type EventSchemas = Readonly<Record<string, EventSchema>>
+/**
+ * The event types of a stream by their wire names, such as `{ created: OrderCreated }`, or with the versions they had:
+ * `{ paid: Event.versions(PaidV1).next(PaidV2, (old) => …) }`.
+ */
+export type EventSchemas = Readonly<Record<string, EventDefinition>>
 
 /** The union of a stream's events, or of those with the given wire names. */
 export type EventOf<Events extends EventSchemas, Type extends keyof Events = keyof Events> = Events[Type]["Type"]
@@ -49,13 +54,20 @@ export interface EventStream<Events extends EventSchemas> {
     events: ReadonlyArray<EventOf<Events>>,
     options?: AppendOptions
   ) => Effect.Effect<ReadonlyArray<Appended>, InvalidEvent | VersionConflict | StoreUnavailable, Outbox>
-  /** Reads a stored event by its wire name. Never throws; the failure names the field. */
+  /**
+   * Reads a stored event by its wire name, as today's version whichever it was written as. Never throws; the failure names
+   * the field, or says that its version is newer than this program.
+   */
   readonly decode: <Type extends keyof Events & string>(
     type: Type,
     payload: string
-  ) => Result.Result<EventOf<Events, Type>, DecodeFailed>
+  ) => Result.Result<EventOf<Events, Type>, Unreadable>
+  /** The same with the version it was written as, for whoever shows or keeps payloads. */
+  readonly read: (type: string, payload: string) => Result.Result<ReadEvent, Unreadable>
+  /** How events are written and read, by type. */
+  readonly codecs: ReadonlyMap<string, EventCodec>
   /** Whether a payload can be read as an event of this type and belongs to this key. */
-  readonly check: (type: string, payload: string, key: string) => Result.Result<void, DecodeFailed>
+  readonly check: (type: string, payload: string, key: string) => Result.Result<void, Unreadable>
 }
 
 /** A stream of these events, ordered by this key. Names become subject tokens: letters, digits, `-` and `_`. */
@@ -67,9 +79,8 @@ export const make = <const Events extends EventSchemas>(
     readonly key: (event: EventOf<Events>) => string
   }
 ): EventStream<Events> => {
-  const types = Object.keys(options.events)
-  const typeOf = new Map(types.map((type) => [options.events[type]?.fields._tag.schema.literal, type]))
-  const encode = encoder(options.events, typeOf)
+  const codecs = new Map(Object.entries(options.events).map(([type, event]) => [type, codecOf(type, event)]))
+  const encode = encoder(codecs)
 
   const toEntry = Effect.fnUntraced(function* (event: EventOf<Events>, traceparent: string) {
     const eventId = yield* Effect.sync(() => SecureRandom.uuidV7Unsafe())
@@ -79,60 +90,50 @@ export const make = <const Events extends EventSchemas>(
     return { eventId, key, slot: slotOf(key), type, traceparent, payload } satisfies NewEntry
   })
 
-  const append = Effect.fnUntraced(function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
-    const outbox = yield* Outbox
-    const traceparent = yield* currentTraceparent
-    const entries = yield* Effect.forEach(events, (event, i) =>
-      toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
-    )
-    return yield* outbox.append(name, entries, appendOptions ?? {})
-  })
+  const append = Effect.fnUntraced(
+    function* (events: ReadonlyArray<EventOf<Events>>, appendOptions?: AppendOptions) {
+      const outbox = yield* Outbox
+      const traceparent = yield* currentTraceparent
+      const entries = yield* Effect.forEach(events, (event, i) =>
+        toEntry(event, appendOptions?.traceparents?.[i] ?? traceparent)
+      )
+      return yield* outbox.append(name, entries, appendOptions ?? {})
+    },
+    (effect, events, appendOptions) =>
+      whenTraced(effect, "Outbox.append", () => ({
+        kind: "producer",
+        links: linksOf(appendOptions?.traceparents ?? []),
+        attributes: { stream: name, events: events.length }
+      }))
+  )
 
-  const decode = decoder(options.events)
+  const read = (type: string, payload: string) =>
+    codecs.get(type)?.read(payload) ?? Result.fail(new DecodeFailed({ type, detail: "this stream has no such event" }))
+  // The codecs are keyed by the same names as `Events`, which a Map's type cannot say.
+  const decode = ((type, payload) =>
+    Result.map(read(type, payload), ({ event }) => event)) as EventStream<Events>["decode"]
   const check = (type: string, payload: string, key: string) =>
     Result.flatMap(decode(type, payload), (event) => {
       const own = options.key(event)
       const detail = `its key would be ${JSON.stringify(own)} and no longer ${JSON.stringify(key)}`
       return own === key ? Result.void : Result.fail(new DecodeFailed({ type, detail }))
     })
-  return { name, subject: options.subject, types, events: options.events, append, decode, check }
+  const types = [...codecs.keys()]
+  return { name, subject: options.subject, types, events: options.events, append, decode, read, codecs, check }
 }
 
-const encoder = <Events extends EventSchemas>(events: Events, typeOf: ReadonlyMap<string | undefined, string>) => {
-  const encoders = new Map(Object.entries(events).map(([type, schema]) => [type, Schema.encodeUnknownResult(schema)]))
-  return (event: EventOf<Events>): Result.Result<{ readonly type: string; readonly payload: string }, InvalidEvent> => {
-    const type = typeOf.get(event._tag)
-    const encodeAs = type === undefined ? undefined : encoders.get(type)
-    if (type === undefined || encodeAs === undefined) {
-      return Result.fail(
-        new InvalidEvent({
-          type: event._tag,
-          detail: `the stream has no such event; it has ${[...typeOf.values()].join(", ")}`
-        })
-      )
+const encoder = (codecs: ReadonlyMap<string, EventCodec>) => {
+  const byTag = new Map([...codecs].map(([type, codec]) => [codec.tag, { type, codec }]))
+  return (event: {
+    readonly _tag: string
+  }): Result.Result<{ readonly type: string; readonly payload: string }, InvalidEvent> => {
+    const found = byTag.get(event._tag)
+    if (found === undefined) {
+      const detail = `the stream has no such event; it has ${[...codecs.keys()].join(", ")}`
+      return Result.fail(new InvalidEvent({ type: event._tag, detail }))
     }
-    return encodeAs(event).pipe(
-      Result.map((encoded) => ({ type, payload: JSON.stringify(encoded) })),
-      Result.mapError((error) => new InvalidEvent({ type, detail: String(error) }))
-    )
-  }
-}
-
-const decoder = <Events extends EventSchemas>(events: Events) => {
-  const decoders = new Map(
-    Object.entries(events).map(([type, schema]) => [type, Schema.decodeUnknownResult(Schema.fromJsonString(schema))])
-  )
-  return <Type extends keyof Events & string>(
-    type: Type,
-    payload: string
-  ): Result.Result<EventOf<Events, Type>, DecodeFailed> => {
-    const decodeAs = decoders.get(type)
-    if (decodeAs === undefined) return Result.fail(new DecodeFailed({ type, detail: "this stream has no such event" }))
-    const failed = (error: unknown) => new DecodeFailed({ type, detail: String(error) })
-    // A transformation of the Schema may throw; that is a bug of it, and no reason to stop the partition.
-    const decoded = Result.try({ try: () => decodeAs(payload), catch: failed })
-    // The map is keyed by the same names as `Events`, which a Map's type cannot say.
-    return Result.flatMap(decoded, Result.mapError(failed)) as Result.Result<EventOf<Events, Type>, DecodeFailed>
+    const { codec, type } = found
+    return Result.map(codec.write(event), (payload) => ({ type, payload }))
   }
 }
 

@@ -2,7 +2,7 @@ import { Duration, Effect, type Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
 import { breakerDefault, type BreakerPolicy } from "./HandlerBreaker.ts"
-import type { DecodeFailed } from "./PipelineError.ts"
+import type { Unreadable } from "./PipelineError.ts"
 import { type RetryPolicy, retryPolicyDefault } from "./RetryPolicy.ts"
 import type { RateLimit } from "./Throttle.ts"
 
@@ -45,7 +45,7 @@ export interface Handler<out E = unknown, out R = never> {
   readonly rate: RateLimit | undefined
   /** External only: keys (events, when it is balanced) handled at the same time by one instance, over all its partitions. */
   readonly keysAtOnceMax: number
-  readonly decode: (stored: StoredEvent) => Result.Result<unknown, DecodeFailed>
+  readonly decode: (stored: StoredEvent) => Result.Result<unknown, Unreadable>
   readonly run: (deliveries: ReadonlyArray<Delivery<unknown>>) => Effect.Effect<void, E, R>
 }
 

@@ -4,6 +4,7 @@ import { appendedAtMsOf } from "./EventTime.ts"
 import type { Delivery, Handler } from "./Handler.ts"
 import type { InboxCommit, KeyProgress, OrderViolation, ProgressMove } from "./Inbox.ts"
 import { type ParkedEvent, type ParkReason, reasonWithoutAttempt } from "./Parked.ts"
+import { reasonUnreadable } from "./newerEvents.ts"
 import { verdict } from "./Sequence.ts"
 
 /** What is to be done with a received event. `skip`: handled before. `pass`: not one of the handler's types. */
@@ -213,7 +214,7 @@ const actionOf = (handler: Handler, lane: Lane, stored: StoredEvent, suspicion: 
   return Result.match(handler.decode(stored), {
     onFailure: (error) => ({
       _tag: "park",
-      reason: reasonWithoutAttempt(error._tag, error.message),
+      reason: reasonUnreadable(error),
       gapAfter: undefined
     }),
     onSuccess: (event) => ({ _tag: "run", delivery: deliveryOf(handler, stored, event, 0) })

@@ -9,12 +9,12 @@ import { type Claim, type Instance, Ownership } from "./Ownership.ts"
 import {
   type BrokerRefused,
   type BrokerUnavailable,
-  type DecodeFailed,
   type DeliveryInterrupted,
   LeaseLost,
   OrderViolated,
   type StoreUnavailable,
-  StreamMismatch
+  StreamMismatch,
+  type Unreadable
 } from "./PipelineError.ts"
 import { verdict } from "./Sequence.ts"
 
@@ -35,12 +35,12 @@ export interface PartitionOptions {
 export type PartitionFailure =
   | BrokerRefused
   | BrokerUnavailable
-  | DecodeFailed
   | DeliveryInterrupted
   | LeaseLost
   | OrderViolated
   | StoreUnavailable
   | StreamMismatch
+  | Unreadable
 
 /**
  * One partition as a Stream, for those who compose it themselves; handlers do all of this, and retries and parking, by

@@ -116,6 +116,27 @@ export class DecodeFailed extends Schema.TaggedError<DecodeFailed>()("DecodeFail
   }
 }
 
+/**
+ * A stored event is of a version that this program does not know yet: a newer one wrote it. Nothing is wrong with it. Its
+ * key waits for an instance that can read it, and is parked when none comes.
+ */
+export class SchemaNewer extends Schema.TaggedError<SchemaNewer>()("SchemaNewer", {
+  type: Schema.String,
+  version: Schema.Int,
+  /** The newest that is known. */
+  known: Schema.Int
+}) {
+  get detail() {
+    return `it is of version ${this.version}, and this program knows versions up to ${this.known}; deploy one that knows version ${this.version}, then replay what is parked`
+  }
+  override get message() {
+    return `event ${this.type} cannot be read yet: ${this.detail}`
+  }
+}
+
+/** Why a stored event cannot be read. */
+export type Unreadable = DecodeFailed | SchemaNewer
+
 /** An event contradicts its key's history: an earlier one is missing. It must never happen. */
 export class OrderViolated extends Schema.TaggedError<OrderViolated>()("OrderViolated", {
   key: Schema.String,

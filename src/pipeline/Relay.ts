@@ -7,10 +7,11 @@ import { isKeeping, type Leader, type RelayTiming } from "./Leader.ts"
 import { lingerAfter, rest } from "./Linger.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { presentInfo, reconcile } from "./Reconcile.ts"
-import { decide, isTooLarge, mayBeOneRow, type RelayFailure } from "./RelayDecision.ts"
+import { decide, isTooLarge, mayBeOneRow, type RelayFailure, sizeOf } from "./RelayDecision.ts"
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
 import { sayPublished } from "./sayPublished.ts"
 import { signal } from "./Signals.ts"
+import { inBatchSpan } from "./Trace.ts"
 
 /** How long a leader may be without the broker before it gives its lease to somebody who may have it in reach. */
 export const brokerAwayMax = Duration.seconds(5)
@@ -188,7 +189,7 @@ const relay = Effect.fnUntraced(
     leader.lastRows = rows.length
     leader.batchRows = Math.min(leader.timing.batchRowsMax, leader.batchRows * 2)
   },
-  (effect, _leader, rows) => Effect.withSpan(effect, "Relay.batch", { attributes: { rows: rows.length } })
+  (effect, _leader, rows) => inBatchSpan(effect, "Relay.batch", "producer", rows)
 )
 
 /** What can be done while rows are published. After a full batch there are more: a snapshot that has one has all before it. */
@@ -283,9 +284,5 @@ const recovered = (leader: Leader) => {
 }
 
 const pause = (failures: number) => Duration.millis(Math.min(1_000, 50 * 2 ** Math.min(failures, 5)))
-
-const encoder = new TextEncoder()
-
-const sizeOf = (row: OutboxRow) => encoder.encode(row.payload).length
 
 const refOf = (row: OutboxRow, seq: number) => ({ outboxId: row.id, eventId: row.eventId, seq })

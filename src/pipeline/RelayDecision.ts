@@ -1,3 +1,4 @@
+import type { OutboxRow } from "./Envelope.ts"
 import { BrokerRefused, BrokerUnavailable, LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** Everything that can go wrong while relaying. */
@@ -47,3 +48,8 @@ const somebodyWrote = new Set([10071, 10164, 10201, 10158, 10176])
 const notOurStream = new Set([10174, foreignStream, 10175, 10177, 10179, 10199, 10200])
 
 const splittable = new Set([10201, 10176, messageTooLarge])
+
+const utf8 = new TextEncoder()
+
+/** Bytes of an event. */
+export const sizeOf = ({ payload }: Pick<OutboxRow, "payload">) => utf8.encode(payload).length

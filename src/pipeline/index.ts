@@ -4,6 +4,7 @@
  * `millrace/memory`.
  */
 export * as Audit from "./Audit.ts"
+export * as Event from "./Event.ts"
 export * as EventStream from "./EventStream.ts"
 export * as Handler from "./Handler.ts"
 export * as HandlerBreaker from "./HandlerBreaker.ts"

@@ -11,12 +11,14 @@ import { shopAt } from "../support/servers/Shop.ts"
 import { startServers } from "../support/servers/TestServers.ts"
 import { AppUnderTest } from "./AppUnderTest.ts"
 
-/** Pushes to ada are refused; her order was created and paid, and bob's created. */
+const refused = new Set(["ada", "ada-2", "mia"])
+
+/** Pushes to some are refused; ada's order was created and paid, and bob's created. */
 const withPoisonedOrder = Layer.effect(
   AppUnderTest,
   Effect.gen(function* () {
     const receiver = yield* pushReceiver
-    receiver.refuse((body) => (/"ada(-2)?"/.test(JSON.stringify(body)) ? 422 : undefined))
+    receiver.refuse((body) => (refused.has(String(at(body, "userId"))) ? 422 : undefined))
     const pipeline = yield* startPipeline({ PUSH_WEBHOOK_URL: receiver.url }, ["--memory"])
     const shop = shopAt(pipeline.url)
     yield* shop.setStock("lamp", 10)
@@ -88,6 +90,31 @@ layer(withPoisonedOrder, { excludeTestServices: true, timeout: "30 seconds" })("
         assert.match(stdout, /push: KeyParked: key parked/)
         assert.match(stdout, /skip push ada-2.*\(no device\), by \S+@/)
         assert.match(stdout, /^1 created .* discarded +handled$/m)
+      }),
+    slowly
+  )
+
+  it.effect(
+    "a replay that is waited for ends with 12 while keys are parked again, and with 0 once they are handled",
+    () =>
+      Effect.gen(function* () {
+        const shop = yield* AppUnderTest
+        yield* shop.create({ orderId: "waited", userId: "mia" })
+        const replay = ["parked", "replay", "--handler", "push", "--key", "mia"]
+        yield* eventually(
+          "a parked key",
+          Effect.map(cli(["parked", "list", "--key", "mia"]), ({ code }) => code === 12)
+        )
+        const again = yield* cli([...replay, "--wait"])
+        assert.strictEqual(again.code, 12, again.stderr)
+        assert.match(again.stderr, /1 of this kind are parked now/)
+        refused.delete("mia")
+        const dry = yield* cli([...replay, "--dry-run"])
+        assert.deepStrictEqual([dry.code, dry.stderr], [0, ""])
+        const done = yield* cli([...replay, "--wait"])
+        assert.strictEqual(done.code, 0, done.stderr)
+        assert.strictEqual(done.stdout, "  push  mia\nreplay: 1 of 1 keys\n")
+        assert.match(done.stderr, /\n0 of this kind are parked now\n$/)
       }),
     slowly
   )

@@ -56,6 +56,7 @@ const saysOf = (example: string) => endless.find(([pattern]) => pattern.test(exa
 const codesOf = ([name, subcommand]: ReadonlyArray<string>): ReadonlyArray<number> => {
   // Keys are parked at first, and one of the examples discards them.
   if (name === "parked" && subcommand === "list") return [exitCode.ok, exitCode.parkedRemain]
+  if (subcommand === "replay") return [exitCode.ok, exitCode.parkedRemain]
   // Its payload is left to the reader, and nothing of that id is there to be drained.
   return [name === "drain" || subcommand === "edit" ? exitCode.failure : exitCode.ok]
 }

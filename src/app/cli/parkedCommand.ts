@@ -9,10 +9,12 @@ import {
   ParkedKeyBody,
   replayRateDefaultPerSecond
 } from "../../ops/OpsApi.ts"
+import { durationText } from "./durationText.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { actor, asking, opsFlags, type OpsOptions, whyFlag as why } from "./opsFlags.ts"
 import { print, say } from "./Output.ts"
 import { detailText, editText, listText } from "./parkedText.ts"
+import { waitForReplay } from "./replayProgress.ts"
 
 const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 
@@ -132,7 +134,7 @@ const bulk = {
   ...filters,
   all: Flag.Boolean("all").pipe(Flag.withDescription("Every parked key"), Flag.withDefault(false)),
   limit: Flag.Int("limit").pipe(
-    Flag.withDescription("So many keys at most, the oldest first"),
+    Flag.withDescription(`So many keys at most, the oldest first; ${keysActedMax} a request`),
     Flag.withSchema(between(1, keysActedMax)),
     Flag.optional
   ),
@@ -147,7 +149,12 @@ interface Bulk extends OpsOptions, Filters {
   readonly why: string
 }
 
-const act = Effect.fnUntraced(function* (name: "replay" | "skip" | "discard", options: Bulk, ratePerSecond?: number) {
+interface Pace {
+  readonly ratePerSecond: number
+  readonly wait: boolean
+}
+
+const act = Effect.fnUntraced(function* (name: "replay" | "skip" | "discard", options: Bulk, pace?: Pace) {
   const filter = filterOf(options)
   if (!options.all && Object.keys(filter).length === 0) {
     const message = `say which keys: --key, --handler, --tag or --older-than; or --all`
@@ -160,21 +167,35 @@ const act = Effect.fnUntraced(function* (name: "replay" | "skip" | "discard", op
     // What waits for an attempt of its own is left alone, unless it is called by its name.
     filter: Option.isSome(options.key) ? filter : { ...filter, status: "parked" as const },
     ...(Option.isSome(options.limit) ? { limit: options.limit.value } : {}),
-    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+    ...(pace === undefined ? {} : { ratePerSecond: pace.ratePerSecond }),
     dryRun: options.dryRun,
     actor: actor(),
     why: options.why
   }
   const answer = yield* asking(options, (ops) => ops.parked.act({ payload }))
   yield* print(options.output, answer, answerText(name, answer))
-  if (answer.matched === 0) yield* say("no parked key is meant by this")
+  if (answer.matched === 0) return yield* say("no parked key is meant by this")
+  if (pace === undefined || answer.done === 0) return
+  const { ratePerSecond, wait } = pace
+  if (wait) return yield* waitForReplay(options, { filter, keys: answer.done, ratePerSecond })
+  yield* say(
+    `they have their turns within ${durationText((answer.done / ratePerSecond) * 1_000)}; --wait shows how it goes`
+  )
 })
 
-const answerText = (name: string, { done, dryRun: dry, keys, matched }: typeof ActAnswer.Type) =>
-  [
+/** Names are cut off at a hundred; whether all are meant, or only the oldest, is said. */
+const answerText = (name: string, { done, dryRun: dry, keys, matched }: typeof ActAnswer.Type) => {
+  const acted = dry ? matched : done
+  const more = acted > keys.length ? [`  … and ${acted - keys.length} more`] : []
+  const rest = !dry && done < matched ? `; the other ${matched - done} are left: run it again for the next` : ""
+  return [
     ...keys.map(({ handler, key }) => `  ${handler}  ${key}`),
-    dry ? `${name} would be done to ${matched} keys; nothing was (--dry-run)` : `${name}: ${done} of ${matched} keys`
+    ...more,
+    dry
+      ? `${name} would be done to ${matched} keys; nothing was (--dry-run)`
+      : `${name}: ${done} of ${matched} keys${rest}`
   ].join("\n")
+}
 
 const replay = Command.make(
   "replay",
@@ -184,9 +205,13 @@ const replay = Command.make(
       Flag.withDescription("Keys a second"),
       Flag.withDefault(replayRateDefaultPerSecond),
       Flag.withSchema(between(1, 100_000))
+    ),
+    wait: Flag.Boolean("wait").pipe(
+      Flag.withDescription("Until each had its turn, with progress; ends with 12 when some are parked again"),
+      Flag.withDefault(false)
     )
   },
-  ({ rate, ...options }) => act("replay", options, rate)
+  ({ rate, wait, ...options }) => act("replay", options, { ratePerSecond: rate, wait })
 ).pipe(
   Command.withDescription("Tries parked keys again: all their events, in order; then they go on with what is new"),
   Command.withExamples([
@@ -194,7 +219,8 @@ const replay = Command.make(
       command: "pnpm start parked replay --handler mail --tag MailFailed",
       description: "After the mail server is back"
     },
-    { command: "pnpm start parked replay --all --dry-run", description: "What would be replayed" }
+    { command: "pnpm start parked replay --all --dry-run", description: "What would be replayed" },
+    { command: "pnpm start parked replay --all --rate 500 --wait", description: "All of them, with progress" }
   ])
 )
 

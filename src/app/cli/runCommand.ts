@@ -33,7 +33,7 @@ export const runCommand = <E>(command: Effect.Effect<void, E, NodeServices.NodeS
     Effect.tapError((error) => (error instanceof CommandFailed ? say(error.message) : Effect.void)),
     Effect.tapDefect((defect) => Effect.logError("a bug ended this command; please report it with this line", defect)),
     Effect.provideService(Interruption, interruption),
-    // Nothing exports spans yet, and unexported ones would cost a tenth of the throughput.
+    // Spans that nobody exports would cost a tenth of the throughput; the pipeline turns them on where somebody does.
     Effect.provideService(References.TracerEnabled, false),
     Effect.provide(Layer.mergeAll(NodeServices.layer, logger, terminal)),
     NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, onExit) => onExit(codeOf(exit)) })

@@ -8,6 +8,8 @@ export interface Mail {
   readonly subject: string
   readonly text: string
   readonly idempotencyKey: string
+  /** Of what the mail is sent for; it goes along as a header. */
+  readonly traceparent: string
 }
 
 /** The mail server did not take a mail; whether it will deliver it is unknown. The same message id is used again. */
@@ -64,9 +66,17 @@ export const layerSmtp = (url: Redacted.Redacted, from: string): Layer.Layer<Mai
         (open) => Effect.sync(() => open.close())
       )
       return Mailer.of({
-        send: ({ idempotencyKey, subject, text, to }) =>
+        send: ({ idempotencyKey, subject, text, to, traceparent }) =>
           Effect.tryPromise({
-            try: () => transport.sendMail({ from, to, subject, text, messageId: messageIdOf(idempotencyKey) }),
+            try: () =>
+              transport.sendMail({
+                from,
+                to,
+                subject,
+                text,
+                messageId: messageIdOf(idempotencyKey),
+                headers: { traceparent }
+              }),
             catch: failureOf
           }).pipe(
             Effect.asVoid,

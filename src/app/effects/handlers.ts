@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import type { OrderEvent } from "../../domain/OrderEvent.ts"
 import * as Handler from "../../pipeline/Handler.ts"
 import { type RetryPolicy, withTags } from "../../pipeline/RetryPolicy.ts"
+import { traceparentOr } from "../../pipeline/Trace.ts"
 import { Orders } from "../orders/Orders.ts"
 import { OrderViews } from "../orders/OrderViews.ts"
 import { Points, pointsPerPaidOrder } from "../orders/Points.ts"
@@ -48,14 +49,22 @@ export const mail = (retry: RetryPolicy) =>
     Orders,
     "mail",
     { on: ["created", "shipped"], retry: mailRetry(retry), keysAtOnceMax: smtpConnectionsMax },
-    ({ event, idempotencyKey }) =>
-      Effect.flatMap(Mailer, (mailer) => mailer.send({ to: event.email, ...mailOf(event), idempotencyKey }))
+    ({ event, idempotencyKey, traceparent }) =>
+      Effect.gen(function* () {
+        const mailer = yield* Mailer
+        const trace = yield* traceparentOr(traceparent)
+        yield* mailer.send({ to: event.email, ...mailOf(event), idempotencyKey, traceparent: trace })
+      })
   )
 
 /** Tells the user's devices of everything that happens. At least once, under one idempotency key. */
 export const push = (retry: RetryPolicy) =>
   Handler.external(Orders, "push", { retry: pushRetry(retry) }, (delivery) =>
-    Effect.flatMap(Push, (sender) => sender.send(noticeOf(delivery)))
+    Effect.gen(function* () {
+      const sender = yield* Push
+      const traceparent = yield* traceparentOr(delivery.traceparent)
+      yield* sender.send(noticeOf({ ...delivery, traceparent }))
+    })
   )
 
 const noticeOf = ({

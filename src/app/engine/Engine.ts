@@ -22,6 +22,8 @@ export class Engine extends Context.Service<
   {
     readonly partitions: number
     readonly instanceId: string
+    /** What is counted in a thread of their own, in Prometheus' text format; undefined: it does not answer. */
+    readonly metrics: Effect.Effect<string | undefined>
     /** Fails when they end by themselves. */
     readonly ended: Effect.Effect<never, EngineEnded>
   }

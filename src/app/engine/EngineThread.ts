@@ -1,4 +1,4 @@
-import { Deferred, Duration, Effect, Layer, Schema } from "effect"
+import { Deferred, Duration, Effect, Layer, Option, Schema } from "effect"
 import { Worker } from "node:worker_threads"
 import type { Instance } from "../../pipeline/Ownership.ts"
 import { Engine, EngineEnded, EngineNotStarted } from "./Engine.ts"
@@ -16,15 +16,22 @@ export const ThreadData = Schema.Struct({
 })
 export type ThreadData = typeof ThreadData.Type
 
-/** What the thread says: that it is ready, or why it cannot start. */
+/** What the thread says: that it is ready, or why it cannot start; and what it has counted, when it is asked. */
 export const ThreadMessage = Schema.Union([
   Schema.TaggedStruct("Ready", { partitions: Schema.Int }),
-  Schema.TaggedStruct("NotStarted", { reason: Schema.String })
+  Schema.TaggedStruct("NotStarted", { reason: Schema.String }),
+  Schema.TaggedStruct("Metrics", { text: Schema.String })
 ])
 export type ThreadMessage = typeof ThreadMessage.Type
 
-/** The one thing the thread is told: drain, and end. */
+/** What the thread is told: drain, and end. */
 export const stopMessage = "stop"
+
+/** What the thread is asked: its metrics. */
+export const metricsMessage = "metrics"
+
+/** How long its answer is waited for. */
+const metricsMax = Duration.seconds(2)
 
 /** What a drain may take beyond its limit, before the thread is ended the hard way. */
 const graceAfterDrain = Duration.seconds(5)
@@ -43,16 +50,30 @@ export const layer = (
     Effect.gen(function* () {
       const ready = yield* Deferred.make<number, EngineNotStarted>()
       const ended = yield* Deferred.make<never, EngineEnded>()
-      yield* Effect.acquireRelease(
+      const thread = yield* Effect.acquireRelease(
         Effect.sync(() => start({ settings, instance }, ready, ended)),
-        (thread) => stop(thread, ended, Duration.sum(drainMax, graceAfterDrain))
+        (open) => stop(open, ended, Duration.sum(drainMax, graceAfterDrain))
       )
       const partitions = yield* Deferred.await(ready)
-      return { partitions, instanceId: instance.id, ended: Deferred.await(ended) }
+      return { partitions, instanceId: instance.id, ended: Deferred.await(ended), metrics: metricsOf(thread) }
     })
   )
 
-const decodeMessage = Schema.decodeUnknownEffect(ThreadMessage)
+const decodeMessage = Schema.decodeUnknownOption(ThreadMessage)
+
+/** Whoever asks at the same time gets the same answer. */
+const metricsOf = (thread: Worker) =>
+  Effect.callback<string>((resume) => {
+    const listen = (message: unknown) => {
+      const said = Option.getOrUndefined(decodeMessage(message))
+      if (said?._tag !== "Metrics") return
+      thread.off("message", listen)
+      resume(Effect.succeed(said.text))
+    }
+    thread.on("message", listen)
+    thread.postMessage(metricsMessage)
+    return Effect.sync(() => thread.off("message", listen))
+  }).pipe(Effect.timeoutOption(metricsMax), Effect.map(Option.getOrUndefined))
 
 const start = (
   data: ThreadData,
@@ -65,17 +86,19 @@ const start = (
     Deferred.doneUnsafe(ended, Effect.fail(new EngineEnded({ detail })))
   }
   thread.on("message", (message: unknown) => {
-    Deferred.doneUnsafe(ready, Effect.flatMap(Effect.orDie(decodeMessage(message)), readiness))
+    Option.map(decodeMessage(message), (said) => Deferred.doneUnsafe(ready, readiness(said)))
   })
   thread.on("error", (error) => end(error instanceof Error ? error.message : String(error)))
   thread.on("exit", (code) => end(`exit code ${code}`))
   return thread
 }
 
-const readiness = (message: ThreadMessage) =>
-  message._tag === "Ready"
-    ? Effect.succeed(message.partitions)
-    : Effect.fail(new EngineNotStarted({ detail: message.reason }))
+/** Nothing is asked of a thread that is not ready, so what it says first is how it started. */
+const readiness = (message: ThreadMessage) => {
+  if (message._tag === "Ready") return Effect.succeed(message.partitions)
+  const detail = message._tag === "NotStarted" ? message.reason : "relay and workers did not say that they are ready"
+  return Effect.fail(new EngineNotStarted({ detail }))
+}
 
 const stop = Effect.fnUntraced(function* (
   thread: Worker,

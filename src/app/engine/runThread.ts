@@ -1,15 +1,24 @@
 import "effect/schema/SchemaJITCompiler/enable"
 import { NodeServices } from "@effect/platform-node"
-import { Cause, Effect, Exit, Layer, References, Schema } from "effect"
+import { Cause, Context, Effect, Exit, Layer, References, Schema } from "effect"
+import { PrometheusMetrics } from "effect/observability"
 import { parentPort, workerData } from "node:worker_threads"
 import { readConfig } from "../AppConfig.ts"
 import { engineLayer } from "../AppLayer.ts"
 import { logger } from "../cli/logger.ts"
 import { reasonOf } from "../cli/reasonOf.ts"
 import { Engine } from "./Engine.ts"
-import { stopMessage, ThreadData, type ThreadMessage } from "./EngineThread.ts"
+import { metricsMessage, stopMessage, ThreadData, type ThreadMessage } from "./EngineThread.ts"
 
 const tell = (message: ThreadMessage) => Effect.sync(() => parentPort?.postMessage(message))
+
+const answerMetrics = Effect.sync(() =>
+  parentPort?.on("message", (message: unknown) => {
+    if (message !== metricsMessage) return
+    const text = PrometheusMetrics.formatUnsafe(Context.empty())
+    parentPort?.postMessage({ _tag: "Metrics", text } satisfies ThreadMessage)
+  })
+)
 
 /** Until the main thread says so; then the scope closes, which drains. */
 const stopped = Effect.callback<void>((resume) => {
@@ -24,6 +33,7 @@ const run = Effect.gen(function* () {
   const services = yield* Layer.build(engineLayer(config, instance))
   const { partitions } = yield* Engine.pipe(Effect.provideContext(services))
   yield* tell({ _tag: "Ready", partitions })
+  yield* answerMetrics
   return yield* Effect.never
 })
 

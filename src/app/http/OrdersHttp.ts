@@ -5,7 +5,7 @@ import { OrderId, type UserId } from "../../domain/Ids.ts"
 import type { OrderCommand } from "../../domain/OrderCommand.ts"
 import { ParkingDesk } from "../../pipeline/ParkingDesk.ts"
 import type { ParkedKey } from "../../pipeline/Parked.ts"
-import { currentTraceparent, isTraceparent } from "../../pipeline/Trace.ts"
+import { traceparentOr, whenTraced } from "../../pipeline/Trace.ts"
 import type { Idempotency } from "../orders/CommandRequest.ts"
 import { OrderCommands } from "../orders/OrderCommands.ts"
 import { Orders } from "../orders/Orders.ts"
@@ -43,8 +43,12 @@ const execute = Effect.fnUntraced(function* (
 ) {
   const commands = yield* OrderCommands
   const idempotency = idempotencyOf(headers, operation, payload)
-  const traceparent = isTraceparent(headers.traceparent) ? headers.traceparent : yield* currentTraceparent
-  const answer = yield* commands.execute({ command, traceparent, idempotency }).pipe(Effect.mapError(problemOfFailure))
+  const executed = Effect.flatMap(traceparentOr(headers.traceparent), (traceparent) =>
+    commands.execute({ command, traceparent, idempotency })
+  )
+  const answer = yield* whenTraced(executed, "OrderCommands.execute", () => ({
+    attributes: { command: command._tag, orderId: command.orderId }
+  })).pipe(Effect.mapError(problemOfFailure))
   if (answer._tag === "Rejected") return yield* problemOf(answer.rejection)
   return answer.order
 })

@@ -6,6 +6,7 @@ import { keepGoing } from "../../pipeline/keepGoing.ts"
 import { linger, lingerAfter, type LingerLimits } from "../../pipeline/Linger.ts"
 import type { InvalidEvent, StoreUnavailable, VersionConflict } from "../../pipeline/PipelineError.ts"
 import type { Outbox } from "../../pipeline/Outbox.ts"
+import { inBatchSpan } from "../../pipeline/Trace.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
 import {
   type CommandFailure,
@@ -106,8 +107,16 @@ const refuse = (group: ReadonlyArray<Waiting>, failure: GroupFailure) =>
     discard: true
   })
 
+const inGroupSpan = <A, E, R>(effect: Effect.Effect<A, E, R>, group: ReadonlyArray<Waiting>) =>
+  inBatchSpan(
+    effect,
+    "OrderCommands.commitGroup",
+    "internal",
+    group.map(({ request }) => request)
+  )
+
 /** One transaction: look, decide, write. The replies are given after the commit. */
-const commitGroup = Effect.fn("OrderCommands.commitGroup")(function* (group: ReadonlyArray<Waiting>) {
+const commitGroup = Effect.fnUntraced(function* (group: ReadonlyArray<Waiting>) {
   const store = yield* OrderStore
   const transactor = yield* Transactor
   const now = yield* DateTime.now
@@ -123,7 +132,7 @@ const commitGroup = Effect.fn("OrderCommands.commitGroup")(function* (group: Rea
     })
   )
   yield* Effect.forEach(group, ({ reply }, i) => answer(reply, draft.answers[i]), { discard: true })
-})
+}, inGroupSpan)
 
 const answer = (reply: Waiting["reply"], outcome: Result.Result<CommandAnswer, IdempotencyKeyReused> | undefined) =>
   outcome === undefined ? Effect.void : Deferred.completeWith(reply, Effect.fromResult(outcome))

@@ -12,6 +12,7 @@ import {
 import { gapsOf, type KeyTop, topsOf } from "../../pipeline/LedgerSum.ts"
 import type { Claim } from "../../pipeline/Ownership.ts"
 import { EventTaken, type StoreUnavailable, TransactionIdle } from "../../pipeline/PipelineError.ts"
+import { whenTraced } from "../../pipeline/Trace.ts"
 import { bigints } from "./parameters.ts"
 import { parkEvents } from "./parkEvents.ts"
 import { inTransaction } from "./PgTransactor.ts"
@@ -88,7 +89,7 @@ const commit =
   (handler, plan, effects) =>
     inTransaction(sql, "EventLedger.commit", Effect.andThen(effects, enterAll(sql)(plan))).pipe(
       Effect.catchIf(isIdleEnd, () => Effect.fail(new TransactionIdle({ handler }))),
-      Effect.withSpan("EventLedger.commit", { attributes: { handler } })
+      (commit) => whenTraced(commit, "EventLedger.commit", () => ({ attributes: { handler } }))
     )
 
 const placeOf = ({ key, version }: { readonly key: string; readonly version: number | bigint }) => `${version} ${key}`

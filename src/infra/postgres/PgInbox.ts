@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { Inbox, type InboxCommit, type KeyProgress } from "../../pipeline/Inbox.ts"
 import { LeaseLost, TransactionIdle } from "../../pipeline/PipelineError.ts"
+import { whenTraced } from "../../pipeline/Trace.ts"
 import { bigints } from "./parameters.ts"
 import { parkEvents } from "./parkEvents.ts"
 import { inTransaction } from "./PgTransactor.ts"
@@ -101,10 +102,10 @@ export const layer: Layer.Layer<Inbox, never, SqlClient.SqlClient> = Layer.effec
     const sql = yield* SqlClient.SqlClient
 
     const commitAll = <E, R>(commits: ReadonlyArray<InboxCommit>, effects: Effect.Effect<void, E, R>) =>
-      inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(sql)(commits))).pipe(
-        Effect.withSpan("Inbox.commit", {
+      inTransaction(sql, "Inbox.commit", Effect.andThen(effects, record(sql)(commits))).pipe((commit) =>
+        whenTraced(commit, "Inbox.commit", () => ({
           attributes: { handler: commits[0]?.claim.handler, partitions: commits.length }
-        })
+        }))
       )
 
     return Inbox.of({

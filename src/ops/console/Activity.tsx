@@ -1,6 +1,6 @@
 import type { ActivityBody } from "../OverviewApi.ts"
 import { get } from "./api.ts"
-import { count } from "./format.ts"
+import { count, shortId } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
 import { Icon } from "./Icon.tsx"
 import { Empty, Loaded, Pane } from "./Pane.tsx"
@@ -52,7 +52,10 @@ const Row = ({ one }: { readonly one: ActivityBody }) => (
       <Icon name={one.source === "operator" && one.level === "info" ? "check" : levels[one.level]} />
     </span>
     <div>
-      <b>{one.what}</b> <span class="muted">{one.who}</span>
+      <b>{one.what}</b>{" "}
+      <span class="muted" title={one.who}>
+        {shortId(one.who)}
+      </span>
       <p>
         {one.text} {one.key !== null && <a href={hrefOf("trace", { name: one.key })}>{one.key}</a>}
       </p>
@@ -71,7 +74,7 @@ export const Activity = () => {
   const resource = useResource(
     "activity",
     (signal) => get<ReadonlyArray<ActivityBody>>("activity", { limit: rowsMax }, signal),
-    3_000
+    { everyMs: 3_000 }
   )
   const hold = useHold()
   const value = useFrozen(hold, resource.value)

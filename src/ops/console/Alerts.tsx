@@ -23,8 +23,11 @@ const toggleMute = (name: string): void => {
 export const loudAlerts = ({ alerts }: OverviewBody): ReadonlyArray<AlertBody> =>
   alerts.filter(({ firing, name }) => firing && !isMuted(name))
 
-/** Where each rule has its heading. */
-const runbook = "https://github.com/millrace/millrace/blob/main/docs/runbook.md"
+/** `pending`: it is so, but not for as long as the rule wants. */
+const stateOf = ({ firing, name, sinceMs }: AlertBody): string => {
+  if (firing) return isMuted(name) ? "muted" : "firing"
+  return sinceMs === null ? "quiet" : "pending"
+}
 
 const Row = ({ one }: { readonly one: AlertBody }) => {
   const tone = !one.firing || isMuted(one.name) ? "" : one.severity === "critical" ? "bad" : "warn"
@@ -32,8 +35,8 @@ const Row = ({ one }: { readonly one: AlertBody }) => {
     <tr class={tone}>
       <th scope="row">
         <span class={`alert-state ${tone}`}>
-          <Icon name={one.firing ? "alert" : "check"} />
-          {one.firing ? (isMuted(one.name) ? "muted" : "firing") : "quiet"}
+          <Icon name={one.firing ? "alert" : one.sinceMs === null ? "check" : "clock"} />
+          {stateOf(one)}
         </span>
       </th>
       <td>
@@ -44,9 +47,7 @@ const Row = ({ one }: { readonly one: AlertBody }) => {
       <td class="num">{one.threshold}</td>
       <td>{one.sinceMs === null ? "–" : <Time atMs={one.sinceMs} isAgo />}</td>
       <td>
-        <a href={`${runbook}#${one.runbook.replace(/^#/, "")}`} target="_blank" rel="noreferrer">
-          Runbook<span class="unseen"> of {one.name}</span>
-        </a>
+        <code>docs/runbook.md#{one.runbook.replace(/^#/, "")}</code>
       </td>
       <td class="right">
         <button
@@ -87,7 +88,7 @@ export const Alerts = ({ body }: { readonly body: OverviewBody }) => {
             <table class="grid">
               <thead>
                 <tr>
-                  {["State", "Rule", "Now", "Limit", "Since", "Help"].map((name) => (
+                  {["State", "Rule", "Now", "Limit", "Since", "Runbook"].map((name) => (
                     <th key={name} scope="col">
                       {name}
                     </th>

@@ -30,17 +30,20 @@ const axisOf = (kind: ChartKind): ReadonlyArray<uPlot.Axis> => {
   const font = `11px ${colourOf("--sans")}`
   const shared = { stroke, font, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1, size: 4 } }
   return [
-    { ...shared, space: 64, values: (_, seconds) => seconds.map((one) => clock(one * 1_000).slice(0, 5)) },
+    { ...shared, size: 26, space: 64, values: (_, seconds) => seconds.map((one) => clock(one * 1_000).slice(0, 5)) },
     { ...shared, size: 58, space: 36, values: (_, values) => values.map((value) => kind.text(value)) }
   ]
 }
 
-const optionsOf = (kind: ChartKind, width: number): uPlot.Options => ({
+const optionsOf = (kind: ChartKind, minutes: number, width: number): uPlot.Options => ({
   width,
   height,
   legend: { show: false },
   cursor: { sync: { key: "vitals" }, drag: { x: false, y: false }, points: { size: 6 } },
-  scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
+  scales: {
+    x: { range: (_, __, max) => [max - minutes * 60, max] },
+    y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] }
+  },
   axes: [...axisOf(kind)],
   series: [
     {},
@@ -73,14 +76,20 @@ const dataOf = (history: HistoryBody, lines: ReadonlyArray<Line>): uPlot.Aligned
   ...lines.map(({ name }) => [...history[name]])
 ]
 
-const Plot = ({ history, kind }: { readonly history: HistoryBody; readonly kind: ChartKind }) => {
+interface ChartProps {
+  readonly kind: ChartKind
+  readonly history: HistoryBody
+  readonly minutes: number
+}
+
+const Plot = ({ history, kind, minutes }: ChartProps) => {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const look = theme.value
   useEffect(() => {
     const element = place.current
     if (element === null) return
-    const made = new uPlot(optionsOf(kind, element.clientWidth), dataOf(history, kind.lines), element)
+    const made = new uPlot(optionsOf(kind, minutes, element.clientWidth), dataOf(history, kind.lines), element)
     plot.current = made
     const resized = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }))
     resized.observe(element)
@@ -88,7 +97,7 @@ const Plot = ({ history, kind }: { readonly history: HistoryBody; readonly kind:
       resized.disconnect()
       made.destroy()
     }
-  }, [kind, look])
+  }, [kind, look, minutes])
   useEffect(() => plot.current?.setData(dataOf(history, kind.lines)), [history, kind])
   return <div class="plot" ref={place} aria-hidden="true" />
 }
@@ -96,7 +105,7 @@ const Plot = ({ history, kind }: { readonly history: HistoryBody; readonly kind:
 /** The same as numbers, so many rows that somebody may read them. */
 const rowsMax = 30
 
-const Numbers = ({ history, kind }: { readonly history: HistoryBody; readonly kind: ChartKind }) => {
+const Numbers = ({ history, kind }: ChartProps) => {
   const step = Math.max(1, Math.ceil(history.atMs.length / rowsMax))
   const rows = history.atMs.map((atMs, index) => ({ atMs, index })).filter(({ index }) => index % step === 0)
   return (
@@ -132,7 +141,7 @@ const Numbers = ({ history, kind }: { readonly history: HistoryBody; readonly ki
 const cell = (value: number | null | undefined, kind: ChartKind): string =>
   value === null || value === undefined ? "–" : kind.text(value)
 
-const Chart = (props: { readonly kind: ChartKind; readonly history: HistoryBody; readonly isTable: boolean }) => (
+const Chart = (props: ChartProps & { readonly isTable: boolean }) => (
   <figure class="chart" aria-label={props.kind.title}>
     <figcaption>
       <span>{props.kind.title}</span>
@@ -186,7 +195,7 @@ export const Charts = ({ open }: { readonly open: ReadonlyArray<string> }) => {
   const resource = useResource(
     String(span.minutes),
     (signal) => get<HistoryBody>("history", { minutes: span.minutes }, signal),
-    span.everyMs
+    { everyMs: span.everyMs }
   )
   const hold = useHold()
   const value = useFrozen(hold, resource.value, String(span.minutes))
@@ -197,7 +206,7 @@ export const Charts = ({ open }: { readonly open: ReadonlyArray<string> }) => {
         {(history) => (
           <div class="chart-row" {...hold.watch}>
             {chartsOf(open).map((kind) => (
-              <Chart key={kind.id} kind={kind} history={history} isTable={isTable} />
+              <Chart key={kind.id} kind={kind} history={history} minutes={span.minutes} isTable={isTable} />
             ))}
           </div>
         )}

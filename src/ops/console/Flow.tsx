@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact"
 import type { HandlerBody, OverviewBody } from "../OverviewApi.ts"
-import { bytes, count, duration, plural, rate } from "./format.ts"
+import { bytes, count, duration, plural, rate, shortId } from "./format.ts"
 import { HandlerBar } from "./HandlerBar.tsx"
 import { Icon } from "./Icon.tsx"
 import { Pane } from "./Pane.tsx"
@@ -44,15 +44,18 @@ const Edge = ({
 /** So much less goes out than comes in that it is no matter of when one looked. */
 const tightShare = 0.9
 
-const isBehind = (inward: number, outward: number, waiting: number): boolean =>
-  waiting > 0 && inward > 0.5 && outward < inward * tightShare
+/** Younger than this nothing is said to be held up. */
+const lateMs = 5_000
+
+/** A handler may take a few of the types only: it is its own lag that says whether it keeps up. */
+const isLate = ({ drainSeconds, lag, oldestMs }: HandlerBody): boolean =>
+  lag > 0 && drainSeconds === null && oldestMs > lateMs
 
 /** Where it gets tight first, on the way of an event: at the relay, or at a handler. */
-export const tightAt = ({ handlers, outbox, rates }: OverviewBody): "relay" | HandlerBody | undefined => {
-  if (isBehind(rates.appended, rates.published, outbox.rows)) return "relay"
-  const [slowest] = handlers.toSorted((a, b) => a.handledPerSecond - b.handledPerSecond)
-  return slowest !== undefined && isBehind(rates.published, slowest.handledPerSecond, slowest.lag) ? slowest : undefined
-}
+export const tightAt = ({ handlers, outbox, rates }: OverviewBody): "relay" | HandlerBody | undefined =>
+  outbox.rows > 0 && rates.appended > 0.5 && rates.published < rates.appended * tightShare
+    ? "relay"
+    : handlers.filter(isLate).toSorted((a, b) => b.oldestMs - a.oldestMs)[0]
 
 const HandlerStep = ({ body, isChosen }: { readonly body: HandlerBody; readonly isChosen: boolean }) => {
   const word =
@@ -83,7 +86,11 @@ const relayOf = ({ relay }: OverviewBody): StepProps =>
     ? { title: "Relay", main: "failing", more: relay.failing, tone: "bad" }
     : relay.leader === null
       ? { title: "Relay", main: "no leader", more: "nobody publishes", tone: "bad" }
-      : { title: "Relay", main: relay.leader, more: `epoch ${count(relay.epoch)}` }
+      : {
+          title: "Relay",
+          main: <span title={relay.leader}>{shortId(relay.leader)}</span>,
+          more: `leads, epoch ${count(relay.epoch)}`
+        }
 
 const streamOf = ({ broker, stream }: OverviewBody): StepProps => {
   const share = broker.bytesMax > 0 ? broker.bytes / broker.bytesMax : 0
@@ -123,7 +130,7 @@ export const Flow = ({ body }: { readonly body: OverviewBody }) => {
         <Edge
           title="handled by all handlers"
           perSecond={rates.handled}
-          tight={tight === undefined || tight === "relay" ? "" : `${tight.name} ${rate(tight.handledPerSecond)}/s`}
+          tight={tight === undefined || tight === "relay" ? "" : `${tight.name} is behind`}
         />
         <Step
           title="Workers"

@@ -72,7 +72,8 @@ const Throttle = ({ body }: { readonly body: HandlerBody }) => {
 
 const drainText = ({ drainSeconds, lag }: HandlerBody): string => {
   if (lag === 0) return "nothing waits"
-  return drainSeconds === null ? "lag does not shrink" : `caught up in ${duration(drainSeconds * 1_000)}`
+  if (drainSeconds === null) return "does not shrink"
+  return drainSeconds === 0 ? "caught up at once" : `caught up in ${duration(drainSeconds * 1_000)}`
 }
 
 /** One handler over all its partitions, and what can be done to it. */

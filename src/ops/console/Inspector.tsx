@@ -1,6 +1,6 @@
 import type { EventBody, TracedEventBody } from "../TraceApi.ts"
 import { get } from "./api.ts"
-import { count, duration } from "./format.ts"
+import { count, duration, shortId } from "./format.ts"
 import { Icon } from "./Icon.tsx"
 import { JsonView } from "./JsonView.tsx"
 import { Loaded } from "./Pane.tsx"
@@ -103,7 +103,7 @@ export const Attempts = ({ attempts }: AttemptsProps) => (
             <b>{one.tag}</b> <Time atMs={one.atMs} />{" "}
             <span class="muted num">
               {before !== undefined && `+${duration(one.atMs - before.atMs)} · `}
-              {one.instance}
+              <span title={one.instance}>{shortId(one.instance)}</span>
             </span>
             <p class="mono">{one.message}</p>
           </div>

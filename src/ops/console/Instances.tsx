@@ -1,7 +1,7 @@
 import type { InstanceBody, OverviewBody } from "../OverviewApi.ts"
 import { ask } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
-import { count, duration } from "./format.ts"
+import { count, duration, shortId } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
 import { Icon } from "./Icon.tsx"
 import { Empty, Pane } from "./Pane.tsx"
@@ -26,7 +26,9 @@ const lateMs = 5_000
 const Row = ({ isOdd, one }: { readonly one: InstanceBody; readonly isOdd: boolean }) => (
   <tr aria-selected={queryOf("instance") === one.id}>
     <th scope="row">
-      <span class="mono">{one.id}</span>
+      <span class="mono" title={one.id}>
+        {shortId(one.id)}
+      </span>
       {one.leads && <span class="chip">leads</span>}
       {one.draining && <span class="chip chip-warn">draining</span>}
     </th>

@@ -142,9 +142,9 @@ const eventsShown = 50
 export const ParkedSheet = () => {
   const [handler, key] = pairIn(queryOf("at")) ?? ["", ""]
   const path = `parked/${encodeURIComponent(handler)}/${encodeURIComponent(key)}`
-  const resource = useResource(`${queryOf("at")} ${parkedTurn.value}`, (signal) =>
-    get<Detail>(path, { events: eventsShown }, signal)
-  )
+  const resource = useResource(queryOf("at"), (signal) => get<Detail>(path, { events: eventsShown }, signal), {
+    again: parkedTurn.value
+  })
   const gone = resource.problem?.type === "urn:millrace:key-not-parked"
   return (
     <Sheet title={`${handler} · ${key}`} name={queryOf("at")} close={() => change({ at: undefined })}>

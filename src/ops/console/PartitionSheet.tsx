@@ -3,7 +3,7 @@ import { get } from "./api.ts"
 import { cliOfControl } from "../cliTwin.ts"
 import { ask } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
-import { count, duration, rate } from "./format.ts"
+import { count, duration, rate, shortId } from "./format.ts"
 import { Icon } from "./Icon.tsx"
 import { Loaded } from "./Pane.tsx"
 import { StateMark } from "./Partitions.tsx"
@@ -34,8 +34,11 @@ const Owner = ({ body }: { readonly body: PartitionBody }) => (
     {body.owner === null ? (
       "nobody"
     ) : (
-      <a href={hrefOf("instances", { instance: body.owner })} title="Its instance, which can be drained">
-        {body.owner}
+      <a
+        href={hrefOf("instances", { instance: body.owner })}
+        title={`${body.owner}: its instance, which can be drained`}
+      >
+        {shortId(body.owner)}
       </a>
     )}
     <span class="muted num"> epoch {count(body.epoch)}</span>
@@ -89,7 +92,7 @@ export const PartitionSheet = () => {
   const resource = useResource(
     queryOf("cell"),
     (signal) => get<PartitionBody>(`partitions/${encodeURIComponent(handler)}/${partition}`, {}, signal),
-    2_000
+    { everyMs: 2_000 }
   )
   const close = (): void => change({ cell: undefined })
   return (

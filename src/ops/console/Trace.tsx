@@ -186,7 +186,9 @@ const Acts = ({ body }: { readonly body: TraceBody }) =>
 export const Trace = () => {
   const name = queryOf("name")
   const point = queryOf("point")
-  const resource = useResource(name, (signal) => get<TraceBody>(`trace/${encodeURIComponent(name)}`, {}, signal), 3_000)
+  const resource = useResource(name, (signal) => get<TraceBody>(`trace/${encodeURIComponent(name)}`, {}, signal), {
+    everyMs: 3_000
+  })
   const hold = useHold(point === "" ? "" : "selection")
   const value = useFrozen(hold, resource.value, name)
   const event = value?.events.find(({ version }) => String(version) === point)

@@ -74,3 +74,6 @@ export const ago = (atMs: number, nowMs: number): string => {
 
 export const plural = (value: number, one: string, many = `${one}s`): string =>
   `${count(value)} ${value === 1 ? one : many}`
+
+/** The last part of an instance's id: the others of a UUID are much alike. */
+export const shortId = (id: string): string => (/^[\da-f]{8}(-[\da-f]{4}){3}-/.test(id) ? id.slice(-12) : id)

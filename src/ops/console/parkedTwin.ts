@@ -22,7 +22,7 @@ const filterFlags = (filter: ParkedFilter): ReadonlyArray<string> => {
     ...flag("handler", filter.handler),
     ...flag("key", filter.key),
     ...flag("tag", filter.tag),
-    ...flag("older-than", filter.olderThanSeconds === undefined ? undefined : `${filter.olderThanSeconds} seconds`)
+    ...flag("older-than", filter.olderThanSeconds)
   ]
   return flags.length === 0 ? ["--all"] : flags
 }
@@ -39,4 +39,4 @@ export const editTwin = (handler: string, key: string, version: number, why: str
 export const traceTwin = (name: string): string => `${start} explain ${quoted(name)}`
 
 export const tailTwin = (type: string, key: string, partition: string): string =>
-  [start, "tail", ...flag("type", type), ...flag("key", key), ...flag("partition", partition)].join(" ")
+  [start, "tail", "--follow", ...flag("type", type), ...flag("key", key), ...flag("partition", partition)].join(" ")

@@ -17,13 +17,13 @@ interface State<A> {
 }
 
 /**
- * Asks once for each `name` (the empty one: not at all), and every so often while the tab is visible. An answer to an
+ * Asks once for each `name` (the empty one: not at all), and every so often while the tab is visible, and when `again` changes. An answer to an
  * earlier name is dropped; a failure keeps what is there.
  */
 export const useResource = <A>(
   name: string,
   load: (signal: AbortSignal) => Promise<Answer<A>>,
-  everyMs?: number
+  { again = 0, everyMs }: { readonly everyMs?: number; readonly again?: number } = {}
 ): Resource<A> => {
   const [state, set] = useState<State<A>>({ name, value: undefined, problem: undefined, isLoading: true })
   const [turn, setTurn] = useState(0)
@@ -42,7 +42,7 @@ export const useResource = <A>(
       mine.abort()
       clearInterval(timer)
     }
-  }, [name, turn, everyMs])
+  }, [name, turn, again, everyMs])
   const own: State<A> = state.name === name ? state : { name, value: undefined, problem: undefined, isLoading: true }
   return { ...own, reload: () => setTurn((before) => before + 1) }
 }

@@ -1,3 +1,4 @@
+import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { createRequire } from "node:module"
@@ -25,13 +26,14 @@ export const launch = (): Promise<Browser> =>
 
 export interface Look {
   readonly width?: number
+  readonly height?: number
   readonly scheme?: "light" | "dark"
 }
 
 /** A page of its own; what goes wrong in it is collected. */
-export const openPage = async (browser: Browser, { scheme = "light", width = 1_440 }: Look = {}) => {
+export const openPage = async (browser: Browser, { height = 900, scheme = "light", width = 1_440 }: Look = {}) => {
   const context = await browser.newContext({
-    viewport: { width, height: 900 },
+    viewport: { width, height },
     colorScheme: scheme,
     acceptDownloads: true
   })
@@ -55,3 +57,9 @@ export const violations = async (page: Page): Promise<ReadonlyArray<string>> => 
       violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ": " + node.target.join(" ") + " " + (node.failureSummary ?? "").split("\\n").slice(1, 3).join(" "))))`)
   return found
 }
+
+/** A browser and a page of it, until the scope ends. */
+export const openScoped = Effect.gen(function* () {
+  const browser = yield* Effect.acquireRelease(Effect.promise(launch), (one) => Effect.promise(() => one.close()))
+  return yield* Effect.promise(() => openPage(browser))
+})

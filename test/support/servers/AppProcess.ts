@@ -49,14 +49,15 @@ const end = (child: ChildProcess): Effect.Effect<void> =>
     return exitOf(child).pipe(Effect.timeoutOrElse({ duration: "8 seconds", orElse: () => killed }), Effect.asVoid)
   })
 
-/** Starts the app with these arguments. It is ended with the scope, if it still runs. */
+/** Starts the app, or another version of it, with these arguments. It is ended with the scope, if it still runs. */
 export const startApp = (
   args: ReadonlyArray<string>,
-  environment: Environment = {}
+  environment: Environment = {},
+  script: string = main
 ): Effect.Effect<AppProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, [...nodeOptions, main, ...args], {
+      spawn(process.execPath, [...nodeOptions, script, ...args], {
         env: { ...process.env, ...cleared, MILLRACE_URL: undefined, NO_COLOR: "1", ...environment },
         stdio: ["ignore", "pipe", "pipe"]
       })
@@ -113,10 +114,11 @@ export interface RunningPipeline extends AppProcess {
 /** Starts a pipeline on a free port (unless PORT says otherwise) and waits until it says that it is ready. */
 export const startPipeline = Effect.fnUntraced(function* (
   environment: Environment = {},
-  flags: ReadonlyArray<string> = []
+  flags: ReadonlyArray<string> = [],
+  script: string = main
 ): Effect.fn.Return<RunningPipeline, never, Scope.Scope> {
   // What a killed instance had in hand goes to the others sooner than it would by default.
-  const app = yield* startApp(["pipeline", ...flags], { PORT: "0", ACK_WAIT_SECONDS: "3", ...environment })
+  const app = yield* startApp(["pipeline", ...flags], { PORT: "0", ACK_WAIT_SECONDS: "3", ...environment }, script)
   const ended = Effect.flatMap(app.exited, (code) =>
     Effect.die(new Error(`the pipeline ended with ${code} before it was ready: ${app.stderr()}`))
   )
