@@ -111,6 +111,7 @@ const announce = Effect.fnUntraced(function* (startedMs: number, roles: Readonly
       ...urls.map((url) =>
         roles.includes("api") ? `  api         ${url}   documents at ${url}/docs` : `  health      ${url}/health`
       ),
+      ...urls.map((url) => `  console     ${url}/console`),
       `  partitions  ${partitions}, instance ${instanceId}`,
       ...(roles.length < roleNames.length ? [`  roles       ${roles.join(", ")}`] : []),
       `ready in ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`
