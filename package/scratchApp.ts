@@ -45,6 +45,30 @@ export const installed = (parent: string, manager: "npm" | "pnpm", tarball: stri
   return folder
 }
 
+/** With Effect alone the library is there, and what needs a driver says which. */
+export const worksAlone = (parent: string, tarball: string): void => {
+  const folder = join(parent, "alone")
+  mkdirSync(folder)
+  const dependencies = { millrace: `file:${tarball}`, effect: manifest.peerDependencies.effect }
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ name: "alone", private: true, type: "module", dependencies })
+  )
+  run(folder, "npm", "install", "--no-package-lock")
+  const imported = (name: string) =>
+    printedBy(
+      folder,
+      process.execPath,
+      "--eval",
+      `import("millrace${name}").then(() => console.log("ok"), console.log)`
+    )
+  for (const name of ["", "/memory", "/ops", "/testing", "/testing/laws"]) assert.equal(imported(name), "ok\n", name)
+  assert.match(imported("/nats"), /Cannot find package '@nats-io\//)
+  assert.match(imported("/postgres"), /Cannot find package '@effect\/sql-pg'/)
+  const command = printedBy(folder, join(folder, "node_modules/.bin/millrace"), "lag")
+  assert.equal(command, "millrace needs @effect/platform-node: npm install @effect/platform-node\n")
+}
+
 /** The README's programs compile under the strictest settings, and so do all declarations of the package when they are asked to. */
 export const typeChecks = (folder: string, declarations: boolean): void => {
   const tsc = fileURLToPath(new URL("node_modules/.bin/tsc", root))
