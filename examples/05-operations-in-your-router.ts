@@ -5,7 +5,7 @@
  *     node examples/05-operations-in-your-router.ts
  */
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
-import { Console, Effect, Layer, Schedule, Schema } from "effect"
+import { Console, Effect, Layer, References, Schedule, Schema } from "effect"
 import { HttpClient, HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { EventStream, Handler, Pipeline, RetryPolicy, Transactor } from "millrace"
@@ -63,6 +63,10 @@ const main = Effect.gen(function* () {
     })
   )
   for (const { name, paused } of overview.handlers) yield* Console.log(`${name}: paused ${JSON.stringify(paused)}`)
-}).pipe(Effect.provide(Layer.merge(app, NodeHttpClient.layerUndici)))
+}).pipe(
+  Effect.provide(Layer.merge(app, NodeHttpClient.layerUndici)),
+  // What is shown here would be in the log, too.
+  Effect.provideService(References.MinimumLogLevel, "None")
+)
 
 await Effect.runPromise(main)

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url"
 import { run } from "./command.ts"
 import { coldImport, hasNoSideEffects, isClosed, sizes } from "./imports.ts"
 import { manifest, root } from "./manifest.ts"
-import { installed, readmeFiles, runs, typeChecks } from "./scratchApp.ts"
+import { installed, documented, runs, typeChecks, worksAlone } from "./scratchApp.ts"
 
 const here = fileURLToPath(root)
 const scratch = mkdtempSync(join(tmpdir(), "millrace-package-"))
@@ -48,8 +48,8 @@ try {
   await step("publint", () => void run(here, join(here, "node_modules/.bin/publint"), tarball, "--strict"))
   await step("attw", () => void run(here, join(here, "node_modules/.bin/attw"), tarball, "--profile", "esm-only"))
   assert.deepEqual(
-    readmeFiles().map(([name]) => name),
-    ["accounts.ts", "main.ts", "servers.ts"]
+    documented().map(([name]) => name),
+    ["accounts.ts", "main.ts", "servers.ts", "connection.ts", "several.ts"]
   )
   for (const manager of ["npm", "pnpm"] as const) {
     let app = ""
@@ -64,6 +64,7 @@ try {
     for (const line of await sizes(app)) say(`    ${line}`)
     say(`    cold import: ${coldImport(app)}`)
   }
+  await step("with effect alone", () => worksAlone(scratch, tarball))
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }

@@ -26,8 +26,10 @@ export const run = (cwd: string, file: string, ...args: ReadonlyArray<string>): 
 }
 
 /** What it printed, whether it failed or not. */
-export const printedBy = (cwd: string, file: string, ...args: ReadonlyArray<string>): string =>
-  spawnSync(file, args, { cwd, env: environment, encoding: "utf8" }).stdout
+export const printedBy = (cwd: string, file: string, ...args: ReadonlyArray<string>): string => {
+  const { stderr, stdout } = spawnSync(file, args, { cwd, env: environment, encoding: "utf8" })
+  return `${stdout}${stderr}`
+}
 
 /** Started, with what it has printed so far. */
 export const start = (cwd: string, env: Record<string, string>, ...args: ReadonlyArray<string>) => {

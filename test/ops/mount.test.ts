@@ -75,6 +75,11 @@ describe("Ops.layer", () => {
       )
       assert.notInclude(yield* activity("south"), "north-mail")
 
+      assert.include(
+        yield* Effect.flatMap(ask("/north/metrics"), (answer) => Effect.promise(() => answer.text())),
+        "millrace_"
+      )
+
       const pause = { method: "POST", body: JSON.stringify({ act: "pause", actor: "test", why: "" }) }
       assert.strictEqual((yield* ask("/north/ops/control", pause)).status, 200)
       assert.strictEqual((yield* ask("/south/ops/control", pause)).status, 403)

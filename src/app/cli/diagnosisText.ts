@@ -7,7 +7,7 @@ const marks = {
   failed: { text: "FAILED ", tone: "bad" }
 } as const
 
-/** Several checks that failed for one reason, such as a server that is away, are one line. */
+/** Checks as lines, each that is not well with its remedy. Several that failed for one reason, such as a server that is away, are one line. */
 export const textOf = ({ findings, healthy }: Diagnosis, canColor: boolean): string => {
   const reasons = Map.groupBy(findings, ({ detail, name, remedy, status }) =>
     status === "ok" ? name : `${status} ${detail} ${remedy}`
