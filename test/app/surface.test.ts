@@ -1,6 +1,7 @@
 /** The commands as help shows them: each is listed, has an example, and each example does what it says or, where it goes on for ever, is accepted. */
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { basename, join } from "node:path"
 import type { Command } from "effect/cli"
 import { millrace } from "../../src/app/cli/millrace.ts"
 import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
@@ -38,6 +39,10 @@ const wordsOf = (example: string): ReadonlyArray<string> => {
     ([, double, single, plain]) => double ?? single ?? plain ?? ""
   )
 }
+
+/** What an example writes is written into a folder that goes away, not into this tree. */
+const elsewhere = (words: ReadonlyArray<string>, folder: string) =>
+  words.map((word, i) => (words[i - 1] === "--to" ? join(folder, basename(word)) : word))
 
 /** Those that go on until they are stopped, or for long: what they say first shows that they do it. */
 const endless: ReadonlyArray<readonly [example: RegExp, says: RegExp]> = [
@@ -125,7 +130,7 @@ layer(withParkedKeys, { excludeTestServices: true, timeout: "30 seconds" })("an 
     (example) =>
       Effect.gen(function* () {
         const { url } = yield* AppUnderTest
-        const finished = yield* runApp(wordsOf(example), { MILLRACE_URL: url })
+        const finished = yield* runApp(elsewhere(wordsOf(example), yield* tempDataDir), { MILLRACE_URL: url })
         const said = `${finished.stdout}${finished.stderr}`
         assert.include(codesOf(wordsOf(example)), finished.code, said)
         assert.notStrictEqual(said, "")
