@@ -20,8 +20,8 @@ export default defineConfig({
           name: "servers",
           include: all,
           exclude: [...pure, "**/node_modules/**"],
-          // A suite here is a Postgres, a nats-server and a Node: on two cores one at a time, after the pure ones.
-          maxWorkers: Math.max(1, Math.floor(cores / 2)),
+          // A suite here is a Postgres, a nats-server and a Node, and waits for most of its time; after the pure ones.
+          maxWorkers: Math.min(cores, 4),
           sequence: { groupOrder: 1 }
         }
       }
