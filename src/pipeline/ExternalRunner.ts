@@ -1,6 +1,7 @@
 import { Clock, Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
+import type { Attempted } from "./HandlerGate.ts"
 import { unlessNotBegun } from "./NotBegun.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
@@ -35,6 +36,8 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const runLane = Effect.fnUntraced(function* (lane: Lane) {
     for (let entry = lane.queue[0]; entry !== undefined && !state.draining; entry = lane.queue[0]) {
+      // Its slot is the handler's: a partition that is paused leaves it to the others.
+      if (gate.isPaused()) return void Queue.offerUnsafe(ready, lane)
       if (!(yield* work(entry))) return
     }
     lane.busy = false
@@ -43,6 +46,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   const dispatch = Effect.fnUntraced(function* () {
     yield* gate.ready
     const lane = yield* Queue.take(ready)
+    yield* gate.unpaused
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(runLane(lane)))
   })
@@ -78,7 +82,8 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 /** One attempt at a lane's head. True: it is done, one way or the other. False: its lane waits. */
 const makeWork = <E>(context: RunnerContext<E>, retry: RetryLane, finish: (entry: Entry) => void) =>
   Effect.fnUntraced(function* (entry: Entry) {
-    const { counts, exit } = yield* runEntry(context, entry)
+    const { counts, exit, held } = yield* runEntry(context, entry)
+    if (held) return yield* retry.later(entry.lane)
     entry.tried = true
     if (Exit.isSuccess(exit)) retry.succeeded(entry.lane)
     else {
@@ -99,7 +104,7 @@ const runEntry = <E>({ careful, draining, gate, handler }: RunnerContext<E>, ent
   return gate.attempt(of, careful.guard([entry], runDelivery(handler, delivery)), draining)
 }
 
-const doneAlready = Effect.succeed({ exit: Exit.void, counts: true })
+const doneAlready: Effect.Effect<Attempted<void, never>> = Effect.succeed({ exit: Exit.void, counts: true })
 
 const takeBuffered = (queue: Queue.Queue<Entry>): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []
