@@ -114,6 +114,8 @@ export class Measures {
       case "LeadershipTaken":
         return void (this.#leads = true)
       case "LeadershipLost":
+        // Whoever leads now speaks for the relay.
+        this.#relayFailing = null
         return void (this.#leads = false)
       case "RelayFailed":
         return void (this.#relayFailing = signal.detail.slice(0, textMaxChars))

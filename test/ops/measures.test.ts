@@ -125,6 +125,15 @@ describe("what an instance reports", () => {
     assert.isNull(read(measures.report(statusAt(t0 + 200))).handlers[0]?.resting)
   })
 
+  it("does not speak for the relay any more once another one leads", () => {
+    const measures = new Measures()
+    measures.note({ _tag: "LeadershipTaken", stream: "s", epoch: 3 }, t0)
+    measures.note({ _tag: "RelayFailed", stream: "s", what: "wait", detail: "no broker" }, t0)
+    assert.strictEqual(read(measures.report(statusAt(t0))).relayFailing, "no broker")
+    measures.note({ _tag: "LeadershipLost", stream: "s", epoch: 3, why: "it is away" }, t0)
+    assert.isNull(read(measures.report(statusAt(t0 + 1))).relayFailing)
+  })
+
   it("of another version is no report", () => {
     assert.isTrue(Option.isNone(reportIn(`{"leads":true}`)))
     assert.isTrue(Option.isNone(reportIn("")))
