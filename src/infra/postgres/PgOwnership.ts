@@ -50,12 +50,19 @@ const declare = (sql: PgControl["Service"]) =>
     return partitions
   }, asStoreUnavailable("Ownership.declare"))
 
-/** Who left without a word leaves a row: those of an hour ago are of no use to anybody. */
+/**
+ * Who left without a word leaves a row, and who was drained and left, what was asked of it: those of an hour ago are of no
+ * use to anybody.
+ */
 const forgetDead = (sql: PgControl["Service"], stream: string) =>
   sql`WITH dead AS (
       DELETE FROM millrace.instance WHERE stream = ${stream} AND expires_at < clock_timestamp() - interval '1 hour' RETURNING id
     )
-    , unasked AS (DELETE FROM millrace.control c USING dead d WHERE c.stream = ${stream} AND c.instance = d.id)
+    , unasked AS (
+      DELETE FROM millrace.control c WHERE c.stream = ${stream} AND c.instance <> ''
+        AND (c.instance IN (SELECT id FROM dead) OR c.at < clock_timestamp() - interval '1 hour'
+          AND NOT EXISTS (SELECT 1 FROM millrace.instance i WHERE i.stream = c.stream AND i.id = c.instance))
+    )
     DELETE FROM millrace.report r USING dead d WHERE r.stream = ${stream} AND r.id = d.id`
 
 const fixDelivery = (sql: PgControl["Service"]) =>

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
+import { ControlDesk } from "../../../src/pipeline/ControlDesk.ts"
 import type { Instance } from "../../../src/pipeline/Ownership.ts"
 import { Ownership } from "../../../src/pipeline/Ownership.ts"
 import { Outbox } from "../../../src/pipeline/Outbox.ts"
@@ -287,6 +288,30 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("ownership 
       assert.deepStrictEqual(
         claims.flat().map((claim) => claim.epoch),
         got.map(() => 1)
+      )
+    })
+  )
+})
+
+layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("what was asked of an instance", (it) => {
+  it.effect("is forgotten an hour after it left, and not while it lives, or soon after", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream
+      const ownership = yield* Ownership
+      const desk = yield* ControlDesk
+      const sql = yield* SqlClient.SqlClient
+      yield* ownership.declare(stream, ["mail"], 1)
+      for (const one of [ada, bob]) yield* ownership.beat(stream, one, ["mail"], [])
+      const by = { actor: "eve", why: "to see" }
+      for (const instance of ["ada", "bob", "cal"])
+        yield* desk.change(stream, "drain", { instance }, { draining: true }, by)
+      yield* desk.change(stream, "pause", { handler: "mail" }, { paused: true }, by)
+      yield* sql`UPDATE millrace.control SET at = at - interval '2 hours' WHERE stream = ${stream} AND instance <> 'cal'`
+      yield* ownership.leave(stream, bob)
+      yield* ownership.declare(stream, ["mail"], 1)
+      assert.deepStrictEqual(
+        (yield* desk.list(stream)).map(({ handler, instance }) => handler ?? instance),
+        ["ada", "cal", "mail"]
       )
     })
   )
