@@ -316,3 +316,27 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("what was a
     })
   )
 })
+
+layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("thousands of leases of one instance", (it) => {
+  it.effect("are renewed well within a beat", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream
+      const ownership = yield* Ownership
+      const sql = yield* SqlClient.SqlClient
+      const handlers = ["mail", "sums", "push", "hooks"]
+      yield* ownership.declare(stream, handlers, 1_024)
+      yield* sql`ANALYZE millrace.lease`
+      const all = handlers.flatMap((handler) =>
+        Array.from({ length: 1_024 }, (_, partition) => ({ handler, partition }))
+      )
+      const claims = yield* ownership.claim(stream, "ada", all)
+      const report = "x".repeat(250_000)
+      // Either gives up after two seconds.
+      assert.lengthOf((yield* ownership.beat(stream, ada, handlers, claims, report)).renewed, 4_096)
+      const begin = performance.now()
+      assert.lengthOf((yield* ownership.beat(stream, ada, handlers, claims, report)).renewed, 4_096)
+      assert.lengthOf(yield* ownership.renew(claims.slice(0, 1_000)), 1_000)
+      assert.isBelow(performance.now() - begin, 1_000)
+    })
+  )
+})
