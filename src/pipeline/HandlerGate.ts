@@ -82,7 +82,10 @@ const untilPaused = <A, E, R>(pause: Pause, run: Effect.Effect<A, E, R>) => {
   const state = { held: false }
   return {
     isHeld: () => state.held,
-    unlessHeld: Effect.suspend(() => ((state.held = pause.isOn()) ? Effect.interrupt : run))
+    unlessHeld: Effect.suspend(() => {
+      state.held = pause.isOn()
+      return state.held ? Effect.interrupt : run
+    })
   }
 }
 
