@@ -15,6 +15,7 @@ import { sayHandled } from "./sayHandled.ts"
  *
  * Guarantees: each event's effect happens at least once, under one idempotency key; the first effects of a key happen
  * in order. A crash between an effect and its commit repeats that effect. A slow or failing key delays only itself.
+ * Slots are the handler's: a partition that is paused leaves them to the others.
  */
 export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
@@ -36,7 +37,6 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const runLane = Effect.fnUntraced(function* (lane: Lane) {
     for (let entry = lane.queue[0]; entry !== undefined && !state.draining; entry = lane.queue[0]) {
-      // Its slot is the handler's: a partition that is paused leaves it to the others.
       if (gate.isPaused()) return void Queue.offerUnsafe(ready, lane)
       if (!(yield* work(entry))) return
     }
@@ -45,8 +45,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const dispatch = Effect.fnUntraced(function* () {
     yield* gate.ready
-    const lane = yield* Queue.take(ready)
-    yield* gate.unpaused
+    const lane = yield* Effect.tap(Queue.take(ready), () => gate.unpaused)
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(runLane(lane)))
   })

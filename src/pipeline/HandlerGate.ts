@@ -89,6 +89,8 @@ const untilPaused = <A, E, R>(pause: Pause, run: Effect.Effect<A, E, R>) => {
   }
 }
 
+const neverPaused = { isPaused: () => false, unpaused: Effect.void }
+
 /** The gate of a handler. */
 export const makeHandlerGate = Effect.fnUntraced(function* <E>(
   handler: Handler<E>
@@ -134,8 +136,7 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
   })
 
   return {
-    isPaused: () => false,
-    unpaused: Effect.void,
+    ...neverPaused,
     ready: parking.pass,
     attempt: (of, run, draining) => enter(1, make(of, operator.around(draining, run), draining), draining),
     batch: (events, run, draining) =>
