@@ -37,8 +37,9 @@ export const hiding = <Events extends EventSchemas>(
   )
   return (type, payload) =>
     Result.match(stream.read(type, payload), {
-      // What a newer version may mark, this program does not know.
-      onFailure: ({ _tag }) => (_tag === "SchemaNewer" || secret.get(type) === true ? JSON.stringify(masked) : payload),
+      // What a newer version, or a type that is not known here, may mark, this program does not know.
+      onFailure: ({ _tag }) =>
+        _tag === "SchemaNewer" || secret.get(type) !== false ? JSON.stringify(masked) : payload,
       onSuccess: ({ written }) =>
         secret.get(type) === true ? JSON.stringify(hideIn(JSON.parse(payload), written, instead)) : payload
     })
@@ -51,10 +52,11 @@ const bothOf = (payload: string, original: string) =>
 const hideIn = (encoded: unknown, decoded: unknown, instead: (value: unknown) => unknown): unknown => {
   if (Redacted.isRedacted(decoded)) return instead(encoded)
   if (Array.isArray(encoded))
-    return Array.isArray(decoded)
+    return Array.isArray(decoded) && decoded.length === encoded.length
       ? encoded.map((one: unknown, i) => hideIn(one, decoded[i], instead))
       : instead(encoded)
-  if (!Predicate.isObject(encoded)) return encoded
+  // A secret may be within what one text or null is decoded to: in an Option, say.
+  if (!Predicate.isObject(encoded)) return holdsRedacted(decoded) ? instead(encoded) : encoded
   if (!Predicate.isObject(decoded)) return instead(encoded)
   return Object.fromEntries(
     Object.entries(encoded).map(([name, value]) => [
@@ -68,10 +70,27 @@ const hideIn = (encoded: unknown, decoded: unknown, instead: (value: unknown) =>
   )
 }
 
+/** Anywhere within it. */
+const holdsRedacted = (value: unknown): boolean => {
+  const seen = new Set<unknown>()
+  const open: Array<unknown> = [value]
+  while (open.length > 0) {
+    const one = open.pop()
+    if (Redacted.isRedacted(one)) return true
+    if (!Predicate.isObjectKeyword(one) || seen.has(one)) continue
+    seen.add(one)
+    open.push(...Object.values(one), ...(Predicate.isIterable(one) ? one : []))
+  }
+  return false
+}
+
+// Which one of a list that became longer or shorter is which is not known: what was masked in it has to be given anew.
 const restoreIn = (edited: unknown, before: unknown): unknown => {
   if (edited === masked) return before
   if (Array.isArray(edited))
-    return edited.map((one: unknown, i) => restoreIn(one, Array.isArray(before) ? before[i] : undefined))
+    return edited.map((one: unknown, i) =>
+      restoreIn(one, Array.isArray(before) && before.length === edited.length ? before[i] : undefined)
+    )
   if (!Predicate.isObject(edited)) return edited
   return Object.fromEntries(
     Object.entries(edited).map(([name, value]) => [

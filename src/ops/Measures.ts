@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { appendedAtMsOf } from "../pipeline/EventTime.ts"
-import type { InstanceStatus } from "../pipeline/SelfReport.ts"
+import { type InstanceStatus, reportMaxChars } from "../pipeline/SelfReport.ts"
 import { levelOf, sentenceOf, type Signal } from "../pipeline/Signals.ts"
 import {
   type ErrorReport,
@@ -82,7 +82,9 @@ export class Measures {
       leaseChanges: this.#leaseChanges,
       shrinks: this.#shrinks
     }
-    const text = JSON.stringify(report)
+    const whole = JSON.stringify(report)
+    // What is too much to say would not be said at all: then single partitions are left out.
+    const text = whole.length <= reportMaxChars ? whole : JSON.stringify({ ...report, partitions: [] })
     if (text === this.#said) return undefined
     this.#said = text
     return text
@@ -114,6 +116,8 @@ export class Measures {
       case "LeadershipTaken":
         return void (this.#leads = true)
       case "LeadershipLost":
+        // Whoever leads now speaks for the relay.
+        this.#relayFailing = null
         return void (this.#leads = false)
       case "RelayFailed":
         return void (this.#relayFailing = signal.detail.slice(0, textMaxChars))

@@ -31,7 +31,10 @@ export const eventsOfKey = Effect.fnUntraced(function* (declaration: LogDeclarat
   )
 })
 
-/** Where the last so many of a partition begin, about: they are spread evenly, or there are fewer than that. */
+/** How often is asked where they begin, at most. */
+const searchStepsMax = 20
+
+/** Where the last so many of a partition begin, about: nearer, as long as there are more, or the newest would be left out. */
 const searchFrom = Effect.fnUntraced(function* (
   declaration: LogDeclaration,
   partition: number,
@@ -39,9 +42,13 @@ const searchFrom = Effect.fnUntraced(function* (
   lastSeq: number
 ) {
   const stream = yield* StreamView
-  const { events } = yield* stream.behind(declaration, partition, firstSeq - 1)
-  if (events <= searchedEventsMax) return firstSeq
-  return Math.max(firstSeq, Math.floor(lastSeq - ((lastSeq - firstSeq) * 0.9 * searchedEventsMax) / events))
+  let from = firstSeq
+  for (let step = 0; step < searchStepsMax; step++) {
+    const { events } = yield* stream.behind(declaration, partition, from - 1)
+    if (events <= searchedEventsMax) break
+    from = Math.max(from + 1, Math.floor(lastSeq - ((lastSeq - from) * 0.9 * searchedEventsMax) / events))
+  }
+  return from
 })
 
 /** Events that are read to find those that fit a filter, the newest. */

@@ -1,6 +1,7 @@
 import { isPaused } from "../pipeline/Control.ts"
 import type { ControlEntry } from "../pipeline/ControlDesk.ts"
 import type { LeaseFacts } from "../pipeline/PipelineView.ts"
+import { silentAfterMs } from "./alertRules.ts"
 import { type Counts, highestOf, quantileOf } from "./Latency.ts"
 import type { AlertBody, HandlerBody, InstanceBody, OverviewBody } from "./OverviewApi.ts"
 import { columnsOf } from "./partitionColumns.ts"
@@ -67,11 +68,16 @@ const handlerNames = (leases: ReadonlyArray<LeaseFacts>) => [...new Set(leases.m
 const sumOf = <A>(all: ReadonlyArray<A>, of: (one: A) => number) =>
   Math.round(all.reduce((sum, one) => sum + of(one), 0) * 10) / 10
 
-const failingOf = ({ reports }: Sample) =>
-  [...reports.values()].map(({ relayFailing }) => relayFailing).find((why) => why !== null) ?? null
+/** Whoever led before may have gone while it failed. */
+const failingOf = ({ facts: { relay }, reports }: Sample) =>
+  (relay.leader === undefined ? undefined : reports.get(relay.leader)?.relayFailing) ?? null
+
+/** What those say that still show themselves: of those who are gone, the last is shown for a while, and is not so any more. */
+const livingReports = ({ facts, reports }: Sample) =>
+  facts.instances.flatMap(({ id, seenMs }) => (seenMs > silentAfterMs ? [] : (reports.get(id) ?? [])))
 
 const handlerOf = (name: string, { before, oldest }: Samples, now: Sample): HandlerBody => {
-  const { facts, reports } = now
+  const { facts } = now
   const leases = facts.leases.filter(({ handler }) => handler === name)
   const delivery = leases[0]?.delivery ?? "ordered"
   const ms = now.atMs - (before?.atMs ?? now.atMs)
@@ -79,7 +85,7 @@ const handlerOf = (name: string, { before, oldest }: Samples, now: Sample): Hand
   const columns = columnsOf(name, leases, now, before)
   const shared = now.lags.get(lagAt(name))
   const lag = shared?.events ?? columns.lag.reduce((sum, n) => sum + Math.max(0, n), 0)
-  const own = [...reports.values()].flatMap((report) => report.handlers.filter((one) => one.name === name))
+  const own = livingReports(now).flatMap((report) => report.handlers.filter((one) => one.name === name))
   const aside = facts.aside.find(({ handler }) => handler === name)
   const control = facts.controls.find((one) => one.handler === name && one.partition === undefined)
   return {

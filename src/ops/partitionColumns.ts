@@ -58,14 +58,16 @@ export const partitionRow = (lease: LeaseFacts, now: Sample, before: Sample | un
     oldRows: before === undefined ? undefined : reportRows(lease.handler, before)
   })
 
-/** What owners say, by partition. */
-type Rows = ReadonlyMap<number, { readonly id: string; readonly row: PartitionReport }>
+/** What owners say, by instance and partition: who is gone may have said something of what another has now. */
+type Rows = ReadonlyMap<string, PartitionReport>
+
+const rowAt = (id: string | undefined, partition: number) => `${partition} ${id ?? ""}`
 
 const reportRows = (handler: string, { reports }: Sample): Rows =>
   new Map(
     [...reports].flatMap(([id, report]) => {
       const at = report.handlers.findIndex(({ name }) => name === handler)
-      return report.partitions.filter(([of]) => of === at).map((row) => [row[1], { id, row }] as const)
+      return report.partitions.filter(([of]) => of === at).map((row) => [rowAt(id, row[1]), row] as const)
     })
   )
 
@@ -78,12 +80,11 @@ interface Known {
 
 const rowOf = (lease: LeaseFacts, { before, now, nowRows, oldRows }: Known): PartitionRow => {
   const { handler, owner, partition } = lease
-  const known = nowRows.get(partition)
-  const own = known?.id === owner ? known?.row : undefined
-  const old = oldRows?.get(partition)
+  const own = nowRows.get(rowAt(owner, partition))
+  const old = oldRows?.get(rowAt(owner, partition))
   const [, , handled = 0, failures = 0, inHand = 0, oldestAtMs = 0, p95Ms = 0] = own ?? []
   const ms = now.atMs - (before?.atMs ?? now.atMs)
-  const rate = old === undefined || old.id !== owner ? 0 : perSecond(handled, old.row[2], ms)
+  const rate = old === undefined ? 0 : perSecond(handled, old[2], ms)
   const lag = now.lags.get(lagAt(handler, partition)) ?? { events: lease.delivery === "balanced" ? 0 : -1, oldestMs: 0 }
   const oldestMs = oldestAtMs > 0 && lag.events !== 0 ? Math.max(0, now.facts.nowMs - oldestAtMs) : lag.oldestMs
   const figures = { lag: lag.events, oldestMs, perSecond: rate, p95Ms, failures, inHand }

@@ -66,7 +66,14 @@ export const makeAsideAttempt = Effect.fnUntraced(function* <E>(context: AsideCo
     const isOutside = handler.mode === "external"
     const effects = runDelivery(handler, delivery)
     const beganMs = yield* Clock.currentTimeMillis
-    const { counts, exit } = yield* counted(context, lot, one, isOutside ? effects : lot.settle(claim, done, effects))
+    const { counts, exit, held } = yield* counted(
+      context,
+      lot,
+      one,
+      isOutside ? effects : lot.settle(claim, done, effects)
+    )
+    // It stays due.
+    if (held) return false
     if (Exit.isSuccess(exit)) {
       if (isOutside) yield* settleWithout(lot, claim, done)
       yield* sayHandled(claim.handler, claim.partition, [stored], beganMs)

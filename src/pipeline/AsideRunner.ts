@@ -6,6 +6,7 @@ import { type Aside, ParkingLot } from "./ParkingLot.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import type { RunnerContext } from "./Runner.ts"
 import { signal } from "./Signals.ts"
+import { unlessDraining } from "./unlessDraining.ts"
 
 /** Events of a put-aside key that are read at a time; with fewer left, its lane is held until they are done. */
 export const asideEventsMax = 50
@@ -39,7 +40,7 @@ export const makeAsideRunner = Effect.fnUntraced(function* <E>(
   parts: AsideParts
 ): Effect.fn.Return<AsideRunner, never, Inbox | ParkingLot | Scope.Scope> {
   const state = { draining: false }
-  return yield* makeServing(parts.slots, yield* makeServeSome(context, parts, state), state)
+  return yield* makeServing(context, parts.slots, yield* makeServeSome(context, parts, state), state)
 })
 
 /**
@@ -54,13 +55,19 @@ export const makeAloneRunner = Effect.fnUntraced(function* <E>(
   // What only came again, after its instance was never heard of again, has nothing to be said of.
   const hadFailed = ({ generation, history }: Aside) => generation > 0 || history.length > 0
   const finish = yield* makeFinish(context, yield* makeRunAll(context, state), hadFailed)
-  return yield* makeServing(slots, (key) => (state.draining ? Effect.succeed(false) : finish(key, () => {})), state)
+  return yield* makeServing(
+    context,
+    slots,
+    (key) => (state.draining ? Effect.succeed(false) : finish(key, () => {})),
+    state
+  )
 })
 
 type ServeSome = (key: string) => Effect.Effect<boolean, LeaseLost | StoreUnavailable>
 
 /** Each key that is woken is served until there is nothing more to be done, so many at the same time. */
-const makeServing = Effect.fnUntraced(function* (
+const makeServing = Effect.fnUntraced(function* <E>(
+  { draining, gate }: AsideContext<E>,
   slots: Semaphore.Semaphore,
   serveSome: ServeSome,
   state: { draining: boolean }
@@ -71,6 +78,7 @@ const makeServing = Effect.fnUntraced(function* (
   const serve = (key: string) =>
     Effect.repeat(serveSome(key), { while: (more) => more }).pipe(
       slots.withPermit,
+      (served) => Effect.andThen(unlessDraining(draining, gate.unpaused), served),
       Effect.asVoid,
       Effect.ensuring(Effect.sync(() => inHand.delete(key)))
     )
@@ -166,7 +174,7 @@ const makeRunAll = Effect.fnUntraced(function* <E>(context: AsideContext<E>, sta
     const { events, generation } = aside
     if (events.length === 0) return yield* settleNothing(key, generation, isLast)
     for (const [i, stored] of events.entries()) {
-      if (state.draining) return false
+      if (state.draining || context.gate.isPaused()) return false
       const before = i === 0 ? aside : { attempts: 0, history: [] }
       const last = isLast && i === events.length - 1
       if (!(yield* attempt({ key, stored, generation, last, ...before }))) return false

@@ -18,7 +18,7 @@ import {
   shouldOwn,
   type Working
 } from "./Share.ts"
-import { followControls, reportOf, takePartInBalanced } from "./ShareControl.ts"
+import { followControls, leaveBalanced, reportOf, takePartInBalanced } from "./ShareControl.ts"
 import { signal } from "./Signals.ts"
 
 /** Between two beats at least, however slow the store. */
@@ -57,7 +57,7 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   yield* takePartInBalanced(share, options)
   // Together: both may take as long as a drain does.
   yield* Effect.addFinalizer(() =>
-    Effect.all([leave(share), ...share.balanced.map(({ drain }) => drain)], {
+    Effect.all([leave(share), leaveBalanced(share)], {
       concurrency: "unbounded",
       discard: true
     })
@@ -158,7 +158,8 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>, options: Consu
   yield* compare(share, asked, beat)
   yield* followControls(share, beat.controls, beat.live)
   yield* takePartInBalanced(share, options)
-  yield* claimFree(share, beat)
+  // What has just learned that it is to be drained, or was drained in an earlier life, takes nothing.
+  if (!isDraining(share.controls, instance.id)) yield* claimFree(share, beat)
   yield* giveUp(
     share,
     [...working.values()].filter(({ owned }) => !shouldOwn(instance, owned.claim, beat.live))

@@ -1,6 +1,7 @@
 import { Clock, Effect, Exit, FiberSet, Queue, type Scope, Semaphore } from "effect"
 import type { GroupCommit } from "./GroupCommit.ts"
 import { attemptOf, currentAction, type Entry, type Lane } from "./Lanes.ts"
+import type { Attempted } from "./HandlerGate.ts"
 import { unlessNotBegun } from "./NotBegun.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 import { makeRetryLane, type RetryLane } from "./RetryLane.ts"
@@ -14,6 +15,7 @@ import { sayHandled } from "./sayHandled.ts"
  *
  * Guarantees: each event's effect happens at least once, under one idempotency key; the first effects of a key happen
  * in order. A crash between an effect and its commit repeats that effect. A slow or failing key delays only itself.
+ * Slots are the handler's: a partition that is paused leaves them to the others.
  */
 export const makeExternalRunner = Effect.fnUntraced(function* <E>(
   context: RunnerContext<E>,
@@ -35,6 +37,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const runLane = Effect.fnUntraced(function* (lane: Lane) {
     for (let entry = lane.queue[0]; entry !== undefined && !state.draining; entry = lane.queue[0]) {
+      if (gate.isPaused()) return void Queue.offerUnsafe(ready, lane)
       if (!(yield* work(entry))) return
     }
     lane.busy = false
@@ -42,7 +45,7 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 
   const dispatch = Effect.fnUntraced(function* () {
     yield* gate.ready
-    const lane = yield* Queue.take(ready)
+    const lane = yield* Effect.tap(Queue.take(ready), () => gate.unpaused)
     // The permit is taken inside the fiber: one that is interrupted before its first step would never give it back.
     yield* FiberSet.run(running, slots.withPermit(runLane(lane)))
   })
@@ -78,7 +81,8 @@ export const makeExternalRunner = Effect.fnUntraced(function* <E>(
 /** One attempt at a lane's head. True: it is done, one way or the other. False: its lane waits. */
 const makeWork = <E>(context: RunnerContext<E>, retry: RetryLane, finish: (entry: Entry) => void) =>
   Effect.fnUntraced(function* (entry: Entry) {
-    const { counts, exit } = yield* runEntry(context, entry)
+    const { counts, exit, held } = yield* runEntry(context, entry)
+    if (held) return yield* retry.later(entry.lane)
     entry.tried = true
     if (Exit.isSuccess(exit)) retry.succeeded(entry.lane)
     else {
@@ -99,7 +103,7 @@ const runEntry = <E>({ careful, draining, gate, handler }: RunnerContext<E>, ent
   return gate.attempt(of, careful.guard([entry], runDelivery(handler, delivery)), draining)
 }
 
-const doneAlready = Effect.succeed({ exit: Exit.void, counts: true })
+const doneAlready: Effect.Effect<Attempted<void, never>> = Effect.succeed({ exit: Exit.void, counts: true })
 
 const takeBuffered = (queue: Queue.Queue<Entry>): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []

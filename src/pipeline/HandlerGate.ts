@@ -12,6 +12,8 @@ import { unlessDraining } from "./unlessDraining.ts"
 export interface Attempted<A, E> {
   readonly exit: Exit.Exit<A, E>
   readonly counts: boolean
+  /** Set when its partition was paused before its turn came: it was not made. */
+  readonly held?: true
 }
 
 /**
@@ -21,6 +23,9 @@ export interface Attempted<A, E> {
  * Delivery semantics: it never drops or reorders; it lets events wait, and with them the broker.
  */
 export interface HandlerGate {
+  /** Whether an operator has paused this partition alone, and the end of that: nothing that others need is held meanwhile. */
+  readonly isPaused: () => boolean
+  readonly unpaused: Effect.Effect<void>
   /** Waits while too much is parked. */
   readonly ready: Effect.Effect<void>
   /** Waits for its turn, unless it is drained meanwhile, and makes the attempt once. */
@@ -45,12 +50,46 @@ export interface HandlerGate {
   readonly togetherMax: () => number
 }
 
-/** The gate of one partition, which may be paused by itself. */
-export const withPause = (gate: HandlerGate, pause: Pause): HandlerGate => ({
-  ...gate,
-  attempt: (of, run, draining) => gate.attempt(of, pause.around(draining, run), draining),
-  batch: (events, run, draining) => gate.batch(events, pause.around(draining, run), draining)
-})
+/**
+ * The gate of one partition, which may be paused by itself. Whoever waits for the end of that is nobody's turn: the one try
+ * that all partitions of the handler wait for, after a fatal failure or with an open breaker, is left to another one.
+ */
+export const withPause = (gate: HandlerGate, pause: Pause): HandlerGate => {
+  const batch = <A, E, R>(events: number, run: Effect.Effect<A, E, R>, draining: Latch.Latch): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      const { isHeld, unlessHeld } = untilPaused(pause, run)
+      return pause
+        .around(draining, gate.batch(events, unlessHeld, draining))
+        .pipe(Effect.catchCauseIf(isHeld, () => batch(events, run, draining)))
+    })
+  return {
+    ...gate,
+    isPaused: pause.isOn,
+    unpaused: pause.over,
+    attempt: (of, run, draining) =>
+      Effect.suspend(() => {
+        const { isHeld, unlessHeld } = untilPaused(pause, run)
+        return Effect.map(gate.attempt(of, unlessHeld, draining), (made) =>
+          isHeld() ? { ...made, counts: false, held: true as const } : made
+        )
+      }),
+    batch
+  }
+}
+
+/** Not begun any more, once it is paused. */
+const untilPaused = <A, E, R>(pause: Pause, run: Effect.Effect<A, E, R>) => {
+  const state = { held: false }
+  return {
+    isHeld: () => state.held,
+    unlessHeld: Effect.suspend(() => {
+      state.held = pause.isOn()
+      return state.held ? Effect.interrupt : run
+    })
+  }
+}
+
+const neverPaused = { isPaused: () => false, unpaused: Effect.void }
 
 /** The gate of a handler. */
 export const makeHandlerGate = Effect.fnUntraced(function* <E>(
@@ -97,6 +136,7 @@ export const makeHandlerGate = Effect.fnUntraced(function* <E>(
   })
 
   return {
+    ...neverPaused,
     ready: parking.pass,
     attempt: (of, run, draining) => enter(1, make(of, operator.around(draining, run), draining), draining),
     batch: (events, run, draining) =>

@@ -44,6 +44,10 @@ export interface Share<E> {
   readonly working: Map<string, Working>
   /** What takes events for balanced handlers, whichever partitions are in hand. */
   balanced: ReadonlyArray<BalancedPart>
+  /** The drains of what took them before, under way. */
+  readonly balancedEnding: Set<Fiber.Fiber<void>>
+  /** What takes them lives in here, whenever it began: it ends behind the farewell, which lets it finish. */
+  readonly balancedScope: Scope.Scope
   /** What is said of it with each beat. */
   readonly selfReport: (status: InstanceStatus) => string | undefined
   /** What operators want, by the last beat. */

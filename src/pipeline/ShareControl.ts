@@ -1,4 +1,4 @@
-import { Clock, Effect, Scope } from "effect"
+import { Clock, Effect, Fiber, Scope } from "effect"
 import { type BalancedOptions, makeBalancedWorker } from "./BalancedWorker.ts"
 import type { ConsumerOptions } from "./ConsumerOptions.ts"
 import { type Control, isDraining, isPaused, throttleOf } from "./Control.ts"
@@ -38,17 +38,28 @@ export const takePartInBalanced = Effect.fnUntraced(function* <E>(share: Share<E
     const ending = share.balanced
     share.balanced = []
     // A drain may take longer than a beat.
-    yield* Effect.forkIn(
-      Effect.forEach(ending, ({ drain }) => drain, { concurrency: "unbounded", discard: true }),
-      share.scope
-    )
+    const fiber = yield* Effect.forkIn(drainAll(ending), share.balancedScope)
+    share.balancedEnding.add(fiber)
+    fiber.addObserver(() => share.balancedEnding.delete(fiber))
     return
   }
   const balanced = [...share.units.values()].filter(({ handler }) => handler.delivery === "balanced")
   share.balanced = yield* Effect.forEach(balanced, (unit) =>
     makeBalancedWorker(balancedOptions(share, unit, options), unit)
-  ).pipe(Scope.provide(share.scope))
+  ).pipe(Scope.provide(share.balancedScope))
 })
+
+const drainAll = (parts: Share<never>["balanced"]) =>
+  Effect.forEach(parts, ({ drain }) => drain, { concurrency: "unbounded", discard: true })
+
+/** The farewell of balanced handlers: what is in hand is finished, also where a drain is at it already. */
+export const leaveBalanced = <E>(share: Share<E>): Effect.Effect<void> =>
+  Effect.suspend(() =>
+    Effect.all([drainAll(share.balanced), Fiber.awaitAll(share.balancedEnding)], {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
 
 const balancedOptions = <E>(
   share: Share<E>,

@@ -1,4 +1,4 @@
-import { Effect, FiberMap, Semaphore } from "effect"
+import { Effect, FiberMap, Scope, Semaphore } from "effect"
 import { makeBatchCommit } from "./BatchCommit.ts"
 import { asideKeysAtOnceMax, type ConsumerOptions } from "./ConsumerOptions.ts"
 import type { LogDeclaration } from "./EventLog.ts"
@@ -34,6 +34,8 @@ export const makeShare = Effect.fnUntraced(function* <E>(
     fibers: yield* FiberMap.make<string, void, unknown>(),
     working: new Map(),
     balanced: [],
+    balancedEnding: new Set(),
+    balancedScope: yield* Effect.flatMap(Effect.scope, (scope) => Scope.fork(scope, "sequential")),
     selfReport: yield* SelfReport,
     controls: [],
     draining: new Map(),

@@ -5,7 +5,7 @@ import { reportIn } from "../../src/ops/InstanceReport.ts"
 import { quantileOf } from "../../src/ops/Latency.ts"
 import { Measures } from "../../src/ops/Measures.ts"
 import { appendedAtMsOf } from "../../src/pipeline/EventTime.ts"
-import type { InstanceStatus } from "../../src/pipeline/SelfReport.ts"
+import { type InstanceStatus, reportMaxChars } from "../../src/pipeline/SelfReport.ts"
 import { reasonOf, storedOf } from "../infra/postgres/PgWorld.ts"
 
 /** An id of an event that was appended then. */
@@ -123,6 +123,28 @@ describe("what an instance reports", () => {
     assert.strictEqual(report.handlers[0]?.resting, "its downstream fails")
     measures.note({ _tag: "HandlerResumed", handler: "mail" }, t0)
     assert.isNull(read(measures.report(statusAt(t0 + 200))).handlers[0]?.resting)
+  })
+
+  it("does not speak for the relay any more once another one leads", () => {
+    const measures = new Measures()
+    measures.note({ _tag: "LeadershipTaken", stream: "s", epoch: 3 }, t0)
+    measures.note({ _tag: "RelayFailed", stream: "s", what: "wait", detail: "no broker" }, t0)
+    assert.strictEqual(read(measures.report(statusAt(t0))).relayFailing, "no broker")
+    measures.note({ _tag: "LeadershipLost", stream: "s", epoch: 3, why: "it is away" }, t0)
+    assert.isNull(read(measures.report(statusAt(t0 + 1))).relayFailing)
+  })
+
+  it("leaves single partitions out when there are more than can be said", () => {
+    const measures = new Measures()
+    measures.note(handled("mail", 0, [10]), t0)
+    const text = measures.report(
+      statusAt(
+        t0,
+        Array.from({ length: 12_000 }, (_, i) => inHand(i, 1))
+      )
+    )
+    assert.isAtMost(text?.length ?? 0, reportMaxChars)
+    assert.deepStrictEqual([read(text).handlers[0]?.handled, read(text).handlers[0]?.inHand], [1, 12_000])
   })
 
   it("of another version is no report", () => {

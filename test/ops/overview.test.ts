@@ -6,6 +6,7 @@ import * as OverviewSampler from "../../src/ops/OverviewSampler.ts"
 import { ControlDesk } from "../../src/pipeline/ControlDesk.ts"
 import { balanced, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
 import { StoreUnavailable } from "../../src/pipeline/PipelineError.ts"
+import { rendezvousOwner } from "../../src/pipeline/Partition.ts"
 import { PipelineView } from "../../src/pipeline/PipelineView.ts"
 import { retryPolicy } from "../../src/pipeline/RetryPolicy.ts"
 import { noteStream } from "../support/Ledger.ts"
@@ -84,6 +85,42 @@ describe("a pipeline at a glance", () => {
       assert.isAtLeast(of(body).oldestMs, 5_000)
       assert.isNull(of(body).drainSeconds)
       yield* relay.stop
+    })
+  )
+
+  it.effect("what an instance said that is gone is not held against who has its partitions now", () =>
+    Effect.gen(function* () {
+      const { now, world } = yield* looking([
+        external(noteStream, "notes", {}, ({ key }) => (key === "long" ? Effect.never : Effect.void))
+      ])
+      const gone =
+        Array.from({ length: 20 }, (_, i) => `b-${i}`).find((id) => rendezvousOwner("notes", 0, ["ada", id]) === id) ??
+        assert.fail()
+      yield* world.start("ada")
+      yield* pass(1_000)
+      const other = yield* world.start(gone)
+      yield* pass(2_000)
+      yield* world.append("long", "a")
+      yield* pass(2_000)
+      assert.deepStrictEqual((yield* now).instances.find(({ id }) => id === gone)?.inHand, 2)
+      yield* other.crash
+      yield* pass(8_000)
+      for (let i = 0; i < 60; i++) {
+        yield* world.append(`k-${i}`)
+        yield* pass(100)
+        if (i % 10 === 0) yield* now
+      }
+      const body = yield* now
+      assert.deepStrictEqual(
+        body.instances.map(({ id, partitions }) => [id, partitions]),
+        [
+          ["ada", 1],
+          [gone, 0]
+        ]
+      )
+      assert.strictEqual(of(body).partitions.states, "a")
+      assert.isAbove(of(body).partitions.perSecond[0] ?? 0, 5)
+      assert.strictEqual(of(body).inHand, body.instances[0]?.inHand)
     })
   )
 

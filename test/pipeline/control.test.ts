@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Clock, Context, Data, Duration, Effect } from "effect"
+import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import { type ControlChange, ControlDesk, type ControlTarget } from "../../src/pipeline/ControlDesk.ts"
 import { balanced, external, type Handler, transactional } from "../../src/pipeline/Handler.ts"
+import { partitionOf, slotOf } from "../../src/pipeline/Partition.ts"
+import { retryPolicy, withTags } from "../../src/pipeline/RetryPolicy.ts"
 import { noteStream } from "../support/Ledger.ts"
 import { pass, running } from "../support/Running.ts"
 
@@ -144,6 +147,171 @@ describe("one partition", () => {
       yield* world.append(...ten)
       yield* pass(3_000)
       assert.lengthOf(taken, 10)
+    })
+  )
+})
+
+class Refused extends Data.TaggedError("Refused") {}
+
+class Locked extends Data.TaggedError("Locked") {}
+
+const retry = retryPolicy({ attemptsMax: 3, delayMax: Duration.seconds(1), attemptTimeout: Duration.seconds(15) })
+
+const inPartition = (partition: number, n: number) =>
+  Array.from({ length: 200 }, (_, i) => `key-${i}`)
+    .filter((key) => partitionOf(slotOf(key), 2) === partition)
+    .slice(0, n)
+
+const mine = inPartition(0, 6)
+const others = inPartition(1, 6)
+
+describe("a partition that is paused leaves to the others what all share", () => {
+  const desked = Effect.fnUntraced(function* (handler: Handler) {
+    const world = yield* running([handler], MemoryPipeline.layer, { partitions: 2 })
+    const desk = Context.get(world.services, ControlDesk)
+    const change = (to: ControlChange) =>
+      desk.change(noteStream.name, "test", { handler: "notes", partition: 0 }, to, { actor: "eve", why: "to see" })
+    return { world, change }
+  })
+
+  it.effect("the slots of an external handler, with what it is about to do when the pause comes", () =>
+    Effect.gen(function* () {
+      const taken: Array<string> = []
+      const options = { keysAtOnceMax: 2, rate: { events: 1, per: "1 second" as const } }
+      const { change, world } = yield* desked(
+        external(noteStream, "notes", options, (one) => Effect.sync(() => void taken.push(placeOf(one))))
+      )
+      yield* world.start("ada")
+      yield* world.append(...mine, ...mine)
+      yield* pass(2_500)
+      yield* change({ paused: true })
+      yield* pass(1_500)
+      const before = taken.length
+      yield* world.append(...others)
+      yield* pass(30_000)
+      assert.sameMembers(
+        taken.slice(before),
+        others.map((key) => `${key} 1`)
+      )
+      yield* change({ paused: false })
+      yield* pass(30_000)
+      assert.lengthOf(taken, 18)
+      inOrder(taken)
+    })
+  )
+
+  it.effect("the places of what was put aside, whose attempts do not count meanwhile", () =>
+    Effect.gen(function* () {
+      const taken: Array<string> = []
+      const state = { down: true }
+      const handler = external(noteStream, "notes", { retry, keysAtOnceMax: 1, breaker: "none" }, (one) =>
+        Effect.suspend(() => (state.down ? new Refused() : Effect.sync(() => void taken.push(placeOf(one)))))
+      )
+      const { change, world } = yield* desked(handler)
+      yield* world.start("ada")
+      yield* world.append(...mine, ...others)
+      yield* pass(20_000)
+      assert.strictEqual(world.tables.parkedKeys.size, 12)
+      state.down = false
+      yield* change({ paused: true })
+      yield* pass(1_500)
+      for (const key of [...mine, ...others]) yield* world.replay("notes", key)
+      yield* pass(10_000)
+      assert.sameMembers(
+        taken,
+        others.map((key) => `${key} 1`)
+      )
+      yield* change({ paused: false })
+      yield* pass(10_000)
+      assert.lengthOf(taken, 12)
+    })
+  )
+
+  for (const [name, make] of [
+    ["external", external],
+    ["transactional", transactional]
+  ] as const)
+    it.effect(`the one try after a fatal failure of a handler that is ${name}`, () =>
+      Effect.gen(function* () {
+        const taken: Array<string> = []
+        const state = { locked: true }
+        const fatal = withTags<Locked>({ Locked: { class: "fatal" } })(retry)
+        const { change, world } = yield* desked(
+          make(noteStream, "notes", { retry: fatal }, (one) =>
+            Effect.suspend(() => (state.locked ? new Locked() : Effect.sync(() => void taken.push(placeOf(one)))))
+          )
+        )
+        yield* world.start("ada")
+        yield* world.append(...mine)
+        yield* pass(5_000)
+        yield* world.append(...others)
+        yield* pass(5_000)
+        state.locked = false
+        yield* change({ paused: true })
+        yield* pass(60_000)
+        assert.sameMembers(
+          taken,
+          others.map((key) => `${key} 1`)
+        )
+      })
+    )
+})
+
+describe.each(kinds.slice(2))("a %s handler that was drained", (_, make) => {
+  const slow = () => {
+    const taken: Array<string> = []
+    const begun: Array<string> = []
+    const run = (place: string) =>
+      Effect.sync(() => begun.push(place)).pipe(
+        Effect.andThen(Effect.sleep("3 seconds")),
+        Effect.andThen(Effect.sync(() => taken.push(place)))
+      )
+    const plain = make(() => undefined)
+    const handler =
+      plain.mode === "external"
+        ? balanced(external(noteStream, "notes", {}, (one) => run(placeOf(one))))
+        : balanced(transactional(noteStream, "notes", {}, (one) => run(placeOf(one))))
+    return { taken, begun, handler }
+  }
+
+  it.effect("and takes part again finishes what is in hand when it is stopped, and stops at once then", () =>
+    Effect.gen(function* () {
+      const { begun, handler, taken } = slow()
+      const world = yield* running([handler])
+      const desk = Context.get(world.services, ControlDesk)
+      const change = (to: ControlChange) =>
+        desk.change(noteStream.name, "test", { instance: "ada" }, to, { actor: "eve", why: "to see" })
+      const ada = yield* world.start("ada")
+      yield* pass(2_000)
+      yield* change({ draining: true })
+      yield* pass(2_000)
+      yield* change({ draining: false })
+      yield* pass(2_000)
+      yield* world.append("a")
+      yield* pass(1_000)
+      assert.lengthOf(begun, 1)
+      const before = yield* Clock.currentTimeMillis
+      yield* ada.stop
+      assert.isBelow((yield* Clock.currentTimeMillis) - before, 6_000)
+      assert.lengthOf(taken, 1)
+    })
+  )
+
+  it.effect("and is stopped meanwhile finishes what is in hand too", () =>
+    Effect.gen(function* () {
+      const { begun, handler, taken } = slow()
+      const world = yield* running([handler])
+      const desk = Context.get(world.services, ControlDesk)
+      const by = { actor: "eve", why: "to see" }
+      const ada = yield* world.start("ada")
+      yield* pass(2_000)
+      yield* world.append("a")
+      yield* pass(500)
+      yield* desk.change(noteStream.name, "test", { instance: "ada" }, { draining: true }, by)
+      yield* pass(1_200)
+      assert.deepStrictEqual([begun.length, taken.length], [1, 0])
+      yield* ada.stop
+      assert.lengthOf(taken, 1)
     })
   )
 })

@@ -1,4 +1,4 @@
-/** A running pipeline of one partition in memory, whose clock only the test moves. */
+/** A running pipeline in memory, of one partition unless more are asked for, whose clock only the test moves. */
 import { Context, Effect, Exit, Latch, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
@@ -29,7 +29,7 @@ export const pass = Effect.fnUntraced(function* (ms: number, stepMs = 20) {
 export const running = Effect.fnUntraced(function* <E>(
   handlers: ReadonlyArray<Handler<E>>,
   ports: typeof MemoryPipeline.layer = MemoryPipeline.layer,
-  limits: Partial<ConsumerOptions> = {}
+  { partitions = 1, ...limits }: Partial<ConsumerOptions> & { readonly partitions?: number } = {}
 ) {
   const services = yield* Layer.build(ports)
   const signals: Array<Signal> = []
@@ -37,7 +37,7 @@ export const running = Effect.fnUntraced(function* <E>(
     const scope = yield* Scope.make()
     const instance = { id, host: "test", version: "test", roles: [] }
     const pipeline = Pipeline.layer(noteStream, own, {
-      partitions: 1,
+      partitions,
       instance,
       consumers: { ...consumerOptionsDefault, ...limits }
     })

@@ -191,6 +191,9 @@ const operate = Effect.gen(function* () {
     `CREATE INDEX ON millrace.operation (stream, id)`,
     `CREATE INDEX ON millrace.parking_act (stream, id)`,
     `CREATE INDEX ON millrace.order_violation (stream, handler, key)`,
+    // what a balanced handler has put aside is looked for by the key it is of
+    `CREATE INDEX ON millrace.parked_event (stream, handler, of_key) WHERE of_key IS NOT NULL`,
+    `CREATE INDEX ON millrace.discarded_event (stream, handler, of_key) WHERE of_key IS NOT NULL`,
     // a second old at most, and of no use after a crash: nothing of it is worth a log record
     `CREATE UNLOGGED TABLE millrace.report (
        stream text NOT NULL, id text NOT NULL, body text NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (stream, id)

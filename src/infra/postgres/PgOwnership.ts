@@ -50,12 +50,19 @@ const declare = (sql: PgControl["Service"]) =>
     return partitions
   }, asStoreUnavailable("Ownership.declare"))
 
-/** Who left without a word leaves a row: those of an hour ago are of no use to anybody. */
+/**
+ * Who left without a word leaves a row, and who was drained and left, what was asked of it: those of an hour ago are of no
+ * use to anybody.
+ */
 const forgetDead = (sql: PgControl["Service"], stream: string) =>
   sql`WITH dead AS (
       DELETE FROM millrace.instance WHERE stream = ${stream} AND expires_at < clock_timestamp() - interval '1 hour' RETURNING id
     )
-    , unasked AS (DELETE FROM millrace.control c USING dead d WHERE c.stream = ${stream} AND c.instance = d.id)
+    , unasked AS (
+      DELETE FROM millrace.control c WHERE c.stream = ${stream} AND c.instance <> ''
+        AND (c.instance IN (SELECT id FROM dead) OR c.at < clock_timestamp() - interval '1 hour'
+          AND NOT EXISTS (SELECT 1 FROM millrace.instance i WHERE i.stream = c.stream AND i.id = c.instance))
+    )
     DELETE FROM millrace.report r USING dead d WHERE r.stream = ${stream} AND r.id = d.id`
 
 const fixDelivery = (sql: PgControl["Service"]) =>
@@ -75,6 +82,8 @@ const fixDelivery = (sql: PgControl["Service"]) =>
     return other.map(({ handler }) => handler)
   }, asStoreUnavailable("Ownership.fixDelivery"))
 
+// Each lease is looked up by its key, and locked, in order: joined, all leases were compared with all claims, which with a
+// thousand of them took longer than a beat may.
 // What was given back is nobody's, also for a beat that was under way meanwhile: renewed, it would be kept from the others.
 // The sub-selects see the state before this statement: what it renews itself is not free, and is told apart below.
 const beat = (sql: PgControl["Service"]) =>
@@ -97,10 +106,10 @@ const beat = (sql: PgControl["Service"]) =>
       ON CONFLICT (stream, id) DO UPDATE SET body = excluded.body, at = excluded.at
     ), held AS (
       SELECT l.handler, l.partition, l.epoch
-      FROM millrace.lease l JOIN unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-        ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS x(handler, partition, epoch)
-        ON l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
-      WHERE l.stream = ${stream} AND l.owner IS NOT NULL ORDER BY l.handler, l.partition FOR UPDATE OF l
+      FROM (SELECT * FROM unnest(${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
+        ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS c(handler, partition, epoch) ORDER BY handler, partition) AS x,
+        LATERAL (SELECT l.handler, l.partition, l.epoch FROM millrace.lease l WHERE l.stream = ${stream} AND l.handler = x.handler
+          AND l.partition = x.partition AND l.epoch = x.epoch AND l.owner IS NOT NULL FOR UPDATE OF l) AS l
     ), renewed AS (
       UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
       WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
@@ -134,11 +143,15 @@ const beat = (sql: PgControl["Service"]) =>
 const renew = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (claims: ReadonlyArray<Claim>) {
     const rows = yield* sql<LeaseRow & { readonly stream: string }>`
-      UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)}
-      FROM unnest(${claims.map((c) => c.stream)}::text[], ${claims.map((c) => c.handler)}::text[], ${claims.map((c) => c.partition)}::int[],
-        ${bigints(claims.map((c) => c.epoch))}::bigint[]) AS x(stream, handler, partition, epoch)
-      WHERE l.stream = x.stream AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch
-        AND l.owner IS NOT NULL
+      WITH held AS (
+        SELECT l.* FROM (SELECT * FROM unnest(${claims.map((c) => c.stream)}::text[], ${claims.map((c) => c.handler)}::text[],
+          ${claims.map((c) => c.partition)}::int[], ${bigints(claims.map((c) => c.epoch))}::bigint[])
+          AS c(stream, handler, partition, epoch) ORDER BY stream, handler, partition) AS x,
+          LATERAL (SELECT l.stream, l.handler, l.partition, l.epoch FROM millrace.lease l WHERE l.stream = x.stream
+            AND l.handler = x.handler AND l.partition = x.partition AND l.epoch = x.epoch AND l.owner IS NOT NULL FOR UPDATE OF l) AS l
+      )
+      UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
+      WHERE l.stream = h.stream AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
       RETURNING l.stream, l.handler, l.partition, l.epoch, l.opening, l.cursor`
     return rows.map((row) => toClaim(row.stream, row))
   }, asLeaseStatement("Ownership.renew"))

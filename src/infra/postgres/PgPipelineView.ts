@@ -104,9 +104,10 @@ const key = (sql: SqlClient.SqlClient) => (stream: string, name: string) => {
       WHERE v.stream = ${stream} AND v.handler = h.handler AND v.key = ${name} ORDER BY version DESC LIMIT ${rowsOfKeyMax}::int) x)`
   // Of a balanced handler, an event that was put aside has a name of its own.
   const aside = (table: string) => sql`
-    (SELECT coalesce(json_agg(version), '[]') FROM (SELECT version FROM ${sql(table)} v
-      WHERE v.stream = ${stream} AND v.handler = h.handler AND (v.key = ${name} OR v.of_key = ${name})
-      ORDER BY version DESC LIMIT ${rowsOfKeyMax}::int) x)`
+    (SELECT coalesce(json_agg(version), '[]') FROM (SELECT version FROM (
+      SELECT version FROM ${sql(table)} v WHERE v.stream = ${stream} AND v.handler = h.handler AND v.key = ${name}
+      UNION ALL SELECT version FROM ${sql(table)} v WHERE v.stream = ${stream} AND v.handler = h.handler AND v.of_key = ${name}
+      ) v ORDER BY version DESC LIMIT ${rowsOfKeyMax}::int) x)`
   return sql<KeyRow>`
     SELECT coalesce((SELECT version FROM millrace.head WHERE stream = ${stream} AND key = ${name}), 0)::float8 AS version,
       (SELECT coalesce(json_agg(json_build_object('outboxId', id, 'eventId', event_id, 'version', version, 'type', type,

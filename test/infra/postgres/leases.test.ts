@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
+import { ControlDesk } from "../../../src/pipeline/ControlDesk.ts"
 import type { Instance } from "../../../src/pipeline/Ownership.ts"
 import { Ownership } from "../../../src/pipeline/Ownership.ts"
 import { Outbox } from "../../../src/pipeline/Outbox.ts"
@@ -288,6 +289,54 @@ layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("ownership 
         claims.flat().map((claim) => claim.epoch),
         got.map(() => 1)
       )
+    })
+  )
+})
+
+layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("what was asked of an instance", (it) => {
+  it.effect("is forgotten an hour after it left, and not while it lives, or soon after", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream
+      const ownership = yield* Ownership
+      const desk = yield* ControlDesk
+      const sql = yield* SqlClient.SqlClient
+      yield* ownership.declare(stream, ["mail"], 1)
+      for (const one of [ada, bob]) yield* ownership.beat(stream, one, ["mail"], [])
+      const by = { actor: "eve", why: "to see" }
+      for (const instance of ["ada", "bob", "cal"])
+        yield* desk.change(stream, "drain", { instance }, { draining: true }, by)
+      yield* desk.change(stream, "pause", { handler: "mail" }, { paused: true }, by)
+      yield* sql`UPDATE millrace.control SET at = at - interval '2 hours' WHERE stream = ${stream} AND instance <> 'cal'`
+      yield* ownership.leave(stream, bob)
+      yield* ownership.declare(stream, ["mail"], 1)
+      assert.deepStrictEqual(
+        (yield* desk.list(stream)).map(({ handler, instance }) => handler ?? instance),
+        ["ada", "cal", "mail"]
+      )
+    })
+  )
+})
+
+layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("thousands of leases of one instance", (it) => {
+  it.effect("are renewed well within a beat", () =>
+    Effect.gen(function* () {
+      const stream = yield* freshStream
+      const ownership = yield* Ownership
+      const sql = yield* SqlClient.SqlClient
+      const handlers = ["mail", "sums", "push", "hooks"]
+      yield* ownership.declare(stream, handlers, 1_024)
+      yield* sql`ANALYZE millrace.lease`
+      const all = handlers.flatMap((handler) =>
+        Array.from({ length: 1_024 }, (_, partition) => ({ handler, partition }))
+      )
+      const claims = yield* ownership.claim(stream, "ada", all)
+      const report = "x".repeat(250_000)
+      // Either gives up after two seconds.
+      assert.lengthOf((yield* ownership.beat(stream, ada, handlers, claims, report)).renewed, 4_096)
+      const begin = performance.now()
+      assert.lengthOf((yield* ownership.beat(stream, ada, handlers, claims, report)).renewed, 4_096)
+      assert.lengthOf(yield* ownership.renew(claims.slice(0, 1_000)), 1_000)
+      assert.isBelow(performance.now() - begin, 1_000)
     })
   )
 })
