@@ -1,9 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { line } from "./opsFields.ts"
 import { NotFoundProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
-
-const line = (maxChars: number) =>
-  Schema.String.check(Schema.isMaxLength(maxChars), Schema.isPattern(/^[^\0]*$/, { message: "must not hold a NUL" }))
 
 const by = { actor: line(255).check(Schema.isMinLength(1)), why: line(2_000) }
 

@@ -1,13 +1,10 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, OpenApi } from "effect/http-api"
 import { controlGroup } from "./ControlApi.ts"
+import { line, wholeText } from "./opsFields.ts"
 import { EventUnreadableProblem, KeyNotParkedProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 import { overviewGroup } from "./OverviewApi.ts"
 import { traceGroup } from "./TraceApi.ts"
-
-// Postgres text has no NUL.
-const line = (maxChars: number) =>
-  Schema.String.check(Schema.isMaxLength(maxChars), Schema.isPattern(/^[^\0]*$/, { message: "must not hold a NUL" }))
 
 /** A handler, and what it has parked: a key, or a single event by `key@version`. */
 const Name = { handler: line(64), key: line(1_100) }
@@ -63,9 +60,6 @@ export const ParkedDetailBody = Schema.Struct({
   events: Schema.Array(ParkedEventBody),
   acts: Schema.Array(Act)
 })
-
-const wholeText = (minimum: number, maximum: number) =>
-  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
 
 const whole = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
 

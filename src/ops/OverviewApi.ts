@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
+import { wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last half minute. */
@@ -200,9 +201,6 @@ export const ActivityBody = Schema.Struct({
   cli: Schema.NullOr(Schema.String)
 })
 export type ActivityBody = typeof ActivityBody.Type
-
-const wholeText = (minimum: number, maximum: number) =>
-  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
 
 /** Entries of the activity that are listed at a time. */
 export const activityMax = 500

@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** An event in the stream, without its payload. */
@@ -102,9 +103,6 @@ export const TraceBody = Schema.Struct({
   )
 })
 export type TraceBody = typeof TraceBody.Type
-
-const wholeText = (minimum: number, maximum: number) =>
-  Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
 
 /** Events that the tail shows, at most. */
 export const tailMax = 500

@@ -1,7 +1,7 @@
 import { isPaused } from "../pipeline/Control.ts"
 import type { LeaseFacts } from "../pipeline/PipelineView.ts"
 import type { PartitionReport } from "./InstanceReport.ts"
-import type { HandlerBody, PartitionState } from "./OverviewApi.ts"
+import { type HandlerBody, type PartitionState, partitionStates } from "./OverviewApi.ts"
 import { lagAt, perSecond, type Sample } from "./Sample.ts"
 
 /** A partition of a handler, with all that is known of it. */
@@ -18,16 +18,9 @@ export interface PartitionRow {
 /** Waits for so long, and nothing is handled: it stands. */
 const stalledMs = 5_000
 
-const letters: { readonly [state in PartitionState]: string } = {
-  idle: "i",
-  active: "a",
-  failing: "f",
-  stalled: "s",
-  held: "h",
-  paused: "p",
-  draining: "d",
-  unowned: "u"
-}
+const letters = new Map<PartitionState, string>(
+  Object.entries(partitionStates).map(([letter, state]) => [state, letter])
+)
 
 /** The columns of a handler. */
 export const columnsOf = (
@@ -40,7 +33,7 @@ export const columnsOf = (
   const oldRows = before === undefined ? undefined : reportRows(handler, before)
   const rows = leases.map((lease) => rowOf(lease, { now, before, nowRows, oldRows }))
   return {
-    states: rows.map(({ state }) => letters[state]).join(""),
+    states: rows.map(({ state }) => letters.get(state)).join(""),
     lag: rows.map(({ lag }) => lag),
     oldestMs: rows.map(({ oldestMs }) => oldestMs),
     perSecond: rows.map((row) => row.perSecond),
