@@ -4,7 +4,7 @@ import { rebalanceDoorbell } from "../pipeline/Consumers.ts"
 import type { Check } from "../pipeline/Check.ts"
 import { type ControlChange, ControlDesk, type ControlTarget } from "../pipeline/ControlDesk.ts"
 import { EventLog } from "../pipeline/EventLog.ts"
-import { PipelineView } from "../pipeline/PipelineView.ts"
+import { type LeaseFacts, PipelineView } from "../pipeline/PipelineView.ts"
 import { cliOfControl } from "./cliTwin.ts"
 import type { ControlBody } from "./ControlApi.ts"
 import { diagnose } from "./Doctor.ts"
@@ -63,6 +63,8 @@ const checksOf = Effect.fnUntraced(function* (stream: string, { ackWait, backlog
   return [...checks, ...own.filter(({ name }) => !known.has(name))]
 })
 
+const namesOf = (leases: ReadonlyArray<LeaseFacts>) => [...new Set(leases.map(({ handler }) => handler))].join(", ")
+
 const targetOf = (body: ControlBody): ControlTarget => {
   if ("instance" in body) return { instance: body.instance }
   const { handler } = body
@@ -98,7 +100,9 @@ const known = Effect.fnUntraced(function* (
   if (instance !== undefined && !instances.some(({ id }) => id === instance))
     return yield* new NotFoundProblem({ detail: `no instance ${JSON.stringify(instance)} shows itself alive` })
   if (handler !== undefined && own.length === 0)
-    return yield* new NotFoundProblem({ detail: `there is no handler ${JSON.stringify(handler)}` })
+    return yield* new NotFoundProblem({
+      detail: `there is no handler ${JSON.stringify(handler)}; there are ${namesOf(leases)}`
+    })
   if (partition === undefined) return
   if (own.some(({ delivery }) => delivery === "balanced"))
     return yield* new NotFoundProblem({

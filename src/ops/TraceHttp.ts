@@ -38,7 +38,11 @@ export const traceGroupLayer = (options: TraceOptions) =>
             Effect.flatMap(
               Option.match({
                 onNone: () =>
-                  Effect.fail(new NotFoundProblem({ detail: `nothing is known of ${JSON.stringify(name)}` })),
+                  Effect.fail(
+                    new NotFoundProblem({
+                      detail: `nothing is known of ${JSON.stringify(name)}: no event of such a key was ever appended here`
+                    })
+                  ),
                 onSome: Effect.succeed
               })
             ),

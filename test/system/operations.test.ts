@@ -85,7 +85,10 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "90 seconds" })(
       Effect.gen(function* () {
         const { control } = yield* opened
         const refusal = (body: object) => Effect.map(control(body), ({ json, status }) => [status, at(json, "detail")])
-        assert.deepStrictEqual(yield* refusal({ act: "pause", handler: "nope" }), [404, `there is no handler "nope"`])
+        assert.deepStrictEqual(yield* refusal({ act: "pause", handler: "nope" }), [
+          404,
+          `there is no handler "nope"; there are analytics, mail, points, push, read-model`
+        ])
         assert.deepStrictEqual(yield* refusal({ act: "pause", handler: "mail", partition: 99 }), [
           404,
           "mail has no partition 99"
