@@ -1,4 +1,4 @@
-import { Context, type Effect, type Stream } from "effect"
+import { Context, type Effect, Schema, type Stream } from "effect"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable } from "./PipelineError.ts"
 import type { SeenEvent } from "./StreamView.ts"
 
@@ -105,6 +105,17 @@ export interface Load<E> {
   readonly beforeCommit: Effect.Effect<void, E>
 }
 
+/** A table does not hold what was copied after it was loaded. Nothing was changed. */
+export class TableDiffers extends Schema.TaggedError<TableDiffers>()("TableDiffers", {
+  table: Schema.String,
+  rows: Schema.Int,
+  rowsCopied: Schema.Int
+}) {
+  override get message() {
+    return `${this.table} is not as it was copied once it is loaded (${this.rows} of ${this.rowsCopied} rows): use the Postgres of the backup, or a newer one`
+  }
+}
+
 /**
  * The tables of a pipeline and of its application, to be copied and put back.
  *
@@ -118,7 +129,7 @@ export class BackupStore extends Context.Service<
       use: (snapshot: TablesSnapshot) => Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | StoreUnavailable, R>
     readonly target: Effect.Effect<RestoreTarget, StoreUnavailable>
-    readonly load: <E>(load: Load<E>) => Effect.Effect<void, E | StoreUnavailable>
+    readonly load: <E>(load: Load<E>) => Effect.Effect<void, E | TableDiffers | StoreUnavailable>
   }
 >()("millrace/pipeline/BackupStore") {}
 

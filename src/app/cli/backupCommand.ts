@@ -6,7 +6,7 @@ import { Orders } from "../orders/Orders.ts"
 import { appVersion } from "../version.ts"
 import { outputFlag, print, say } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
-import { progressLine } from "./progressLine.ts"
+import { withProgressLine } from "./progressLine.ts"
 import { withBackupServers } from "./withBackupServers.ts"
 
 /** `pnpm start backup`. */
@@ -23,14 +23,10 @@ export const backupCommand = Command.make(
   },
   Effect.fnUntraced(function* ({ history, output, settings, to }) {
     const config = yield* configFrom(settings)
-    const onProgress = yield* progressLine
-    const manifest = yield* takeBackup({
-      folder: to,
-      streams: [{ name: Orders.name, subject: Orders.subject }],
-      history,
-      product: appVersion,
-      onProgress
-    }).pipe(withBackupServers("no backup", config))
+    const streams = [{ name: Orders.name, subject: Orders.subject }]
+    const manifest = yield* withProgressLine((onProgress) =>
+      takeBackup({ folder: to, streams, history, product: appVersion, onProgress })
+    ).pipe(withBackupServers("no backup", config))
     yield* print(output, manifest, textOf(to, manifest))
     for (const { events, name } of manifest.streams)
       if (events.foreign > 0) yield* say(`${events.foreign} messages of ${name} are not the relay's, and were left out`)

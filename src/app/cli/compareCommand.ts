@@ -4,7 +4,7 @@ import { type Comparison, compareBackup } from "../backup/compareBackup.ts"
 import { exitCode, ExitWith } from "./exitCodes.ts"
 import { outputFlag, print } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
-import { progressLine } from "./progressLine.ts"
+import { withProgressLine } from "./progressLine.ts"
 import { table } from "./Table.ts"
 import { withBackupServers } from "./withBackupServers.ts"
 
@@ -14,8 +14,9 @@ export const compareCommand = Command.make(
   { folder: Argument.String("folder"), output: outputFlag, settings: settingFlags },
   Effect.fnUntraced(function* ({ folder, output, settings }) {
     const config = yield* configFrom(settings)
-    const onProgress = yield* progressLine
-    const found = yield* compareBackup(folder, onProgress).pipe(withBackupServers("not compared", config))
+    const found = yield* withProgressLine((onProgress) => compareBackup(folder, onProgress)).pipe(
+      withBackupServers("not compared", config)
+    )
     yield* print(output, found, textOf(found), [...found.tables, ...found.streams])
     if (!found.same) return yield* new ExitWith({ code: exitCode.failure })
   })
@@ -39,8 +40,8 @@ const textOf = ({ same, streams, tables, takenAt }: Comparison) => {
   const ends = some(streams).map(
     (one) => [`stream ${one.stream}`, one.lastSeqThen, one.lastSeqNow ?? "–", statusText(one.status)] as const
   )
-  const alike = [...tables, ...streams].length - rows.length - ends.length
-  const head = `${same ? "nothing differs" : "it differs"} from the backup of ${takenAt}: ${alike} of ${tables.length} tables and ${streams.length} streams are the same`
+  const alike = `${tables.length - rows.length} of ${tables.length} tables and ${streams.length - ends.length} of ${streams.length} streams are the same`
+  const head = `${same ? "nothing differs" : "it differs"} from the backup of ${takenAt}: ${alike}`
   return rows.length + ends.length === 0
     ? head
     : [head, "", table([["", "then", "now", ""], ...rows, ...ends])].join("\n")

@@ -3,7 +3,7 @@ import { Command, Flag } from "effect/cli"
 import { type Restored, restoreBackup } from "../backup/restoreBackup.ts"
 import { outputFlag, print, say } from "./Output.ts"
 import { configFrom, settingFlags } from "./pipelineCommand.ts"
-import { progressLine } from "./progressLine.ts"
+import { withProgressLine } from "./progressLine.ts"
 import { withBackupServers } from "./withBackupServers.ts"
 
 /** `pnpm start restore`. */
@@ -21,10 +21,9 @@ export const restoreCommand = Command.make(
   },
   Effect.fnUntraced(function* ({ dryRun, force, from, output, settings }) {
     const config = yield* configFrom(settings)
-    const onProgress = yield* progressLine
-    const restored = yield* restoreBackup({ folder: from, force, dryRun, onProgress }).pipe(
-      withBackupServers("nothing was restored", config)
-    )
+    const restored = yield* withProgressLine((onProgress) =>
+      restoreBackup({ folder: from, force, dryRun, onProgress })
+    ).pipe(withBackupServers("nothing was restored", config))
     yield* print(output, restored, textOf(restored))
     if (!dryRun) yield* say("start the pipeline, which publishes what was not handled; then `pnpm start audit`")
   })

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import type { AppConfigValues } from "../AppConfig.ts"
 import { backupServers } from "../backupServers.ts"
 import { CommandFailed, exitCode } from "./exitCodes.ts"

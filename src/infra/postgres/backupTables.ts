@@ -32,13 +32,16 @@ export const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`
 /** The column's name, without its type. */
 export const columnOf = (column: string) => column.slice(0, column.lastIndexOf(": "))
 
+/** A whole row of `copied`. A shorter name could be a column's, and would mean that. */
+export const wholeRow = '"the whole row"'
+
 /** The table as it is copied, for a FROM. */
 export const copied = (table: TableShape) => {
   const columns = table.columns.map(columnOf).map((name) => {
     const instead = table.schema === ownSchema ? reset[table.name]?.[name] : undefined
     return instead === undefined ? identifier(name) : `${instead} AS ${identifier(name)}`
   })
-  return `(SELECT ${columns.join(", ")} FROM ${quoted(table)}) AS t`
+  return `(SELECT ${columns.join(", ")} FROM ${quoted(table)}) AS ${wholeRow}`
 }
 
 /** All tables that are copied. Read from the catalogue: a table that a later migration adds is copied too. */

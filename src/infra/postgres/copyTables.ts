@@ -2,16 +2,16 @@ import { Effect, Stream } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { CopiedRow, TableShape, TableSum } from "../../pipeline/BackupStore.ts"
 import type { StoreUnavailable } from "../../pipeline/PipelineError.ts"
-import { copied } from "./backupTables.ts"
+import { copied, wholeRow } from "./backupTables.ts"
 import { asStoreUnavailable, storeUnavailable } from "./sqlFailure.ts"
 
 /** A row's part of the digest: 60 bits of it, so that a sum of them is the same in any order. */
-const partOf = "('x' || left(md5(t::text), 15))::bit(60)::bigint"
+const partOf = `('x' || left(md5(${wholeRow}::text), 15))::bit(60)::bigint`
 
 /** A table's rows as they come, in no order: the driver stops the socket while nobody takes them. */
 export const rowsOf = (sql: SqlClient.SqlClient, table: TableShape): Stream.Stream<CopiedRow, StoreUnavailable> =>
   sql
-    .unsafe<CopiedRow>(`SELECT to_json(t::text)::text AS line, ${partOf} AS part FROM ${copied(table)}`)
+    .unsafe<CopiedRow>(`SELECT to_json(${wholeRow}::text)::text AS line, ${partOf} AS part FROM ${copied(table)}`)
     .stream.pipe(Stream.mapError((error) => storeUnavailable(`copy ${table.name}`, error)))
 
 /** What a table holds now, summed up where it is. */

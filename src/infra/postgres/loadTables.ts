@@ -1,8 +1,14 @@
 import { Effect, Stream } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { Counter, EventsLoad, Load, TableLoad, TableShape } from "../../pipeline/BackupStore.ts"
+import {
+  type Counter,
+  type EventsLoad,
+  type Load,
+  TableDiffers,
+  type TableLoad,
+  type TableShape
+} from "../../pipeline/BackupStore.ts"
 import { slotOf } from "../../pipeline/Partition.ts"
-import { StoreUnavailable } from "../../pipeline/PipelineError.ts"
 import type { SeenEvent } from "../../pipeline/StreamView.ts"
 import { type BackupScope, columnOf, identifier, quoted, tablesIn } from "./backupTables.ts"
 import { sumOf } from "./copyTables.ts"
@@ -44,8 +50,7 @@ const loadTable = Effect.fnUntraced(function* <E>(
   yield* Stream.runForEach(rows, (some) => sql.unsafe(insert, [some]))
   const found = yield* sumOf(sql, table)
   if (found.rows === sum.rows && found.digest === sum.digest) return
-  const detail = `${found.rows} of ${sum.rows} rows, digest ${found.digest} instead of ${sum.digest}: this Postgres reads them otherwise`
-  return yield* new StoreUnavailable({ operation: `load ${table.name}`, detail, cause: new Error(detail) })
+  return yield* new TableDiffers({ table: table.name, rows: found.rows, rowsCopied: sum.rows })
 })
 
 // Rows of before may be gone, and their numbers must not be given again: an outbox row's id is its place in its key.
