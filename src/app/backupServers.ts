@@ -1,4 +1,4 @@
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
 import { runningServers } from "../infra/embedded/RunningServers.ts"
@@ -60,11 +60,14 @@ const tables = ({ databasePooling }: AppConfigValues, { databaseUrl }: Urls) => 
   )
 }
 
+/** How long a NATS that does not answer is tried: somebody waits. */
+const patience = Duration.seconds(5)
+
 const broker = (config: AppConfigValues, { natsUrl }: Urls) => {
   const { streamMaxAgeDays: maxAgeDays, streamMaxBytes: maxBytes, streamReplicas: replicas } = config
   const log = NatsEventLog.layer({ replicas, maxBytes, maxAgeDays })
   return Layer.mergeAll(log, NatsStreamView.layer, NatsStreamRemoval.layer).pipe(
-    Layer.provide(NatsConnection.layer({ url: natsUrl, name: "millrace-backup" }))
+    Layer.provide(NatsConnection.layer({ url: natsUrl, name: "millrace-backup", patience }))
   )
 }
 

@@ -11,7 +11,16 @@ export const withBackupServers =
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     effect.pipe(
       Effect.provide(backupServers(config, say)),
-      Effect.mapError(
-        (error) => new CommandFailed({ message: `${outcome}: ${reasonOf(error)}`, code: exitCode.failure })
-      )
+      Effect.mapError((error) => new CommandFailed({ message: `${outcome}: ${saidOf(error)}`, code: exitCode.failure }))
     )
+
+const isAway = Schema.is(
+  Schema.Struct({
+    _tag: Schema.Literals(["StoreUnavailable", "BrokerUnavailable"]),
+    operation: Schema.String,
+    detail: Schema.String
+  })
+)
+
+/** A pipeline tries again when a server is away, and says so; this does not. */
+const saidOf = (error: unknown) => (isAway(error) ? `${error.operation}: ${error.detail}` : reasonOf(error))
