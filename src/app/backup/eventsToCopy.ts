@@ -28,7 +28,9 @@ export const eventsToCopy = Effect.fnUntraced(function* (
   const { firstSeq } = yield* sameStream(known)
   const firsts = history
     ? [firstSeq]
-    : yield* Effect.forEach(furthestBack(known.places), (place) => firstBehind(declaration, known, place))
+    : yield* Effect.forEach(furthestBack(known.places), (place) =>
+        firstBehind(declaration, { firstSeq, lastSeq: known.lastSeq }, place)
+      )
   const fromSeq = Math.min(...firsts)
   return fromSeq > known.lastSeq ? { fromSeq: 0, toSeq: 0 } : { fromSeq, toSeq: known.lastSeq }
 })
@@ -41,17 +43,20 @@ const furthestBack = (places: ReadonlyArray<HandlerPlace>): ReadonlyArray<Handle
   )
 }
 
-/** The first event of a partition behind a place; a partition that has had no events for long has none. */
+/** The first event of a partition behind a place; none in a partition that has had no events for long. */
 const firstBehind = Effect.fnUntraced(function* (
   declaration: LogDeclaration,
-  { lastSeq }: KnownStream,
+  { firstSeq, lastSeq }: { readonly firstSeq: number; readonly lastSeq: number },
   { cursor, partition }: HandlerPlace
 ) {
   if (cursor >= lastSeq) return Infinity
+  const from = Math.max(firstSeq, cursor + 1)
+  if (partition === undefined) return from
   const view = yield* StreamView
-  const range = { fromSeq: cursor + 1, eventsMax: 1, payloads: false }
-  const [first] = yield* view.read(declaration, partition === undefined ? range : { ...range, partition })
-  return first?.seq ?? Infinity
+  const [first] = yield* view.read(declaration, { fromSeq: from, partition, eventsMax: 1, payloads: false })
+  if (first !== undefined) return first.seq
+  // Nothing came: because nothing is there, or not in time.
+  return (yield* view.behind(declaration, partition, from - 1)).events === 0 ? Infinity : from
 })
 
 /** The stream that the tables speak of, which is there as far as they know it. */
@@ -74,10 +79,18 @@ const pageOf = (toSeq: number) => (events: ReadonlyArray<SeenEvent>) => {
   return [[within], last >= toSeq ? Option.none<number>() : Option.some(last + 1)] as const
 }
 
+/** The next events, as far as they follow one another: behind a sequence that is missing the next read begins. */
 const nextEvents = Effect.fnUntraced(function* (declaration: LogDeclaration, fromSeq: number, toSeq: number) {
-  if (fromSeq === 0) return []
   const view = yield* StreamView
   const events = yield* view.read(declaration, { fromSeq, eventsMax: readEventsMax, payloads: true })
-  if (events.length > 0 || (yield* view.at(declaration, toSeq)) === undefined) return events
-  return yield* refuse(`NATS did not hand out the events from ${fromSeq} on: try again`)
+  const first = events[0]?.seq
+  const isThere = Effect.fnUntraced(function* (seq: number) {
+    return (yield* view.at(declaration, seq)) !== undefined
+  })
+  // One that was deleted is missing in the stream too; one that is not did not come.
+  const missing = first === fromSeq ? [] : first === undefined ? [fromSeq, toSeq] : [fromSeq]
+  if ((yield* Effect.forEach(missing, isThere)).includes(true))
+    return yield* refuse(`NATS did not hand out the events from ${fromSeq} on: take the backup again`)
+  const end = events.findIndex(({ seq }, i) => i > 0 && seq !== (events[i - 1]?.seq ?? 0) + 1)
+  return end === -1 ? events : events.slice(0, end)
 })
