@@ -25,8 +25,10 @@ export const partitionStates = {
 } as const
 export type PartitionState = (typeof partitionStates)[keyof typeof partitionStates]
 
-/** Columns by partition, each as long as the stream has partitions; -1: not known. */
+/** Columns by partition, each as long as the handler reads partitions; -1: not known. */
 const Columns = Schema.Struct({
+  /** Number of the first; below the stream's: it reads what was published before their number was changed. */
+  first: Schema.Int,
   /** A letter of `partitionStates` for each. */
   states: Schema.String,
   /** Events in the stream that are not handled. */
@@ -111,7 +113,11 @@ export const OverviewBody = Schema.Struct({
   version: Schema.String,
   readOnly: Schema.Boolean,
   stale: Schema.Array(Stale),
+  /** What is published to: so many partitions, from number `first` on. */
   partitions: Schema.Int,
+  first: Schema.Int,
+  /** So many somebody wants instead; the relay begins with them within a second. */
+  wantedPartitions: Schema.NullOr(Schema.Int),
   /** Events a second that were appended, published, and handled by all handlers together. */
   rates: Schema.Struct({ appended: Schema.Finite, published: Schema.Finite, handled: Schema.Finite }),
   latency: LatencyBody,
