@@ -40,7 +40,7 @@ const textOf = ({ same, streams, tables, takenAt }: Comparison) => {
   const ends = some(streams).map(
     (one) => [`stream ${one.stream}`, one.lastSeqThen, one.lastSeqNow ?? "–", statusText(one.status)] as const
   )
-  const alike = `${tables.length - rows.length} of ${tables.length} tables and ${streams.length - ends.length} of ${streams.length} streams are the same`
+  const alike = `${tables.length - rows.length} of ${tables.length} tables are the same`
   const head = `${same ? "nothing differs" : "it differs"} from the backup of ${takenAt}: ${alike}`
   return rows.length + ends.length === 0
     ? head

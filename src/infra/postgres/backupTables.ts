@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { Counter, HandlerPlace, KnownStream, MigrationsDone, TableShape } from "../../pipeline/BackupStore.ts"
+import type { Counter, KnownStream, MigrationsDone, TableShape } from "../../pipeline/BackupStore.ts"
 
 /** Where the library's own tables are. */
 const ownSchema = "millrace"
@@ -79,6 +79,13 @@ export const countersOf = (sql: SqlClient.SqlClient, tables: ReadonlyArray<Table
         WHERE s IS NOT NULL AND pg_sequence_last_value(s) IS NOT NULL`
   ).pipe(Effect.map((found) => found.flat()))
 
+interface PlaceRow {
+  readonly stream: string
+  readonly handler: string
+  readonly partition: number | null
+  readonly cursor: bigint
+}
+
 interface StreamRow {
   readonly name: string
   readonly lastSeq: bigint
@@ -86,13 +93,18 @@ interface StreamRow {
   readonly partitions: number | null
 }
 
-/** Each stream with its position, and its handlers' places. A balanced handler has one place, of all partitions. */
+/**
+ * Each stream with its position, and its handlers' places. A balanced handler has one place, of all partitions. One that still
+ * has partitions of before their number was changed goes on behind the furthest of them, with partitions it has no lease of yet.
+ */
 export const streamsIn = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   const rows = yield* sql<StreamRow>`
     SELECT stream AS name, last_seq AS "lastSeq", stream_created AS created, partitions FROM millrace.relay ORDER BY 1`
-  const places = yield* sql<{ readonly stream: string } & HandlerPlace & { readonly cursor: bigint | number }>`
+  const places = yield* sql<PlaceRow>`
     SELECT stream, handler, partition, cursor FROM millrace.lease WHERE delivery IS DISTINCT FROM 'balanced'
-    UNION ALL SELECT stream, handler, NULL, max(cursor) FROM millrace.lease WHERE delivery = 'balanced' GROUP BY 1, 2`
+    UNION ALL SELECT stream, handler, NULL, min(cursor) FROM millrace.lease WHERE delivery = 'balanced' GROUP BY 1, 2
+    UNION ALL SELECT l.stream, l.handler, NULL, max(l.cursor) FROM millrace.lease l JOIN millrace.relay r ON r.stream = l.stream
+      WHERE l.delivery IS DISTINCT FROM 'balanced' GROUP BY 1, 2, r.first HAVING min(l.partition) < r.first`
   return rows.map(({ created, lastSeq, name, partitions }): KnownStream => ({
     name,
     created,

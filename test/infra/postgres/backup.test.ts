@@ -7,7 +7,7 @@ import { BackupStore, type Counter, TableDiffers, type TableLoad } from "../../.
 import * as PgBackupStore from "../../../src/infra/postgres/PgBackupStore.ts"
 import { StoreUnavailable } from "../../../src/pipeline/PipelineError.ts"
 import { query } from "../embedded/Clients.ts"
-import { ownPostgres } from "./PgWorld.ts"
+import { ownPostgres, pipelineIn } from "./PgWorld.ts"
 
 const odd = `CREATE TABLE odd (
   n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, gone int, t text, ts timestamptz, d date, i interval, x float8, m numeric,
@@ -60,6 +60,36 @@ const load = (copied: Copied, replaces: boolean) =>
   )
 
 const dayFirst = { DateStyle: "SQL, DMY", IntervalStyle: "iso_8601", TimeZone: "Asia/Kolkata", extra_float_digits: "0" }
+
+describe("a snapshot", () => {
+  it.live("says how far every handler is, in each partition, or in all of them", () =>
+    Effect.gen(function* () {
+      const { url } = yield* ownPostgres
+      yield* Effect.provide(Effect.void, pipelineIn(url))
+      yield* query(url, "INSERT INTO millrace.relay (stream, last_seq, first, partitions) VALUES ('s', 20, 2, 3)")
+      yield* query(
+        url,
+        `INSERT INTO millrace.lease (stream, handler, partition, cursor, delivery) VALUES
+          ('s', 'there', 2, 11, 'ordered'), ('s', 'there', 3, 0, NULL), ('s', 'there', 4, 13, 'ordered'),
+          ('s', 'behind', 0, 7, 'ordered'), ('s', 'behind', 1, 9, 'ordered'),
+          ('s', 'any', 2, 5, 'balanced'), ('s', 'any', 3, 6, 'balanced')`
+      )
+      const [stream] = yield* BackupStore.pipe(
+        Effect.flatMap((store) => store.snapshot(({ streams }) => Effect.succeed(streams))),
+        Effect.provide(storeOn(url, {}))
+      )
+      const places = stream?.places.map(
+        ({ cursor, handler, partition }) => `${handler} ${partition ?? "all"} ${cursor}`
+      )
+      assert.sameMembers(places ?? [], [
+        ...["there 2 11", "there 3 0", "there 4 13", "behind 0 7", "behind 1 9"],
+        // Whatever is behind 9 in the partitions it goes on with.
+        "behind all 9",
+        "any all 5"
+      ])
+    })
+  )
+})
 
 describe("tables put back", () => {
   it.live("hold the same values, whatever the sessions write, and count on behind them", () =>
