@@ -82,7 +82,11 @@ describe("a snapshot", () => {
         ({ cursor, handler, partition }) => `${handler} ${partition ?? "all"} ${cursor}`
       )
       assert.sameMembers(places ?? [], [
-        ...["there 2 11", "there 3 0", "there 4 13", "behind 0 7", "behind 1 9"],
+        "there 2 11",
+        "there 3 0",
+        "there 4 13",
+        "behind 0 7",
+        "behind 1 9",
         // Whatever is behind 9 in the partitions it goes on with.
         "behind all 9",
         "any all 5"
