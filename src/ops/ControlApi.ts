@@ -1,14 +1,14 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { line } from "./opsFields.ts"
+import { line, partitionMax } from "./opsFields.ts"
 import { NotFoundProblem, OlderInstancesProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 const by = { actor: line(255).check(Schema.isMinLength(1)), why: line(2_000) }
 
 const handler = line(64).check(Schema.isMinLength(1))
 
-/** A number that a partition may have: with each change of how many there are, they begin behind the last. */
-export const PartitionNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2_147_483_647 }))
+/** A number that a partition may have. */
+export const PartitionNumber = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: partitionMax }))
 
 /** How many partitions a stream may have. */
 export const PartitionCount = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_024 }))

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { wholeText } from "./opsFields.ts"
+import { partitionMax, wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last half minute. */
@@ -230,7 +230,7 @@ export const overviewGroup = HttpApiGroup.make("overview")
       success: HistoryBody
     }).annotate(OpenApi.Summary, "What was measured: 15 minutes by the second, 24 hours by the minute"),
     HttpApiEndpoint.get("partition", "/partitions/:handler/:partition", {
-      params: { handler: Schema.String, partition: wholeText(0, 1_023) },
+      params: { handler: Schema.String, partition: wholeText(0, partitionMax) },
       success: PartitionBody,
       error: [NotFoundProblem, StoreUnavailableProblem]
     }).annotate(OpenApi.Summary, "One partition of one handler"),

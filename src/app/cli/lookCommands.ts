@@ -1,5 +1,6 @@
 import { DateTime, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
+import { PartitionNumber } from "../../ops/ControlApi.ts"
 import { activityMax, partitionStates } from "../../ops/OverviewApi.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { criticalOf, staleLines } from "./lagText.ts"
@@ -85,7 +86,7 @@ export const partitionsCommand = Command.make(
     handler: Argument.String("handler"),
     partition: Argument.Int("partition").pipe(
       Argument.withDescription("One of them closely: its owner, cursor and last error"),
-      Argument.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_023 }))),
+      Argument.withSchema(PartitionNumber),
       Argument.optional
     )
   },

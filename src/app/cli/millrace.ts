@@ -11,6 +11,7 @@ import { lagCommand } from "./lagCommand.ts"
 import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } from "./lookCommands.ts"
 import { ordersCommand } from "./ordersCommand.ts"
 import { parkedCommand } from "./parkedCommand.ts"
+import { repartitionCommand } from "./repartitionCommand.ts"
 import { pipelineCommand } from "./pipelineCommand.ts"
 import { restoreCommand } from "./restoreCommand.ts"
 import { simulateCommand } from "./simulateCommand.ts"
@@ -45,7 +46,15 @@ export const millrace = Command.make("millrace").pipe(
     },
     {
       group: "Operate",
-      commands: [parkedCommand, pauseCommand, resumeCommand, throttleCommand, drainCommand, undrainCommand]
+      commands: [
+        parkedCommand,
+        pauseCommand,
+        resumeCommand,
+        throttleCommand,
+        drainCommand,
+        undrainCommand,
+        repartitionCommand
+      ]
     },
     { group: "Change", commands: [backupCommand, restoreCommand, compareCommand, corpusCommand] }
   ]),
