@@ -40,10 +40,12 @@ const wordsOf = (example: string): ReadonlyArray<string> => {
   )
 }
 
-/** What an example writes is written into a folder that goes away, not into this tree, and read from there. */
+const namesPath = ["--to", "--from", "compare"]
+
+/** What an example writes is written into a folder that goes away, not into this tree, and read from there. A number is no path. */
 const elsewhere = (words: ReadonlyArray<string>, folder: string) =>
   words.map((word, i) =>
-    ["--to", "--from", "compare"].includes(words[i - 1] ?? "") ? join(folder, basename(word)) : word
+    namesPath.includes(words[i - 1] ?? "") && !/^\d+$/.test(word) ? join(folder, basename(word)) : word
   )
 
 /** Those that go on until they are stopped, or for long: what they say first shows that they do it. */
