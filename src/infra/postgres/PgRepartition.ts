@@ -42,16 +42,17 @@ interface Reading extends Topology {
   readonly handler: string
 }
 
-// Ends that are not known hold nobody back who does not depend on them. A balanced handler reads all partitions alike; what it has of one is what it has put aside, which goes along. Where the
-// stream begins behind the end of a partition, nothing of it is left to be read.
+// Ends that are not known hold nobody back who does not depend on them; what is not known at all is not true: `bool_and`
+// would leave it out. A balanced handler reads all partitions alike; what it has of one is what it has put aside, which
+// goes along. Where the stream begins behind the end of a partition, nothing of it is left to be read.
 const end = (sql: Sql, { stream }: RelayLease, firstSeq: number) =>
   sql<{ readonly handler: string }>`
     WITH through AS (
       SELECT l.handler FROM millrace.lease l
       JOIN millrace.topology t ON t.stream = l.stream AND l.partition >= t.first AND l.partition < t.first + t.partitions
       WHERE l.stream = ${stream} GROUP BY l.handler
-      HAVING NOT bool_and(l.ended) AND bool_and(l.delivery = 'balanced'
-        OR l.cursor >= t.ends[l.partition - t.first + 1] OR t.ends[l.partition - t.first + 1] < ${firstSeq})
+      HAVING NOT bool_and(l.ended) AND bool_and(coalesce(l.delivery = 'balanced', false)
+        OR coalesce(l.cursor >= t.ends[l.partition - t.first + 1] OR t.ends[l.partition - t.first + 1] < ${firstSeq}, false))
     ), locked AS (
       SELECT l.handler, l.partition FROM millrace.lease l WHERE l.stream = ${stream}
         AND l.handler IN (SELECT handler FROM through) ORDER BY l.handler, l.partition FOR UPDATE

@@ -158,6 +158,15 @@ const newHandlersBeginWithTheOldest: Law<Ports> = Effect.gen(function* () {
   assert.deepStrictEqual((yield* look(stream)).free, ["push/0", "push/1"])
 })
 
+const newHandlersWaitForTheEnds: Law<Ports> = Effect.gen(function* () {
+  const { lease, ownership, store, stream } = yield* led
+  yield* store.adopt(lease, [{ ...before, ends: [5, 0] }], after)
+  yield* ownership.declare(stream, ["push"], before.partitions)
+  // How it is delivered to is fixed a moment later.
+  assert.deepStrictEqual(yield* store.settle(lease, 1), { ended: [], moved: [] })
+  assert.deepStrictEqual((yield* look(stream)).free, ["push/0", "push/1"])
+})
+
 const goesThroughAll: Law<Ports> = Effect.gen(function* () {
   const { handle, lease, open, ownership, store, stream } = yield* led
   const last = { first: 5, partitions: 1 }
@@ -202,6 +211,7 @@ export const repartitionLaws = lawsOf<Ports>()({
   "what the stream no longer has is not waited for": goesOnBehindAPurge,
   "what was put aside goes along": takesAsideAlong,
   "a new handler begins with the oldest partitions": newHandlersBeginWithTheOldest,
+  "a new handler reads them to their ends, also before its delivery is fixed": newHandlersWaitForTheEnds,
   "a handler goes through all topologies there were": goesThroughAll,
   "ends above where the stream was turned back to are looked up again": forgetsEndsThatAreGone
 })
