@@ -100,6 +100,11 @@ export class RelayStore extends Context.Service<
       next: Topology
     ) => Effect.Effect<void, LeaseLost | StoreUnavailable>
     /**
+     * The stream has lost its mark: until there is another, what was under way to partitions of before may still come.
+     * Forgets where they end, and who has read them to there. Returns them, oldest first.
+     */
+    readonly forgetEnds: (lease: RelayLease) => Effect.Effect<ReadonlyArray<Topology>, LeaseLost | StoreUnavailable>
+    /**
      * Handlers that have read partitions of before to their ends, `firstSeq` being where the stream begins by now, are asked
      * to give them up; once nobody has them, the handler gets those of after, and what it has put aside goes along.
      */

@@ -31,17 +31,21 @@ export const markTopology = Effect.fnUntraced(function* (leader: Leader) {
   const { topology = topologyOf(leader), wanted } = yield* store.renew(leader.lease)
   leader.wanted = undefined
   if (wanted === undefined) return
-  yield* mark(leader, nextTopology(topology, wanted))
+  const next = nextTopology(topology, wanted)
+  yield* mark(leader, yield* topologiesBefore(leader, next), next)
   leader.dirty = "the number of partitions changes"
 })
 
-/** A mark carries all topologies there were: whoever was away for several of them needs the newest only. */
-const mark = Effect.fnUntraced(function* (leader: Leader, next: Topology) {
+const topologiesBefore = Effect.fnUntraced(function* (leader: Leader, next: Topology) {
   const log = yield* EventLog
-  const { declaration } = leader
-  const before = (yield* log.marked(declaration)).filter(({ first }) => first < next.first)
-  const known = before.length > 0 ? before : [topologyOf(leader)].filter(({ first }) => first < next.first)
-  leader.lastSeq = yield* log.mark(declaration, [...known, next], leader.lastSeq)
+  const before = (yield* log.marked(leader.declaration)).filter(({ first }) => first < next.first)
+  return before.length > 0 ? before : [topologyOf(leader)]
+})
+
+/** A mark carries all topologies there were: whoever was away for several of them needs the newest only. */
+const mark = Effect.fnUntraced(function* (leader: Leader, before: ReadonlyArray<Topology>, next: Topology) {
+  const log = yield* EventLog
+  leader.lastSeq = yield* log.mark(leader.declaration, [...before, next], leader.lastSeq)
 })
 
 /**
@@ -51,20 +55,26 @@ const mark = Effect.fnUntraced(function* (leader: Leader, next: Topology) {
  */
 export const reconcileTopology = Effect.fnUntraced(function* (leader: Leader, info: LogInfo) {
   const log = yield* EventLog
-  yield* measure(leader)
   const said = yield* log.marked(leader.declaration)
   const own = topologyOf(leader)
   const newer = said.filter(({ first }) => first > own.first)
+  leader.lastSeq = info.lastSeq
   if (newer.length > 0) yield* adopt(leader, [own, ...newer])
-  else if (own.first > 0 && said.at(-1)?.first !== own.first) {
-    leader.lastSeq = info.lastSeq
-    yield* mark(leader, own)
-    return { ...info, lastSeq: leader.lastSeq }
-  }
-  return info
+  else if (own.first > 0 && !isSame(said.at(-1), own)) yield* markAgain(leader, own)
+  yield* measure(leader)
+  return { ...info, lastSeq: leader.lastSeq }
 })
 
-/** Where partitions of before end, when they were turned back: nothing can be published to them any more. */
+const isSame = (one: Topology | undefined, other: Topology) =>
+  one?.first === other.first && one.partitions === other.partitions
+
+/** What was under way to partitions of before may have come meanwhile: where they end is looked up behind the new mark. */
+const markAgain = Effect.fnUntraced(function* (leader: Leader, own: Topology) {
+  const store = yield* RelayStore
+  yield* mark(leader, yield* store.forgetEnds(leader.lease), own)
+})
+
+/** Where partitions of before end, when it is not known: behind the mark nothing is published to them any more. */
 const measure = Effect.fnUntraced(function* (leader: Leader) {
   const log = yield* EventLog
   const store = yield* RelayStore

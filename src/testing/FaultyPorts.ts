@@ -147,6 +147,7 @@ const faultyRelayStore = (relayStore: RelayStore["Service"], store: Faulty): Rel
   read: (stream, limit, underWay) => store(relayStore.read(stream, limit, underWay)),
   acknowledge: (lease, from, to, rows, keep) => store(relayStore.acknowledge(lease, from, to, rows, keep)),
   adopt: (lease, ended, next) => store(relayStore.adopt(lease, ended, next)),
+  forgetEnds: (lease) => store(relayStore.forgetEnds(lease)),
   settle: (lease, firstSeq) => store(relayStore.settle(lease, firstSeq)),
   furthestCursor: (stream) => store(relayStore.furthestCursor(stream)),
   forget: (lease, olderThan) => store(relayStore.forget(lease, olderThan)),

@@ -8,7 +8,7 @@ import {
   type Renewed,
   type RowRef
 } from "../../pipeline/RelayStore.ts"
-import { adopt, isUnsettled, settle, topologyIn } from "./memoryRepartition.ts"
+import { adopt, forgetEnds, isUnsettled, settle, topologyIn } from "./memoryRepartition.ts"
 import { leaseTtlMs, type MemoryRelay, MemoryState, type MemoryTables } from "./MemoryState.ts"
 
 /** The relay's state in memory. Every operation is one synchronous step, so it is as atomic as a statement. */
@@ -53,6 +53,7 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
             return true
           })
         ),
+      forgetEnds: (lease) => fenced(lease, forgetEnds),
       settle: (lease, firstSeq) => fenced(lease, (tables, nowMs) => settle(tables, firstSeq, nowMs)),
       furthestCursor: (stream) => Effect.sync(() => furthestOf(state.of(stream))),
       forget: (lease, olderThan) =>

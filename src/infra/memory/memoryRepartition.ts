@@ -29,6 +29,13 @@ export const adopt = (tables: MemoryTables, ended: ReadonlyArray<EndedTopology>,
   Object.assign(relay, { first: next.first, partitions: next.partitions, wanted })
 }
 
+/** `RelayStore.forgetEnds`. */
+export const forgetEnds = ({ leases, topologies }: MemoryTables): ReadonlyArray<Topology> => {
+  topologies.splice(0, topologies.length, ...topologies.map((one) => ({ ...one, ends: undefined })))
+  for (const lease of leases.values()) lease.ended = false
+  return topologies.map(({ first, partitions }) => ({ first, partitions }))
+}
+
 interface Place {
   readonly partition: number
   readonly lease: MemoryLease

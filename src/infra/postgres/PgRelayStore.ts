@@ -6,7 +6,7 @@ import type { Topology } from "../../pipeline/Partition.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
 import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
-import { adopt, settle } from "./PgRepartition.ts"
+import { adopt, forgetEnds, settle } from "./PgRepartition.ts"
 import { asLeaseStatement, asStoreUnavailable } from "./sqlFailure.ts"
 
 interface Row {
@@ -272,6 +272,7 @@ export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
       acknowledge: acknowledge(sql),
       rewind: rewind(sql),
       adopt: adopt(sql),
+      forgetEnds: forgetEnds(sql),
       settle: settle(sql),
       furthestCursor: furthestCursor(sql),
       forget: forget(sql),

@@ -37,6 +37,24 @@ export const adopt = (sql: Sql) => {
     sql.withTransaction(inOne(lease, ended, next)).pipe(asStoreUnavailable("RelayStore.adopt"))
 }
 
+/** `RelayStore.forgetEnds`. */
+export const forgetEnds = (sql: Sql) => {
+  const inOne = Effect.fnUntraced(function* (lease: RelayLease) {
+    const { stream } = lease
+    yield* fence(sql, lease)
+    yield* sql`
+      WITH locked AS (
+        SELECT handler, partition FROM millrace.lease WHERE stream = ${stream} ORDER BY handler, partition FOR UPDATE
+      )
+      UPDATE millrace.lease l SET ended = false FROM locked k
+      WHERE l.stream = ${stream} AND l.handler = k.handler AND l.partition = k.partition AND l.ended`
+    yield* sql`UPDATE millrace.topology SET ends = NULL WHERE stream = ${stream}`
+    return yield* sql<Topology>`
+      SELECT first, partitions FROM millrace.topology WHERE stream = ${stream} ORDER BY first`
+  })
+  return (lease: RelayLease) => sql.withTransaction(inOne(lease)).pipe(asStoreUnavailable("RelayStore.forgetEnds"))
+}
+
 /** What a handler reads, and what is behind it. */
 interface Reading extends Topology {
   readonly handler: string
@@ -143,7 +161,8 @@ const strays = (sql: Sql, { stream }: RelayLease) =>
 export const settle = (sql: Sql) =>
   Effect.fnUntraced(function* (lease: RelayLease, firstSeq: number) {
     const { stream } = lease
-    const ended = yield* end(sql, lease, firstSeq)
+    // One who has lost the lease may know of a stream that is another by now.
+    const ended = yield* sql.withTransaction(Effect.andThen(fence(sql, lease), end(sql, lease, firstSeq)))
     const moved: Array<{ readonly handler: string; readonly to: Topology }> = []
     for (const { first, handler } of yield* givenUp(sql, lease)) {
       const to = yield* behind(sql, lease, first)

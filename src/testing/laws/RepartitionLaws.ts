@@ -84,6 +84,18 @@ const fences: Law<Ports> = Effect.gen(function* () {
   assert.deepStrictEqual((yield* look(stream)).topology, before)
 })
 
+const settlesNothingWithoutLease: Law<Ports> = Effect.gen(function* () {
+  const { expire, lease, store, stream } = yield* led
+  yield* store.adopt(lease, [{ ...before, ends: [5, 7] }], after)
+  yield* expire
+  const next = yield* present(yield* store.acquire(stream, "another"))
+  // It knows a stream that began further on.
+  assert.strictEqual(yield* tagOf(store.settle(lease, 100)), "LeaseLost")
+  assert.strictEqual(yield* tagOf(store.forgetEnds(lease)), "LeaseLost")
+  assert.deepStrictEqual((yield* store.renew(next)).unmeasured, [])
+  assert.deepStrictEqual((yield* look(stream)).free, ["mail/0", "mail/1"])
+})
+
 const waitsForTheEnds: Law<Ports> = Effect.gen(function* () {
   const { handle, lease, open, ownership, store, stream } = yield* led
   yield* store.adopt(lease, [{ ...before, ends: [5, 7] }], after)
@@ -202,16 +214,33 @@ const forgetsEndsThatAreGone: Law<Ports> = Effect.gen(function* () {
   assert.deepStrictEqual((yield* store.settle(lease, 1)).moved, [{ handler: "mail", to: after }])
 })
 
+const looksForTheEndsAgain: Law<Ports> = Effect.gen(function* () {
+  const { handle, lease, open, ownership, store, stream } = yield* led
+  const last = { first: 5, partitions: 1 }
+  yield* store.adopt(lease, [{ ...before, ends: [5, 0] }], after)
+  yield* store.adopt(lease, [{ ...after, ends: [0, 9, 0] }], last)
+  yield* handle(0, 5)
+  assert.deepStrictEqual((yield* store.settle(lease, 1)).ended, ["mail"])
+  yield* ownership.release(open)
+  assert.deepStrictEqual(yield* store.forgetEnds(lease), [before, after])
+  assert.deepStrictEqual((yield* store.renew(lease)).unmeasured, [before, after])
+  // What came meanwhile is to be read too, by whoever takes it.
+  assert.deepStrictEqual(yield* store.settle(lease, 1), { ended: [], moved: [] })
+  assert.deepStrictEqual((yield* look(stream)).free, ["mail/0", "mail/1"])
+})
+
 /** The laws of other partitions, for the ports of the store together. */
 export const repartitionLaws = lawsOf<Ports>()({
   "a wish for other partitions is heard with the next renewal, and the last one counts": hearsWishes,
   "other partitions are published to from their adoption on, by whoever does it once more too": adopts,
   "a leader that has lost its lease adopts nothing": fences,
+  "a leader that has lost its lease settles nothing": settlesNothingWithoutLease,
   "a handler gets the partitions of after when those of before are read to their ends and given back": waitsForTheEnds,
   "what the stream no longer has is not waited for": goesOnBehindAPurge,
   "what was put aside goes along": takesAsideAlong,
   "a new handler begins with the oldest partitions": newHandlersBeginWithTheOldest,
   "a new handler reads them to their ends, also before its delivery is fixed": newHandlersWaitForTheEnds,
   "a handler goes through all topologies there were": goesThroughAll,
-  "ends above where the stream was turned back to are looked up again": forgetsEndsThatAreGone
+  "ends above where the stream was turned back to are looked up again": forgetsEndsThatAreGone,
+  "without a mark all ends are to be looked up again, and nobody has read to them": looksForTheEndsAgain
 })
