@@ -98,21 +98,39 @@ const own = Effect.fnUntraced(function* <Events extends EventSchemas>(
   { consumer, instance, partitions }: PartitionOptions
 ): Effect.fn.Return<Claim, StoreUnavailable | StreamMismatch, Ownership | Scope.Scope> {
   const ownership = yield* Ownership
-  const declared = yield* ownership.declare(stream.name, [consumer], partitions)
-  const known = declared.handlers.get(consumer) ?? declared.topology
-  if (known.partitions !== partitions || index >= known.partitions) {
-    const difference = `${consumer} reads ${known.partitions} partitions of it; partition ${index} of ${partitions} was asked for`
-    return yield* new StreamMismatch({ stream: stream.name, differences: [difference] })
-  }
+  yield* placeOf(stream, index, { consumer, partitions })
   yield* fixDelivery(stream.name, [{ name: consumer, delivery: "ordered" }])
-  const ask = ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: known.first + index }])
+  const askFor = (place: number) =>
+    Effect.repeat(ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: place }]), {
+      until: (got) => got.length > 0,
+      schedule: Schedule.spaced("300 millis").pipe(Schedule.upTo({ duration: placeLookEvery }))
+    })
+  // Whoever waits for long may wait for a partition that nobody gets any more.
+  const ask = Effect.flatMap(placeOf(stream, index, { consumer, partitions }), askFor)
   const claims = yield* Effect.acquireRelease(
-    Effect.repeat(ask, { until: (got) => got.length > 0, schedule: Schedule.spaced("300 millis") }),
+    Effect.repeat(ask, { until: (got) => got.length > 0 }),
     (got) => Effect.ignore(ownership.release(got)),
     { interruptible: true }
   )
   const [claim] = claims
   return claim ?? (yield* Effect.die(new Error("a claim was taken and is not there")))
+})
+
+/** Between two looks, while it waits, whether what it waits for is still read. */
+const placeLookEvery = "10 seconds"
+
+/** Which partition it is by now. */
+const placeOf = Effect.fnUntraced(function* <Events extends EventSchemas>(
+  stream: EventStream<Events>,
+  index: number,
+  { consumer, partitions }: Pick<PartitionOptions, "consumer" | "partitions">
+) {
+  const ownership = yield* Ownership
+  const declared = yield* ownership.declare(stream.name, [consumer], partitions)
+  const known = declared.handlers.get(consumer) ?? declared.topology
+  if (known.partitions === partitions && index < known.partitions) return known.first + index
+  const difference = `${consumer} reads ${known.partitions} partitions of it; partition ${index} of ${partitions} was asked for`
+  return yield* new StreamMismatch({ stream: stream.name, differences: [difference] })
 })
 
 /** Ends with `LeaseLost` once somebody else has the partition, or nothing more will come; a store that is away is waited for. */

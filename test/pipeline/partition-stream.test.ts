@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Schema, Stream } from "effect"
+import { Effect, Fiber, Layer, Schema, Stream } from "effect"
 import * as MemoryPipeline from "../../src/infra/memory/MemoryPipeline.ts"
 import * as EventStream from "../../src/pipeline/EventStream.ts"
+import { ControlDesk } from "../../src/pipeline/ControlDesk.ts"
+import { Ownership } from "../../src/pipeline/Ownership.ts"
 import { partition } from "../../src/pipeline/PartitionStream.ts"
 import * as Pipeline from "../../src/pipeline/Pipeline.ts"
 import { Transactor } from "../../src/pipeline/Transactor.ts"
@@ -48,6 +50,23 @@ describe("a partition as a stream", () => {
       yield* append(1)
       assert.deepStrictEqual(yield* read(3, true), [...first.slice(2), ["d0", 3, 0]])
     }).pipe(Effect.provide(world), Effect.timeout("10 seconds"))
+  )
+
+  it.live(
+    "that waits for another to give it back does not wait for partitions of before",
+    () =>
+      Effect.gen(function* () {
+        const ownership = yield* Ownership
+        yield* ownership.declare("telemetry", ["audit"], 1)
+        const held = yield* ownership.claim("telemetry", "another", [{ handler: "audit", partition: 0 }])
+        const waiting = yield* partition(Telemetry, 0, options).pipe(Stream.runDrain, Effect.flip, Effect.forkChild)
+        yield* (yield* ControlDesk).repartition("telemetry", 2, { actor: "ada", why: "more machines" })
+        yield* Effect.sleep("1 second")
+        yield* ownership.release(held)
+        const error = yield* Fiber.join(waiting)
+        assert.strictEqual(error._tag, "StreamMismatch")
+      }).pipe(Effect.provide(world), Effect.timeout("25 seconds")),
+    30_000
   )
 
   it.live("refuses a partition that the stream does not have", () =>
