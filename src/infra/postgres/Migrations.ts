@@ -211,7 +211,8 @@ const repartition = Effect.gen(function* () {
        stream text NOT NULL, first int NOT NULL, partitions int NOT NULL, ends bigint[],
        ended_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (stream, first)
      )`,
-    // numbers are given once: what is published to now begins with the first that no topology before had
+    // numbers are given once: what is published to now begins with the first that no topology before had. From the first
+    // change on `partitions` is negative: versions of before compare it with their own number, and must not start
     `ALTER TABLE millrace.relay ADD COLUMN first int NOT NULL DEFAULT 0, ADD COLUMN wanted int`,
     `ALTER TABLE millrace.lease ADD COLUMN ended boolean NOT NULL DEFAULT false`,
     // instances of before know one number of partitions only

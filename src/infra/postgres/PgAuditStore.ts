@@ -16,7 +16,7 @@ const look = (sql: SqlClient.SqlClient) =>
       readonly partitions: number | null
       readonly remade: boolean
     }>`
-      SELECT first, partitions, remade FROM millrace.relay WHERE stream = ${stream}`
+      SELECT first, abs(partitions) AS partitions, remade FROM millrace.relay WHERE stream = ${stream}`
     const heads = yield* sql<{ readonly key: string; readonly version: bigint }>`
       SELECT key, version FROM millrace.head WHERE stream = ${stream}`
     const waiting = yield* sql<{ readonly key: string; readonly eventId: string }>`

@@ -131,10 +131,10 @@ const repartition = (sql: SqlClient.SqlClient) =>
     if (older.length > 0) return { _tag: "older", instances: older.map(({ id }) => id) } satisfies Wish
     const [known] = yield* sql<{ readonly now: number }>`
       WITH before AS (
-        SELECT coalesce(wanted, partitions) AS now FROM millrace.relay
+        SELECT coalesce(wanted, abs(partitions)) AS now FROM millrace.relay
         WHERE stream = ${stream} AND partitions IS NOT NULL FOR UPDATE
       ), wish AS (
-        UPDATE millrace.relay SET wanted = nullif(${partitions}::int, partitions)
+        UPDATE millrace.relay SET wanted = nullif(${partitions}::int, abs(partitions))
         WHERE stream = ${stream} AND EXISTS (SELECT 1 FROM before)
       ), said AS (
         INSERT INTO millrace.operation (stream, act, actor, why, detail)

@@ -61,7 +61,7 @@ const declareLeases = Effect.fnUntraced(function* (
   const [known] = yield* sql<Topology>`
     INSERT INTO millrace.relay AS r (stream, partitions) VALUES (${stream}, ${partitions})
     ON CONFLICT (stream) DO UPDATE SET partitions = coalesce(r.partitions, excluded.partitions)
-    RETURNING first, partitions`
+    RETURNING first, abs(partitions) AS partitions`
   const topology = known ?? { first: 0, partitions }
   yield* sql`
     WITH oldest AS (
@@ -152,7 +152,7 @@ const beat = (sql: PgControl["Service"]) =>
         'cursor', cursor::text, 'ended', ended)), '[]') FROM renewed) AS renewed,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
         WHERE stream = ${stream} AND expires_at < clock_timestamp() AND NOT ended) AS free,
-      (SELECT json_build_object('first', first, 'partitions', partitions) FROM millrace.relay WHERE stream = ${stream}) AS topology,
+      (SELECT json_build_object('first', first, 'partitions', abs(partitions)) FROM millrace.relay WHERE stream = ${stream}) AS topology,
       (SELECT rewinds FROM millrace.relay WHERE stream = ${stream}) AS rewinds,
       EXISTS (SELECT 1 FROM millrace.parked_key WHERE stream = ${stream} AND status = 'retrying'
         AND due_at <= clock_timestamp() + make_interval(secs => ${asideHorizonMs / 1_000}::float8)) AS aside_due,

@@ -39,7 +39,7 @@ const facts = (sql: SqlClient.SqlClient) => (stream: string, rowsMax: number) =>
     )
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, outbox.rows, outbox.oldest_ms,
       (SELECT count(*)::int FROM millrace.held_key WHERE stream = ${stream}) AS held,
-      r.partitions, r.first, nullif(r.wanted, r.partitions) AS wanted, CASE WHEN r.expires_at > clock_timestamp() THEN r.owner END AS leader, r.epoch::float8, r.last_seq::float8,
+      abs(r.partitions) AS partitions, r.first, nullif(r.wanted, abs(r.partitions)) AS wanted, CASE WHEN r.expires_at > clock_timestamp() THEN r.owner END AS leader, r.epoch::float8, r.last_seq::float8,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'delivery', coalesce(delivery, 'ordered'),
         'owner', CASE WHEN expires_at > clock_timestamp() THEN owner END, 'epoch', epoch, 'cursor', cursor)
         ORDER BY handler, partition), '[]') FROM millrace.lease WHERE stream = ${stream}) AS leases,

@@ -59,7 +59,9 @@ const renew = (sql: PgControl["Service"]) =>
     const [row] = yield* sql<RenewedRow>`
     UPDATE millrace.relay r SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch}
     RETURNING last_seq, stream_created, EXISTS (SELECT 1 FROM millrace.outbox o WHERE o.stream = ${stream}) AS waiting,
-      first, partitions, nullif(wanted, partitions) AS wanted,
+      first, abs(partitions) AS partitions, CASE WHEN NOT EXISTS (SELECT 1 FROM millrace.instance i
+        WHERE i.stream = ${stream} AND i.expires_at > clock_timestamp() AND NOT i.can_repartition)
+        THEN nullif(wanted, abs(partitions)) END AS wanted,
       (SELECT coalesce(json_agg(json_build_object('first', t.first, 'partitions', t.partitions) ORDER BY t.first), '[]')
         FROM millrace.topology t WHERE t.stream = ${stream} AND t.ends IS NULL) AS unmeasured, first > 0 AND (
         EXISTS (SELECT 1 FROM millrace.lease l WHERE l.stream = ${stream} AND l.partition < r.first)

@@ -10,13 +10,12 @@ type Sql = PgControl["Service"]
 
 /** The relay's row under this epoch, or nothing may be written. */
 const fence = Effect.fnUntraced(function* (sql: Sql, { epoch, stream }: RelayLease) {
-  const [row] = yield* sql<Topology>`
-    UPDATE millrace.relay SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch}
-    RETURNING first, partitions`
-  return row ?? (yield* new LeaseLost({ lease: `relay of ${stream}`, epoch }))
+  const rows = yield* sql`
+    UPDATE millrace.relay SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch} RETURNING 1`
+  if (rows.length === 0) return yield* new LeaseLost({ lease: `relay of ${stream}`, epoch })
 })
 
-/** `RelayStore.adopt`. */
+/** `RelayStore.adopt`. Negative: see migration 0009. */
 export const adopt = (sql: Sql) => {
   const inOne = Effect.fnUntraced(function* (lease: RelayLease, ended: ReadonlyArray<EndedTopology>, next: Topology) {
     const { stream } = lease
@@ -30,7 +29,7 @@ export const adopt = (sql: Sql) => {
       { discard: true }
     )
     yield* sql`
-      UPDATE millrace.relay SET first = ${next.first}, partitions = ${next.partitions},
+      UPDATE millrace.relay SET first = ${next.first}, partitions = ${-next.partitions},
         wanted = nullif(wanted, ${next.partitions}::int) WHERE stream = ${stream}`
   })
   return (lease: RelayLease, ended: ReadonlyArray<EndedTopology>, next: Topology) =>
@@ -90,7 +89,7 @@ const behind = Effect.fnUntraced(function* (sql: Sql, { stream }: RelayLease, fi
   const [next] = yield* sql<Topology>`
     SELECT first, partitions FROM (
       SELECT first, partitions FROM millrace.topology WHERE stream = ${stream}
-      UNION ALL SELECT first, partitions FROM millrace.relay WHERE stream = ${stream}
+      UNION ALL SELECT first, abs(partitions) FROM millrace.relay WHERE stream = ${stream}
     ) AS t WHERE first > ${first} ORDER BY first LIMIT 1`
   return next
 })

@@ -99,7 +99,7 @@ interface StreamRow {
  */
 export const streamsIn = Effect.fnUntraced(function* (sql: SqlClient.SqlClient) {
   const rows = yield* sql<StreamRow>`
-    SELECT stream AS name, last_seq AS "lastSeq", stream_created AS created, partitions FROM millrace.relay ORDER BY 1`
+    SELECT stream AS name, last_seq AS "lastSeq", stream_created AS created, abs(partitions) AS partitions FROM millrace.relay ORDER BY 1`
   const places = yield* sql<PlaceRow>`
     SELECT stream, handler, partition, cursor FROM millrace.lease WHERE delivery IS DISTINCT FROM 'balanced'
     UNION ALL SELECT stream, handler, NULL, min(cursor) FROM millrace.lease WHERE delivery = 'balanced' GROUP BY 1, 2
