@@ -53,7 +53,7 @@ export const makeTransactionalRunner = Effect.fnUntraced(function* <E>(
       ...retried.map((lane) => fill([lane], 1))
     ]
     for (const parts of batches.filter((batch) => batch.length > 0)) yield* runParts(parts)
-    yield* Effect.forEach(taken, (lane) => release(ready, lane), { discard: true })
+    for (const lane of taken) release(ready, lane)
   })
 
   return {
@@ -159,11 +159,10 @@ const halves = <A>(items: ReadonlyArray<A>): readonly [ReadonlyArray<A>, Readonl
   return [items.slice(0, middle), items.slice(middle)]
 }
 
-// A lane that waits for its retry is offered by its timer; the others go on, or rest until their next event.
+// A lane that waits for its retry is offered by its timer; the others go on, or rest until their next event. Looked at and
+// let go of in one step: an event that came in between would be offered by nobody.
 const release = (ready: Queue.Queue<Lane>, lane: Lane) => {
-  if (lane.failures > 0) return Effect.void
-  if (lane.queue.length > 0) return Queue.offer(ready, lane)
-  return Effect.sync(() => {
-    lane.busy = false
-  })
+  if (lane.failures > 0) return
+  if (lane.queue.length > 0) Queue.offerUnsafe(ready, lane)
+  else lane.busy = false
 }
