@@ -5,7 +5,6 @@ import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
 import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
 import { migrate } from "../infra/postgres/Migrations.ts"
-import type { SessionsUnbounded } from "../infra/postgres/SessionLimits.ts"
 import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { Backlog } from "../pipeline/Backlog.ts"
@@ -90,7 +89,8 @@ export type InfraFailure =
   | BrokerRefused
   | BrokerUnavailable
   | StoreUnavailable
-  | SessionsUnbounded
+  | PgPipeline.SchemaNameInvalid
+  | PgPipeline.SessionsUnbounded
   | SqlError.SqlError
   | Migrator.MigrationError
 
@@ -112,6 +112,7 @@ export const serverInfra = (
         Layer.provideMerge(
           PgPipeline.layer({
             url: databaseUrl,
+            schema: config.databaseSchema,
             connectionsMax: config.databaseConnectionsMax,
             keepAlive: "20 seconds",
             pooled: config.databasePooling === "transaction"

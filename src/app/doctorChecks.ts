@@ -6,6 +6,7 @@ import { clientLayer } from "../infra/postgres/PgControl.ts"
 import { hasTables } from "../infra/postgres/pgSchemaChecks.ts"
 import { postgresChecks } from "../infra/postgres/pgChecks.ts"
 import * as PgPipelineView from "../infra/postgres/PgPipelineView.ts"
+import * as PgSchema from "../infra/postgres/PgSchema.ts"
 import { storeChecks } from "../ops/runningChecks.ts"
 import { type Check, check, ok, warning } from "../pipeline/Check.ts"
 import { PipelineView } from "../pipeline/PipelineView.ts"
@@ -39,8 +40,10 @@ export const checksOfStore = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<Check>, never, Scope.Scope> {
   if (Option.isNone(config.databaseUrl)) return []
   const url = config.databaseUrl.value
-  if (!(yield* hasTables(url).pipe(Effect.orElseSucceed(() => false)))) return []
-  const client = clientLayer({ url, connectionsMax: 1, keepAlive: "20 seconds", pooled: true })
+  if (!(yield* hasTables(url, config.databaseSchema).pipe(Effect.orElseSucceed(() => false)))) return []
+  const client = PgSchema.layerIn(config.databaseSchema).pipe(
+    Layer.provide(clientLayer({ url, connectionsMax: 1, keepAlive: "20 seconds", pooled: true }))
+  )
   const built = yield* Effect.option(Layer.build(PgPipelineView.layer.pipe(Layer.provide(client))))
   if (Option.isNone(built)) return []
   const view = Context.get(built.value, PipelineView)
@@ -52,6 +55,7 @@ export const checksOfStore = Effect.fnUntraced(function* (
 const ofPostgres = (config: AppConfigValues, url: Redacted.Redacted) =>
   postgresChecks({
     url,
+    schema: config.databaseSchema,
     pooled: config.databasePooling === "transaction",
     app: { table: orderMigrationsTable, migrations: orderMigrations, tables: orderTables }
   })

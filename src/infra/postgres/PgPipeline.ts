@@ -17,11 +17,22 @@ import * as PgPipelineView from "./PgPipelineView.ts"
 import * as PgRelayStore from "./PgRelayStore.ts"
 import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
-import { migratePipeline } from "./Migrations.ts"
+import { checkedSchema, inSchema, layerIn, schemaDefault } from "./PgSchema.ts"
+import { migratePipelineIn } from "./PipelineTables.ts"
 
 export { sessionParameters } from "./PgControl.ts"
+export { SchemaNameInvalid } from "./PgSchema.ts"
+export { SessionsUnbounded } from "./SessionLimits.ts"
 
-// Anew for each client: an application may have two databases.
+/** The library's tables. */
+export interface PgTables {
+  /**
+   * The schema they are in, `millrace` unless said otherwise; it is made if it is not there. Two pipelines in one database
+   * that share nothing have two of them.
+   */
+  readonly schema?: string | undefined
+}
+
 const stores = Layer.mergeAll(
   PgOutbox.layer,
   PgInbox.layer,
@@ -37,14 +48,34 @@ const stores = Layer.mergeAll(
   PgPipelineView.layer,
   PgEffectLedger.layer,
   PgEventLedger.layer
-).pipe(Layer.provideMerge(Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipeline))), Layer.fresh)
+)
+
+const clientsFor = (schema: string) =>
+  Layer.merge(
+    layerIn(schema),
+    Layer.effect(
+      PgControl,
+      Effect.map(PgControl, (client) => inSchema(client, schema))
+    )
+  )
+
+// Anew for each client: an application may have two databases.
+const storesIn = ({ schema = schemaDefault }: PgTables) =>
+  Layer.unwrap(
+    Effect.map(checkedSchema(schema), (name) =>
+      stores.pipe(
+        Layer.provide(clientsFor(name)),
+        Layer.provideMerge(Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipelineIn(name))))
+      )
+    )
+  ).pipe(Layer.fresh)
 
 /**
  * Everything the pipeline keeps in Postgres, and the `SqlClient` that commands and handlers share with it. Migrates the
  * library's tables first.
  */
-export const layer = (options: PgOptions) =>
-  stores.pipe(Layer.provideMerge(clientLayer(options)), Layer.provide(PgControl.layer(options)))
+export const layer = (options: PgOptions & PgTables) =>
+  storesIn(options).pipe(Layer.provideMerge(clientLayer(options)), Layer.provide(PgControl.layer(options)))
 
 // The tables' columns are read by their own names, whatever the application makes of its own.
 const untransformed = Layer.effect(
@@ -57,4 +88,5 @@ const untransformed = Layer.effect(
  * what idles in a transaction (`startupParameters: PgPipeline.sessionParameters`, or what `SessionsUnbounded` asks for). Three more
  * connections to the same place are kept for leases and the relay.
  */
-export const layerFrom = stores.pipe(Layer.provide(Layer.merge(untransformed, PgControl.layerFrom)), Layer.fresh)
+export const layerFrom = (tables: PgTables = {}) =>
+  storesIn(tables).pipe(Layer.provide(Layer.merge(untransformed, PgControl.layerFrom)), Layer.fresh)
