@@ -11,6 +11,7 @@ import { storeChecks } from "../ops/runningChecks.ts"
 import { type Check, check, ok, warning } from "../pipeline/Check.ts"
 import { PipelineView } from "../pipeline/PipelineView.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
+import { ownCommand } from "./cli/CommandName.ts"
 import { dataDirCheck } from "./doctor/localChecks.ts"
 import { orderMigrations, orderMigrationsTable, orderTables } from "./orders/orderMigrations.ts"
 import { Orders } from "./orders/Orders.ts"
@@ -47,9 +48,11 @@ export const checksOfStore = Effect.fnUntraced(function* (
   const built = yield* Effect.option(Layer.build(PgPipelineView.layer.pipe(Layer.provide(client))))
   if (Option.isNone(built)) return []
   const view = Context.get(built.value, PipelineView)
-  return yield* storeChecks({ stream: Orders.name, backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds) }).pipe(
-    Effect.provideService(PipelineView, view)
-  )
+  return yield* storeChecks({
+    stream: Orders.name,
+    backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
+    command: ownCommand
+  }).pipe(Effect.provideService(PipelineView, view))
 })
 
 const ofPostgres = (config: AppConfigValues, url: Redacted.Redacted) =>

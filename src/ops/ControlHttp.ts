@@ -20,6 +20,7 @@ interface ControlOptions {
   readonly checks: ReadonlyArray<Check>
   readonly backlogAgeMax: Duration.Duration
   readonly ackWait: Duration.Duration
+  readonly command: string
 }
 
 /** What operators may do, and what the doctor says, over HTTP. */
@@ -39,7 +40,7 @@ export const controlGroupLayer = (stream: string, options: ControlOptions) =>
         const changed = yield* desk.change(stream, body.act, target, changeOf(body), { actor, why })
         // Instances look at what is wanted with their next beat, which this brings on.
         yield* log.ring(rebalanceDoorbell(stream))
-        return { changed, cli: cliOfControl(body) }
+        return { changed, cli: cliOfControl(options.command, body) }
       })
       return handlers.handleAll({
         control: ({ payload }) =>
@@ -56,9 +57,12 @@ export const controlGroupLayer = (stream: string, options: ControlOptions) =>
   )
 
 /** Those of the application first; what it looks at itself is not looked at again. */
-const checksOf = Effect.fnUntraced(function* (stream: string, { ackWait, backlogAgeMax, checks }: ControlOptions) {
+const checksOf = Effect.fnUntraced(function* (
+  stream: string,
+  { ackWait, backlogAgeMax, checks, command }: ControlOptions
+) {
   const overview = yield* Overview
-  const own = [...(yield* runningChecks({ stream, backlogAgeMax })), ackWaitCheck(ackWait, overview.current)]
+  const own = [...(yield* runningChecks({ stream, backlogAgeMax, command })), ackWaitCheck(ackWait, overview.current)]
   const known = new Set(checks.map(({ name }) => name))
   return [...checks, ...own.filter(({ name }) => !known.has(name))]
 })

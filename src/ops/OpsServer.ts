@@ -19,6 +19,8 @@ export interface OpsOptions {
   /** Shown to people, to tell one pipeline from another. */
   readonly environment: string
   readonly version: string
+  /** How the commands begin that are shown to people, beside an act and in remedies: `npx millrace`. */
+  readonly command: string
   /** Nothing can be changed, only seen. */
   readonly readOnly: boolean
   /** What the doctor looks at besides the pipeline itself: its servers, say. */
@@ -33,14 +35,14 @@ export interface OpsOptions {
 
 /** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
 export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: OpsOptions) => {
-  const { handlers, isStopping = () => false, partitions, readOnly } = options
+  const { command, handlers, isStopping = () => false, partitions, readOnly } = options
   const { name, subject } = stream
   const declaration = { name, subject, partitions }
   const mask = maskOf(stream)
   return HttpApiBuilder.layer(OpsApi).pipe(
     Layer.provide([
       parkedGroupLayer(stream, mask, readOnly),
-      overviewGroupLayer(name, isStopping),
+      overviewGroupLayer(name, command, isStopping),
       traceGroupLayer({ declaration, mask, handlers }),
       controlGroupLayer(name, options)
     ]),

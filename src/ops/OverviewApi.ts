@@ -109,6 +109,8 @@ export const OverviewBody = Schema.Struct({
   stream: Schema.String,
   environment: Schema.String,
   version: Schema.String,
+  /** How the commands of its command line begin. */
+  command: Schema.String,
   readOnly: Schema.Boolean,
   stale: Schema.Array(Stale),
   partitions: Schema.Int,

@@ -1,9 +1,13 @@
 import type { Operation } from "../pipeline/ControlDesk.ts"
 import type { ControlBody } from "./ControlApi.ts"
 
-/** How the same is done by the command line. */
-export const cliOfControl = (body: ControlBody): string => {
+/** How the commands begin where nobody says otherwise: as the package brings them. */
+export const commandDefault = "npx millrace"
+
+/** How the same is done by the command line, whose commands begin with `command`. */
+export const cliOfControl = (command: string, body: ControlBody): string => {
   const why = body.why === "" ? [] : ["--why", body.why]
+  const line = lineOf(command)
   switch (body.act) {
     case "pause":
     case "resume":
@@ -22,20 +26,25 @@ export const cliOfControl = (body: ControlBody): string => {
 }
 
 /** The same of something that was done; null: the command line has no such act. */
-export const cliOfOperation = ({ act, detail, handler, instance, key, partition, why }: Operation): string | null => {
+export const cliOfOperation = (
+  command: string,
+  { act, detail, handler, instance, key, partition, why }: Operation
+): string | null => {
+  const line = lineOf(command)
   const by = { actor: "", why }
   const place = { ...(handler === undefined ? {} : { handler }), ...(partition === undefined ? {} : { partition }) }
-  if (act === "pause" || act === "resume") return cliOfControl({ act, ...place, ...by })
+  if (act === "pause" || act === "resume") return cliOfControl(command, { act, ...place, ...by })
   if (act === "throttle" && handler !== undefined)
-    return cliOfControl({ act, handler, perSecond: Number.parseFloat(detail) || null, ...by })
-  if ((act === "drain" || act === "undrain") && instance !== undefined) return cliOfControl({ act, instance, ...by })
+    return cliOfControl(command, { act, handler, perSecond: Number.parseFloat(detail) || null, ...by })
+  if ((act === "drain" || act === "undrain") && instance !== undefined)
+    return cliOfControl(command, { act, instance, ...by })
   if (handler === undefined || key === undefined) return null
   const reason = why === "" ? [] : ["--why", why]
   if (act === "edit") return line(["parked", "edit", handler, key, detail.replace("version ", ""), "--payload", "…"])
   return line(["parked", act, "--handler", handler, "--key", key, ...reason])
 }
 
-const line = (words: ReadonlyArray<string>) => ["pnpm start", ...words.map(quoted)].join(" ")
+const lineOf = (command: string) => (words: ReadonlyArray<string>) => [command, ...words.map(quoted)].join(" ")
 
 /** As a shell takes it. */
 const quoted = (word: string) => (/^[\w@%+=:,./…-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)

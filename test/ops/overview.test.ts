@@ -30,6 +30,7 @@ const looking = Effect.fnUntraced(function* (handlers: ReadonlyArray<Handler>) {
   const sampler = OverviewSampler.layer({
     declaration: { name: noteStream.name, subject: noteStream.subject, partitions: 1 },
     environment: "test",
+    command: "pnpm start",
     version: "1",
     readOnly: false
   }).pipe(Layer.provide(Layer.succeedContext(Context.add(world.services, PipelineView, { ...view, facts }))))

@@ -1,5 +1,7 @@
 import { Effect, Layer, Option } from "effect"
 import { CliOutput, Command, type HelpDoc, TerminalCapabilities } from "effect/cli"
+import { commandDefault } from "../../ops/cliTwin.ts"
+import { CommandName } from "./CommandName.ts"
 import { drainCommand, pauseCommand, resumeCommand, throttleCommand, undrainCommand } from "./controlCommands.ts"
 import { textOf as diagnosisText } from "./diagnosisText.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
@@ -44,7 +46,7 @@ const doctor = Command.make(
 )
 
 /** Examples are written for this repository, where commands begin with `pnpm start`; elsewhere they begin with their name. */
-export const asMillrace = Layer.effect(
+const renamedExamples = Layer.effect(
   CliOutput.Presenter,
   Effect.map(CliOutput.Presenter, ({ present }) => ({
     present: (event: CliOutput.Presenter.Event) =>
@@ -52,11 +54,14 @@ export const asMillrace = Layer.effect(
   }))
 )
 
+/** The commands as the package brings them. */
+export const asMillrace = Layer.merge(renamedExamples, Layer.succeed(CommandName, commandDefault))
+
 const withNames = (doc: HelpDoc.HelpDoc) => ({ ...doc, examples: doc.examples?.map(renamed) ?? [] })
 
 const renamed = (example: HelpDoc.ExampleDoc) => ({
   ...example,
-  command: example.command.replace(/^pnpm start/, "millrace")
+  command: example.command.replace(/^pnpm start/, commandDefault)
 })
 
 /** The commands that ask a running pipeline, whichever application it is part of. */

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks"
 import type { AlertBody, OverviewBody } from "../OverviewApi.ts"
 import { get } from "./api.ts"
+import { command } from "./feed.ts"
 import { plural } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
 import { Icon } from "./Icon.tsx"
@@ -164,7 +165,7 @@ const Doctor = () => {
       ) : (
         <Loaded resource={resource}>{(found) => <Checked {...found} />}</Loaded>
       )}
-      <Twin command="pnpm start doctor" />
+      <Twin command={`${command.value} doctor`} />
     </Pane>
   )
 }

@@ -2,7 +2,7 @@ import type { PartitionBody } from "../OverviewApi.ts"
 import { get } from "./api.ts"
 import { cliOfControl } from "../cliTwin.ts"
 import { ask } from "./control.ts"
-import { isReadOnly } from "./feed.ts"
+import { command, isReadOnly } from "./feed.ts"
 import { count, duration, rate, shortId } from "./format.ts"
 import { Icon } from "./Icon.tsx"
 import { Loaded } from "./Pane.tsx"
@@ -114,7 +114,7 @@ export const PartitionSheet = () => {
                 {body.paused === null ? "Pause" : "Resume"} this partition
               </button>
             </div>
-            <Twin command={cliOfControl({ ...controlOf(body), actor: "", why: "" })} />
+            <Twin command={cliOfControl(command.value, { ...controlOf(body), actor: "", why: "" })} />
           </>
         )}
       </Loaded>

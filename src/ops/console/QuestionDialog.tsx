@@ -3,6 +3,7 @@ import { cliOfControl } from "../cliTwin.ts"
 import type { Problem } from "./api.ts"
 import { actor, question, send, type Question } from "./control.ts"
 import { Dialog } from "./Dialog.tsx"
+import { command } from "./feed.ts"
 import { ProblemNote } from "./Pane.tsx"
 import { announce, Twin } from "./Said.tsx"
 
@@ -55,7 +56,7 @@ const Asked = ({ one }: { readonly one: Question }) => {
       <form onSubmit={(event) => void confirm(event)}>
         <p>{one.text}</p>
         <ActorFields why={why} setWhy={setWhy} />
-        <Twin command={cliOfControl({ ...one.control, actor: "", why })} />
+        <Twin command={cliOfControl(command.value, { ...one.control, actor: "", why })} />
         {problem !== undefined && <ProblemNote problem={problem} />}
         <div class="dialog-buttons">
           <button type="button" class="btn" onClick={close}>
