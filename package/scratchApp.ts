@@ -99,8 +99,15 @@ export const typeChecks = (folder: string, declarations: boolean): void => {
   assert.match(lines, /node_modules\/millrace\/lib\/ops\/index\.d\.ts/)
 }
 
-/** What the command says where no pipeline answers is about this application. */
+const bin = (folder: string) => join(folder, "node_modules/millrace/lib/app/millrace.js")
+
+const onNode20 =
+  "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})"
+
+/** What the command says on a Node that is too old, and where no pipeline answers, is about this application. */
 export const saysWhatToDo = (folder: string): void => {
+  const old = printedBy(folder, process.execPath, "--import", onNode20, bin(folder), "lag")
+  assert.equal(old, `millrace needs Node ${nodeMin} or newer, and this is 20.20.2\n`)
   const said = printedBy(folder, join(folder, "node_modules/.bin/millrace"), "lag", "--url", "http://127.0.0.1:1")
   assert.match(said, /no pipeline answers at http:.*; start the application that it is part of/)
 }
@@ -137,8 +144,7 @@ export const runs = async (folder: string, node = process.execPath): Promise<voi
 
 /** The package's own command looks at the application's pipeline and changes it. */
 const operates = (folder: string, node: string, url: string) => {
-  const command = join(folder, "node_modules/millrace/lib/app/millrace.js")
-  const millrace = (...args: ReadonlyArray<string>) => run(folder, node, command, ...args, "--url", url)
+  const millrace = (...args: ReadonlyArray<string>) => run(folder, node, bin(folder), ...args, "--url", url)
   assert.match(millrace("lag"), /letter[^]*statement/)
   millrace("pause", "letter", "--why", "it is tried")
   assert.match(millrace("activity"), /pause .*letter[^]*\$ npx millrace pause letter --why 'it is tried'/)
