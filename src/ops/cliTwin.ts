@@ -22,6 +22,8 @@ export const cliOfControl = (command: string, body: ControlBody): string => {
     case "drain":
     case "undrain":
       return line([body.act, body.instance, ...why])
+    case "repartition":
+      return line([body.act, "--to", String(body.partitions), ...why])
   }
 }
 
@@ -38,6 +40,7 @@ export const cliOfOperation = (
     return cliOfControl(command, { act, handler, perSecond: Number.parseFloat(detail) || null, ...by })
   if ((act === "drain" || act === "undrain") && instance !== undefined)
     return cliOfControl(command, { act, instance, ...by })
+  if (act === "repartition") return cliOfControl(command, { act, partitions: Number.parseInt(detail, 10), ...by })
   if (handler === undefined || key === undefined) return null
   const reason = why === "" ? [] : ["--why", why]
   if (act === "edit") return line(["parked", "edit", handler, key, detail.replace("version ", ""), "--payload", "…"])

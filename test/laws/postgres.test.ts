@@ -11,6 +11,7 @@ import { outboxLaws } from "../../src/testing/laws/OutboxLaws.ts"
 import { ownershipLaws } from "../../src/testing/laws/OwnershipLaws.ts"
 import { parkingLaws } from "../../src/testing/laws/ParkingLaws.ts"
 import { relayStoreLaws } from "../../src/testing/laws/RelayStoreLaws.ts"
+import { repartitionLaws } from "../../src/testing/laws/RepartitionLaws.ts"
 import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
 import { suiteOf } from "./LawSuite.ts"
 
@@ -42,6 +43,7 @@ for (const schema of ["millrace", "user"]) {
   suiteOf(ownershipLaws)(`ownership ${where}`, world)
   suiteOf(inboxLaws)(`the inbox ${where}`, world)
   suiteOf(relayStoreLaws)(`the relay's store ${where}`, world)
+  suiteOf(repartitionLaws)(`other partitions ${where}`, world)
   suiteOf(parkingLaws)(`the parking lot ${where}`, world)
   suiteOf(crashLogLaws)(`the crash log ${where}`, world)
   suiteOf(effectLedgerLaws)(`the effect ledger ${where}`, world)

@@ -9,6 +9,12 @@ export const pipelineMigrationsTable = (schema: string) => `${schema}.migrations
 /** Where versions before wrote that down: in the first schema of whoever's search path it was. */
 export const migrationsTableBefore = "millrace_migrations"
 
+/** The same, the newest place first. Its name in backups is the old one, wherever the tables are. */
+export const pipelineMigrationsPlaces = (schema: string) => ({
+  table: migrationsTableBefore,
+  places: [pipelineMigrationsTable(schema), ...(schema === schemaDefault ? [migrationsTableBefore] : [])]
+})
+
 interface Before {
   readonly schema: string
   readonly may_create: boolean
