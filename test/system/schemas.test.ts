@@ -6,6 +6,8 @@ import { EventStream, Handler, Outbox, Pipeline } from "millrace"
 import * as NatsPipeline from "millrace/nats"
 import * as PgPipeline from "millrace/postgres"
 import { runAudit } from "../../src/pipeline/Audit.ts"
+import { join } from "node:path"
+import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
 import { query } from "../infra/embedded/Clients.ts"
 import { eventually } from "../support/servers/Eventually.ts"
 import { runApp, startPipeline } from "../support/servers/AppProcess.ts"
@@ -83,24 +85,42 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
     })
   )
 
-  it.effect("DATABASE_SCHEMA moves the service there: it works, and audit and doctor find it", () =>
-    Effect.gen(function* () {
-      const { databaseUrl, environment } = yield* startServers(false)
-      const settings = { ...environment, DATABASE_SCHEMA: "shop" }
-      const service = yield* startPipeline(settings)
-      const simulated = yield* runApp(["simulate", "--orders", "20", "--url", service.url], settings)
-      assert.strictEqual(simulated.code, 0, simulated.stderr)
-      const audit = yield* runApp(["audit"], settings)
-      assert.strictEqual(audit.code, 0, audit.stdout + audit.stderr)
-      yield* service.signal("SIGTERM")
-      yield* service.exited
-      const doctor = yield* runApp(["doctor"], settings)
-      assert.match(doctor.stdout, /migrations +ok|ok +migrations|migrations.*up to date/, doctor.stdout)
-      const places = yield* query(
-        databaseUrl,
-        "SELECT to_regclass('shop.outbox') IS NOT NULL AS shop, to_regnamespace('millrace') IS NULL AS alone"
-      )
-      assert.deepStrictEqual(places, [{ shop: true, alone: true }])
-    })
+  it.effect(
+    "DATABASE_SCHEMA moves the service there: it works, and audit and doctor find it",
+    () =>
+      Effect.gen(function* () {
+        const { databaseUrl, environment } = yield* startServers(false)
+        const settings = { ...environment, DATABASE_SCHEMA: "shop" }
+        const service = yield* startPipeline(settings)
+        const simulated = yield* runApp(["simulate", "--orders", "20", "--url", service.url], settings)
+        assert.strictEqual(simulated.code, 0, simulated.stderr)
+        const audit = yield* runApp(["audit"], settings)
+        assert.strictEqual(audit.code, 0, audit.stdout + audit.stderr)
+        yield* service.signal("SIGTERM")
+        yield* service.exited
+        const doctor = yield* runApp(["doctor"], settings)
+        assert.match(doctor.stdout, /migrations +ok|ok +migrations|migrations.*up to date/, doctor.stdout)
+        const places = yield* query(
+          databaseUrl,
+          "SELECT to_regclass('shop.outbox') IS NOT NULL AS shop, to_regnamespace('millrace') IS NULL AS alone"
+        )
+        assert.deepStrictEqual(places, [{ shop: true, alone: true }])
+
+        // A backup of one schema is put back into another, of servers that have neither.
+        const folder = join(yield* tempDataDir, "backup")
+        const other = { ...(yield* startServers(false)).environment, DATABASE_SCHEMA: "market" }
+        for (const [args, where] of [
+          [["backup", "--to", folder], settings],
+          [["restore", "--from", folder], other],
+          [["compare", folder], other]
+        ] as const) {
+          const done = yield* runApp(args, where)
+          assert.strictEqual(done.code, 0, `${args.join(" ")}: ${done.stdout}${done.stderr}`)
+        }
+        yield* startPipeline(other)
+        const restored = yield* runApp(["audit"], other)
+        assert.strictEqual(restored.code, 0, restored.stdout + restored.stderr)
+      }),
+    120_000
   )
 })
