@@ -5,6 +5,7 @@ import { line, wholeText } from "./opsFields.ts"
 import { EventUnreadableProblem, KeyNotParkedProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 import { overviewGroup } from "./OverviewApi.ts"
 import { traceGroup } from "./TraceApi.ts"
+import { violationsGroup } from "./ViolationsApi.ts"
 
 /** A handler, and what it has parked: a key, or a single event by `key@version`. */
 const Name = { handler: line(64), key: line(1_100) }
@@ -163,7 +164,7 @@ const parked = HttpApiGroup.make("parked")
 
 /** Operations on a running pipeline. Served to this machine, or to whoever has the token. */
 export class OpsApi extends HttpApi.make("ops-api")
-  .add(parked, overviewGroup, traceGroup, controlGroup)
+  .add(parked, overviewGroup, traceGroup, controlGroup, violationsGroup)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(OpenApi.annotations({ title: "Millrace operations" })) {}

@@ -1,5 +1,6 @@
 import type { Operation } from "../pipeline/ControlDesk.ts"
 import type { ControlBody } from "./ControlApi.ts"
+import type { AcknowledgeBody } from "./ViolationsApi.ts"
 
 /** How the same is done by the command line. */
 export const cliOfControl = (body: ControlBody): string => {
@@ -21,6 +22,21 @@ export const cliOfControl = (body: ControlBody): string => {
   }
 }
 
+/** How a parked key is looked at. */
+export const cliOfShow = (handler: string, key: string): string => line(["parked", "show", handler, key])
+
+/** The same of an acknowledgement. */
+export const cliOfAcknowledge = ({ handler, key, upToId, why }: Omit<AcknowledgeBody, "actor" | "dryRun">): string =>
+  line([
+    "violations",
+    "acknowledge",
+    handler,
+    key,
+    ...(upToId === undefined ? [] : ["--up-to", String(upToId)]),
+    "--why",
+    why
+  ])
+
 /** The same of something that was done; null: the command line has no such act. */
 export const cliOfOperation = ({ act, detail, handler, instance, key, partition, why }: Operation): string | null => {
   const by = { actor: "", why }
@@ -30,6 +46,7 @@ export const cliOfOperation = ({ act, detail, handler, instance, key, partition,
     return cliOfControl({ act, handler, perSecond: Number.parseFloat(detail) || null, ...by })
   if ((act === "drain" || act === "undrain") && instance !== undefined) return cliOfControl({ act, instance, ...by })
   if (handler === undefined || key === undefined) return null
+  if (act === "acknowledge") return cliOfAcknowledge({ handler, key, why })
   const reason = why === "" ? [] : ["--why", why]
   if (act === "edit") return line(["parked", "edit", handler, key, detail.replace("version ", ""), "--payload", "…"])
   return line(["parked", act, "--handler", handler, "--key", key, ...reason])

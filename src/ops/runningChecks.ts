@@ -82,10 +82,10 @@ const parkedResult = ({ aside }: PipelineFacts) => {
 const orderResult = ({ violations }: PipelineFacts) => {
   const violated = [...violations].filter(([, count]) => count > 0)
   return violated.length === 0
-    ? ok("no violation was ever seen")
+    ? ok("no violation is open")
     : failed(
         `order violations: ${violated.map(([handler, count]) => `${handler} ${count}`).join(", ")}`,
-        "`pnpm start audit` names them; their keys stand still until somebody looks"
+        "`pnpm start violations list` names them; find the cause, mend their keys, and `violations acknowledge`"
       )
 }
 

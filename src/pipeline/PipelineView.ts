@@ -50,6 +50,7 @@ export interface PipelineFacts {
   readonly leases: ReadonlyArray<LeaseFacts>
   readonly instances: ReadonlyArray<InstanceFacts>
   readonly aside: ReadonlyArray<AsideFacts>
+  /** By handler, those that nobody has acknowledged. */
   readonly violations: ReadonlyMap<string, number>
   readonly controls: ReadonlyArray<ControlEntry>
 }
@@ -66,8 +67,10 @@ export interface KeyHandlerFacts {
   readonly parked: ReadonlyArray<number>
   /** Versions that somebody took out. */
   readonly discarded: ReadonlyArray<number>
-  /** Versions that were order violations. */
+  /** Versions that were order violations, and nobody has acknowledged. */
   readonly violations: ReadonlyArray<number>
+  /** The same, acknowledged. */
+  readonly acknowledged: ReadonlyArray<number>
 }
 
 /** What the outbox has of a key. */

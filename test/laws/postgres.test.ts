@@ -12,6 +12,7 @@ import { ownershipLaws } from "../../src/testing/laws/OwnershipLaws.ts"
 import { parkingLaws } from "../../src/testing/laws/ParkingLaws.ts"
 import { relayStoreLaws } from "../../src/testing/laws/RelayStoreLaws.ts"
 import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
+import { violationLaws } from "../../src/testing/laws/ViolationLaws.ts"
 import { suiteOf } from "./LawSuite.ts"
 
 /** By a connection of its own: some laws let a lease run out in the middle of a transaction. */
@@ -45,3 +46,4 @@ suiteOf(effectLedgerLaws)("the effect ledger in Postgres", world)
 suiteOf(eventLedgerLaws)("the event ledger in Postgres", world)
 suiteOf(controlLaws)("controls in Postgres", world)
 suiteOf(viewLaws)("the view of a pipeline in Postgres", world)
+suiteOf(violationLaws)("order violations in Postgres", world)

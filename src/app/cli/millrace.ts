@@ -12,6 +12,7 @@ import { parkedCommand } from "./parkedCommand.ts"
 import { pipelineCommand } from "./pipelineCommand.ts"
 import { simulateCommand } from "./simulateCommand.ts"
 import { tailCommand } from "./tailCommand.ts"
+import { violationsCommand } from "./violationsCommand.ts"
 
 /** `--no-color`, for all commands. `run.ts` acts on it before anything is parsed, so that it holds for help too. */
 const colour = GlobalFlag.Setting("color")({
@@ -42,7 +43,15 @@ export const millrace = Command.make("millrace").pipe(
     },
     {
       group: "Operate",
-      commands: [parkedCommand, pauseCommand, resumeCommand, throttleCommand, drainCommand, undrainCommand]
+      commands: [
+        parkedCommand,
+        violationsCommand,
+        pauseCommand,
+        resumeCommand,
+        throttleCommand,
+        drainCommand,
+        undrainCommand
+      ]
     },
     { group: "Change", commands: [corpusCommand] }
   ]),

@@ -11,6 +11,7 @@ import { print } from "./Output.ts"
 import { parkedCommand } from "./parkedCommand.ts"
 import { askRunning, textOf as auditText } from "./runningAudit.ts"
 import { tailCommand } from "./tailCommand.ts"
+import { violationsCommand } from "./violationsCommand.ts"
 
 const audit = Command.make(
   "audit",
@@ -81,7 +82,15 @@ export const operate = Command.make("millrace").pipe(
     },
     {
       group: "Operate",
-      commands: [parkedCommand, pauseCommand, resumeCommand, throttleCommand, drainCommand, undrainCommand]
+      commands: [
+        parkedCommand,
+        violationsCommand,
+        pauseCommand,
+        resumeCommand,
+        throttleCommand,
+        drainCommand,
+        undrainCommand
+      ]
     }
   ])
 )

@@ -15,6 +15,7 @@ import * as MemoryPipelineView from "./MemoryPipelineView.ts"
 import * as MemoryRelayStore from "./MemoryRelayStore.ts"
 import { MemoryState } from "./MemoryState.ts"
 import * as MemoryTransactor from "./MemoryTransactor.ts"
+import * as MemoryViolationDesk from "./MemoryViolationDesk.ts"
 
 /** Every port in memory: the whole pipeline without a server. Nothing survives the process. */
 export const layer = Layer.mergeAll(
@@ -30,5 +31,6 @@ export const layer = Layer.mergeAll(
   MemoryControlDesk.layer,
   MemoryPipelineView.layer,
   MemoryEffectLedger.layer,
-  MemoryEventLedger.layer
+  MemoryEventLedger.layer,
+  MemoryViolationDesk.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

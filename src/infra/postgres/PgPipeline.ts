@@ -17,6 +17,7 @@ import * as PgPipelineView from "./PgPipelineView.ts"
 import * as PgRelayStore from "./PgRelayStore.ts"
 import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
+import * as PgViolationDesk from "./PgViolationDesk.ts"
 import { migratePipeline } from "./Migrations.ts"
 
 export { sessionParameters } from "./PgControl.ts"
@@ -36,7 +37,8 @@ const stores = Layer.mergeAll(
   PgControlDesk.layer,
   PgPipelineView.layer,
   PgEffectLedger.layer,
-  PgEventLedger.layer
+  PgEventLedger.layer,
+  PgViolationDesk.layer
 ).pipe(Layer.provideMerge(Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipeline))), Layer.fresh)
 
 /**

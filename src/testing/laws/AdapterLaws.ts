@@ -13,6 +13,7 @@ import { relayStoreLaws } from "./RelayStoreLaws.ts"
 import { sharedLaws } from "./SharedLaws.ts"
 import { streamViewLaws } from "./StreamViewLaws.ts"
 import { viewLaws } from "./ViewLaws.ts"
+import { violationLaws } from "./ViolationLaws.ts"
 
 export { LeaseClock } from "./LeaseClock.ts"
 export type { Law, Laws } from "./Law.ts"
@@ -33,6 +34,7 @@ export const adapterLaws = {
   eventLedger: eventLedgerLaws,
   control: controlLaws,
   view: viewLaws,
+  violations: violationLaws,
   eventLog: eventLogLaws,
   sharedConsumers: sharedLaws,
   streamView: streamViewLaws

@@ -142,7 +142,8 @@ const tellsOfAKey: Law<ViewPorts> = Effect.gen(function* () {
     beyond: [],
     parked: [2, 3],
     discarded: [],
-    violations: [3]
+    violations: [3],
+    acknowledged: []
   })
   const seen = yield* facts
   assert.deepStrictEqual(seen.aside, [{ handler: "mail", parkedKeys: 1, retryingKeys: 0, events: 2 }])
