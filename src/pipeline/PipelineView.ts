@@ -89,6 +89,25 @@ export interface KeyFacts {
   readonly handlers: ReadonlyArray<KeyHandlerFacts>
 }
 
+/**
+ * What a handler has made of an event. `waiting`: not handled yet. `retrying`: put aside, tried again by itself. `parked`: waits for
+ * somebody. `behind`: put aside behind another event of its key. `discarded`: somebody took it out.
+ */
+export const outcomes = ["handled", "waiting", "retrying", "parked", "behind", "discarded"] as const
+/** One of them. */
+export type Outcome = (typeof outcomes)[number]
+
+/** An event by its name in the stream. */
+export interface EventPlace {
+  readonly key: string
+  readonly version: number
+}
+
+/** An event, and a handler that has made something of it. */
+export interface HandlerPlace extends EventPlace {
+  readonly handler: string
+}
+
 /** An effect outside, as its handler noted it. */
 export interface EffectFacts {
   readonly handler: string
@@ -107,6 +126,12 @@ export class PipelineView extends Context.Service<
   {
     readonly facts: (stream: string, rowsMax: number) => Effect.Effect<PipelineFacts, StoreUnavailable>
     readonly key: (stream: string, key: string) => Effect.Effect<KeyFacts, StoreUnavailable>
+    /** Which handlers have made this of which of these events. Takes time in proportion to events and handlers. */
+    readonly having: (
+      stream: string,
+      events: ReadonlyArray<EventPlace>,
+      outcome: Outcome
+    ) => Effect.Effect<ReadonlyArray<HandlerPlace>, StoreUnavailable>
     /** Effects of these events that were noted. */
     readonly effects: (
       stream: string,

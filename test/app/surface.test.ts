@@ -52,6 +52,7 @@ const endless: ReadonlyArray<readonly [example: RegExp, says: RegExp]> = [
   [/^pnpm start lag --watch$/, /read-model \d/],
   [/^pnpm start lag --watch .*jsonl/, /"handlers":\[/],
   [/^pnpm start tail$/, /created .* ada@1/],
+  [/^pnpm start tail --outcome parked/, /created .* ada@1 .*push/],
   [/^pnpm start tail --type paid --key ada$/, /paid .* ada@/]
 ]
 

@@ -28,6 +28,18 @@ describe.skipIf(chromiumPath === undefined)("the live page", { timeout: 60_000 }
 
   const rows = (page: Page) => page.locator("#tail-rows tbody tr th")
 
+  test("the tail by outcome says who has made it of the events, and stays in the address and the command", async () => {
+    const { page } = await opened("tail")
+    await rows(page).first().waitFor()
+    await page.getByLabel("Outcome").selectOption("parked")
+    await page.getByRole("columnheader", { name: "parked by" }).waitFor()
+    expect(await page.locator("#tail-rows tbody tr").first().innerText()).toContain("mail, push")
+    expect(page.url()).toContain("outcome=parked")
+    await page.getByText("pnpm start tail --outcome parked").waitFor()
+    await page.getByLabel("Outcome").selectOption("")
+    await page.getByRole("columnheader", { name: "parked by" }).waitFor({ state: "detached" })
+  })
+
   test("the tail moves by itself, stands still under the pointer, and says how many are new", async () => {
     const { page } = await opened("tail")
     await rows(page).first().waitFor()

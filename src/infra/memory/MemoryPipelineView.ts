@@ -1,6 +1,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { type EffectFacts, goneShownMs, type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
 import { columnsOf, MemoryState, type MemoryTables, type MemoryViolation, rowKey } from "./MemoryState.ts"
+import { havingIn } from "./memoryOutcomes.ts"
 
 /** What people want to see of a pipeline, in memory. */
 export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect(
@@ -21,6 +22,7 @@ export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect
             handlers: handlersIn(tables).map(([handler, delivery]) => keyOf(tables, key, handler, delivery))
           }
         }),
+      having: (stream, events, outcome) => Effect.sync(() => havingIn(state.of(stream), events, outcome)),
       effects: (stream, handlers, eventIds) =>
         Effect.sync(() => {
           const noted = [...state.of(stream).effects].map(([at, effect]) => ({

@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { goneShownMs, type InstanceFacts, type LeaseFacts, PipelineView } from "../../pipeline/PipelineView.ts"
 import { type ControlEntryRow, entryOf } from "./PgControlDesk.ts"
+import { having } from "./pgOutcomes.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
 interface FactsRow {
@@ -161,5 +162,7 @@ const effects =
 /** What people want to see of a pipeline, in Postgres. */
 export const layer: Layer.Layer<PipelineView, never, SqlClient.SqlClient> = Layer.effect(
   PipelineView,
-  Effect.map(SqlClient.SqlClient, (sql) => PipelineView.of({ facts: facts(sql), key: key(sql), effects: effects(sql) }))
+  Effect.map(SqlClient.SqlClient, (sql) =>
+    PipelineView.of({ facts: facts(sql), key: key(sql), having: having(sql), effects: effects(sql) })
+  )
 )
