@@ -61,6 +61,29 @@ describe.skipIf(chromiumPath === undefined)("the live page", { timeout: 60_000 }
     expect(await rows(page).count()).toBeLessThanOrEqual(500)
   })
 
+  test("a thousand frames leave nothing behind: no node, no listener", async () => {
+    const begunMs = Date.now()
+    let sent = 0
+    const clock = () => begunMs + (sent += 1) * 500
+    const { page } = await opened("", { frameEveryMs: 10, clock })
+    const cdp = await page.context().newCDPSession(page)
+    await cdp.send("Performance.enable")
+    const counted = async () => {
+      await cdp.send("HeapProfiler.collectGarbage")
+      const { metrics } = await cdp.send("Performance.getMetrics")
+      return ["Nodes", "JSEventListeners"].map((name) => metrics.find((one) => one.name === name)?.value ?? 0)
+    }
+    // Until the sparklines are full.
+    await expect.poll(() => sent, { timeout: 30_000 }).toBeGreaterThan(600)
+    const [nodes = 0, listeners = 0] = await counted()
+    const from = sent
+    await expect.poll(() => sent, { timeout: 40_000 }).toBeGreaterThan(from + 1_000)
+    const [nodesAfter = 0, listenersAfter = 0] = await counted()
+    expect(nodes).toBeGreaterThan(500)
+    expect(nodesAfter).toBeLessThan(nodes * 1.02)
+    expect(listenersAfter).toBe(listeners)
+  })
+
   test("the partitions stand still while one of them is open, the vital signs do not", async () => {
     const { page } = await opened("", { frameEveryMs: 300 })
     const cells = page.locator("table.heat").first().locator("td")

@@ -1,3 +1,4 @@
+import { useMemo } from "preact/hooks"
 import type { HandlerBody } from "../OverviewApi.ts"
 import { type Cell, cellsOf, levelOf, describe, type Measure, stateIcons } from "./heat.ts"
 import { Icon } from "./Icon.tsx"
@@ -5,16 +6,32 @@ import { change, pairOf, queryOf } from "./route.ts"
 
 const columns = 16
 
-const HeatCell = (props: { readonly handler: string; readonly cell: Cell; readonly measure: Measure }) => {
-  const { cell, handler, measure } = props
-  const icon = stateIcons[cell.state]
+interface CellProps {
+  readonly handler: string
+  readonly cell: Cell
+  readonly measure: Measure
+}
+
+/** Most cells are as they were a frame before: those are not even compared. */
+const HeatCell = ({ cell, handler, measure }: CellProps) => {
   const place = pairOf(handler, cell.partition)
+  const isOpen = queryOf("cell") === place
+  return useMemo(
+    () => drawn({ cell, handler, measure }, place, isOpen),
+    [measure, place, isOpen, cell.state, cell[measure.column]]
+  )
+}
+
+const drawn = ({ cell, measure }: CellProps, place: string, isOpen: boolean) => {
+  const icon = stateIcons[cell.state]
+  const text = measure.cell(cell[measure.column])
   return (
     <td>
       <button
         type="button"
-        class={`cell num heat-${levelOf(measure, cell[measure.column])} is-${cell.state}`}
-        aria-pressed={queryOf("cell") === place}
+        class={`cell num heat-${levelOf(measure, cell[measure.column])} is-${cell.state} ${icon === undefined ? "" : "has-icon"}`}
+        aria-pressed={isOpen}
+        aria-label={`partition ${cell.partition}, ${measure.label} ${text}, ${cell.state}`}
         title={describe(cell, measure)}
         data-row
         data-cell={cell.partition}
@@ -22,11 +39,7 @@ const HeatCell = (props: { readonly handler: string; readonly cell: Cell; readon
         onClick={() => change({ cell: place })}
       >
         {icon !== undefined && <Icon name={icon} />}
-        <span class="unseen">
-          partition {cell.partition}, {measure.label}{" "}
-        </span>
-        {measure.cell(cell[measure.column])}
-        <span class="unseen">, {cell.state}</span>
+        {text}
       </button>
     </td>
   )
