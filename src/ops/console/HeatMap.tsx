@@ -1,4 +1,3 @@
-import { useMemo } from "preact/hooks"
 import type { HandlerBody } from "../OverviewApi.ts"
 import { type Cell, cellsOf, levelOf, describe, type Measure, stateIcons } from "./heat.ts"
 import { Icon } from "./Icon.tsx"
@@ -12,17 +11,9 @@ interface CellProps {
   readonly measure: Measure
 }
 
-/** Most cells are as they were a frame before: those are not even compared. */
 const HeatCell = ({ cell, handler, measure }: CellProps) => {
   const place = pairOf(handler, cell.partition)
   const isOpen = queryOf("cell") === place
-  return useMemo(
-    () => drawn({ cell, handler, measure }, place, isOpen),
-    [measure, place, isOpen, cell.state, cell[measure.column]]
-  )
-}
-
-const drawn = ({ cell, measure }: CellProps, place: string, isOpen: boolean) => {
   const icon = stateIcons[cell.state]
   const text = measure.cell(cell[measure.column])
   return (

@@ -60,6 +60,15 @@ const Facts = ({ body }: { readonly body: PartitionBody }) => (
       </span>
     </Fact>
     <Fact name="In hand">{count(body.inHand)}</Fact>
+    {body.keysInFlight.length > 0 && (
+      <Fact name="In flight">
+        {body.keysInFlight.map((key) => (
+          <a key={key} class="key" href={hrefOf("trace", { name: key })} title={`Trace ${key}`}>
+            {key}{" "}
+          </a>
+        ))}
+      </Fact>
+    )}
     <Fact name="Handled">
       <span class="num">
         {rate(body.perSecond)}/s · p95 {duration(body.p95Ms)}
