@@ -36,7 +36,7 @@ const commandsIn = (text: string) =>
       said: said.trim(),
       // `pause|resume` are two.
       names: name.split("|"),
-      subcommands: ["orders", "parked"].includes(name) ? second.split("|") : [],
+      subcommands: ["orders", "parked", "violations"].includes(name) ? second.split("|") : [],
       flags: words.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0] ?? word)
     }
   })
