@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { wholeText } from "./opsFields.ts"
 import { eventStates } from "./eventStates.ts"
+import { partitionMax, wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** An event in the stream, without its payload. */
@@ -116,7 +116,7 @@ export const traceEventsMax = 200
 const TailQuery = {
   type: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
   key: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_100))),
-  partition: Schema.optionalKey(wholeText(0, 1_023)),
+  partition: Schema.optionalKey(wholeText(0, partitionMax)),
   /** Only what a handler, or this one, has made this of; of the newest events, as they are now. */
   outcome: Schema.optionalKey(Schema.Literals(eventStates)),
   handler: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),

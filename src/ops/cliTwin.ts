@@ -19,6 +19,8 @@ export const cliOfControl = (body: ControlBody): string => {
     case "drain":
     case "undrain":
       return line([body.act, body.instance, ...why])
+    case "repartition":
+      return line([body.act, "--to", String(body.partitions), ...why])
   }
 }
 
@@ -45,6 +47,7 @@ export const cliOfOperation = ({ act, detail, handler, instance, key, partition,
   if (act === "throttle" && handler !== undefined)
     return cliOfControl({ act, handler, perSecond: Number.parseFloat(detail) || null, ...by })
   if ((act === "drain" || act === "undrain") && instance !== undefined) return cliOfControl({ act, instance, ...by })
+  if (act === "repartition") return cliOfControl({ act, partitions: Number.parseInt(detail, 10), ...by })
   if (handler === undefined || key === undefined) return null
   if (act === "acknowledge") return cliOfAcknowledge({ handler, key, why })
   const reason = why === "" ? [] : ["--why", why]

@@ -32,6 +32,16 @@ export class NotFoundProblem extends HttpApiError.Problem<NotFoundProblem>()("No
   title: "There is no such thing"
 }) {}
 
+export class OlderInstancesProblem extends HttpApiError.Problem<OlderInstancesProblem>()(
+  "OlderInstancesProblem",
+  {
+    type: urn("older-instances"),
+    status: 409,
+    title: "Instances of an earlier version run, which know one number of partitions only: stop or update them first"
+  },
+  { instances: Schema.Array(Schema.String) }
+) {}
+
 export class ReadOnlyProblem extends HttpApiError.Problem<ReadOnlyProblem>()("ReadOnlyProblem", {
   type: urn("read-only"),
   status: 403,

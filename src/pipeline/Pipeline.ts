@@ -17,10 +17,14 @@ import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, Stre
 import type { RelayTiming } from "./Leader.ts"
 import { relayTimingDefault, runRelay } from "./Relay.ts"
 import { RelayStore } from "./RelayStore.ts"
+import { signal } from "./Signals.ts"
 
 /** How a pipeline is run. */
 export interface PipelineOptions {
-  /** `partitionsDefault` unless it says otherwise; fixed once the stream holds events. */
+  /**
+   * Of a stream that begins; `partitionsDefault` unless it says otherwise. One that is there keeps what it has, until
+   * somebody changes it (`repartition`).
+   */
   readonly partitions?: number
   /** How this process is shown to people; its id is a new one unless it says otherwise. */
   readonly instance?: Partial<Instance>
@@ -43,6 +47,7 @@ export class Pipeline extends Context.Service<
   Pipeline,
   {
     readonly stream: string
+    /** As this instance found them, or made them; their number may be changed while it runs. */
     readonly partitions: number
     readonly instance: Instance
     /** Partitions this instance works on now, over all handlers. */
@@ -80,10 +85,11 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
         .declare(declaration)
         .pipe(Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule }))
       yield* checkOrigin(stream.name)
-      yield* fixPartitions(
+      const topology = yield* fixPartitions(
         declaration,
         handlers.map((handler) => handler.name)
       )
+      const found = { ...declaration, ...topology }
       yield* fixDelivery(stream.name, handlers)
       // Each H is a Handler of its own services; their union is what `services` holds.
       const provided = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
@@ -91,9 +97,14 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       )
       const ready = yield* Effect.forEach(provided, (handler) => ledgered(stream.name, handler))
       if (options.relays !== false)
-        yield* runRelay(declaration, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
-      const consumers = yield* runConsumers(declaration, ready, instance, options.consumers ?? consumerOptionsDefault)
-      return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }
+        yield* runRelay(found, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
+      const consumers = yield* runConsumers(found, ready, instance, options.consumers ?? consumerOptionsDefault)
+      return {
+        stream: stream.name,
+        partitions: topology.partitions,
+        instance,
+        ownedPartitions: consumers.ownedPartitions
+      }
     })
   )
 
@@ -130,14 +141,14 @@ const checkOrigin = Effect.fnUntraced(function* (stream: string) {
   return yield* new StreamMismatch({ stream, differences: [difference] })
 })
 
-/** All must publish to, and read from, the same number of partitions, whatever their part in it is. */
+/** All publish to, and read from, the partitions the stream has, whatever they were started with. */
 const fixPartitions = Effect.fnUntraced(function* (declaration: LogDeclaration, handlers: ReadonlyArray<string>) {
   const ownership = yield* Ownership
   const { name: stream, partitions } = declaration
-  const known = yield* ownership.declare(stream, handlers, partitions)
-  if (known === partitions) return
-  const difference = `it was started with ${known} partitions, and now with ${partitions}: keys would change their partition and lose their order`
-  return yield* new StreamMismatch({ stream, differences: [difference] })
+  const { topology } = yield* ownership.declare(stream, handlers, partitions)
+  if (topology.partitions !== partitions)
+    yield* signal({ _tag: "PartitionsDiffer", stream, has: topology.partitions, asked: partitions })
+  return topology
 })
 
 const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))

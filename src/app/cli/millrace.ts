@@ -1,5 +1,7 @@
 import { Command, Flag, GlobalFlag } from "effect/cli"
 import { auditCommand } from "./auditCommand.ts"
+import { backupCommand } from "./backupCommand.ts"
+import { compareCommand } from "./compareCommand.ts"
 import { drainCommand, pauseCommand, resumeCommand, throttleCommand, undrainCommand } from "./controlCommands.ts"
 import { corpusCommand } from "./corpusCommand.ts"
 import { doctorCommand } from "./doctorCommand.ts"
@@ -9,7 +11,9 @@ import { lagCommand } from "./lagCommand.ts"
 import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } from "./lookCommands.ts"
 import { ordersCommand } from "./ordersCommand.ts"
 import { parkedCommand } from "./parkedCommand.ts"
+import { repartitionCommand } from "./repartitionCommand.ts"
 import { pipelineCommand } from "./pipelineCommand.ts"
+import { restoreCommand } from "./restoreCommand.ts"
 import { simulateCommand } from "./simulateCommand.ts"
 import { tailCommand } from "./tailCommand.ts"
 import { violationsCommand } from "./violationsCommand.ts"
@@ -50,10 +54,11 @@ export const millrace = Command.make("millrace").pipe(
         resumeCommand,
         throttleCommand,
         drainCommand,
-        undrainCommand
+        undrainCommand,
+        repartitionCommand
       ]
     },
-    { group: "Change", commands: [corpusCommand] }
+    { group: "Change", commands: [backupCommand, restoreCommand, compareCommand, corpusCommand] }
   ]),
   Command.withGlobalFlags([colour])
 )

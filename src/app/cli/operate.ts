@@ -9,6 +9,7 @@ import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } f
 import { asking, opsFlags } from "./opsFlags.ts"
 import { print } from "./Output.ts"
 import { parkedCommand } from "./parkedCommand.ts"
+import { repartitionCommand } from "./repartitionCommand.ts"
 import { askRunning, textOf as auditText } from "./runningAudit.ts"
 import { tailCommand } from "./tailCommand.ts"
 import { violationsCommand } from "./violationsCommand.ts"
@@ -89,7 +90,8 @@ export const operate = Command.make("millrace").pipe(
         resumeCommand,
         throttleCommand,
         drainCommand,
-        undrainCommand
+        undrainCommand,
+        repartitionCommand
       ]
     }
   ])

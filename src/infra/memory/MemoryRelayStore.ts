@@ -1,6 +1,14 @@
 import { Clock, Duration, Effect, Layer } from "effect"
+import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
-import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
+import {
+  type RelayLease,
+  type RelayPosition,
+  RelayStore,
+  type Renewed,
+  type RowRef
+} from "../../pipeline/RelayStore.ts"
+import { adopt, isUnsettled, settle, topologyIn } from "./memoryRepartition.ts"
 import { leaseTtlMs, type MemoryRelay, MemoryState, type MemoryTables } from "./MemoryState.ts"
 
 /** The relay's state in memory. Every operation is one synchronous step, so it is as atomic as a statement. */
@@ -26,26 +34,26 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           return { stream, epoch: relay.epoch }
         }),
       renew: (lease) =>
-        fenced(lease, ({ outbox, relay }, nowMs) => {
-          relay.expiresAtMs = nowMs + leaseTtlMs
-          return { position: positionOf(relay), waiting: outbox.size > 0 }
+        fenced(lease, (tables, nowMs) => {
+          tables.relay.expiresAtMs = nowMs + leaseTtlMs
+          return renewedOf(tables)
         }),
       read: (stream, limit, underWay) =>
-        Effect.sync(() => {
-          const { held, outbox } = state.of(stream)
-          const skipped = new Set(underWay)
-          return [...outbox.values()]
-            .filter((row) => !skipped.has(row.id) && row.id < (held.get(row.key)?.fromId ?? Number.POSITIVE_INFINITY))
-            .sort((a, b) => a.id - b.id)
-            .slice(0, limit)
-            .map(({ again: _, appendedAtMs: __, ...row }) => row)
-        }),
+        Effect.sync(() => waitingIn(state.of(stream), new Set(underWay)).slice(0, limit)),
       acknowledge: (lease, from, to, rows, keep) =>
         fenced(lease, (tables, nowMs) => {
           if (!move(tables.relay, from, to, nowMs)) return undefined
           return rows.filter((ref) => remove(tables, ref, keep ? nowMs : undefined)).length
         }),
       rewind: (lease, from, to) => fenced(lease, (tables, nowMs) => rewind(tables, from, to, nowMs)),
+      adopt: (lease, ended, next) =>
+        Effect.asVoid(
+          fenced(lease, (tables) => {
+            adopt(tables, ended, next)
+            return true
+          })
+        ),
+      settle: (lease, firstSeq) => fenced(lease, (tables, nowMs) => settle(tables, firstSeq, nowMs)),
       furthestCursor: (stream) => Effect.sync(() => furthestOf(state.of(stream))),
       forget: (lease, olderThan) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) =>
@@ -64,6 +72,25 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const waitingIn = ({ held, outbox }: MemoryTables, skipped: ReadonlySet<number>): ReadonlyArray<OutboxRow> =>
+  [...outbox.values()]
+    .filter((row) => !skipped.has(row.id) && row.id < (held.get(row.key)?.fromId ?? Number.POSITIVE_INFINITY))
+    .sort((a, b) => a.id - b.id)
+    .map(({ again: _, appendedAtMs: __, ...row }) => row)
+
+const renewedOf = (tables: MemoryTables): Renewed => {
+  const { outbox, relay, topologies } = tables
+  const unmeasured = topologies.filter(({ ends }) => ends === undefined)
+  return {
+    position: positionOf(relay),
+    waiting: outbox.size > 0,
+    topology: topologyIn(tables),
+    unmeasured: unmeasured.map(({ first, partitions }) => ({ first, partitions })),
+    wanted: relay.wanted === relay.partitions ? undefined : relay.wanted,
+    unsettled: isUnsettled(tables)
+  }
+}
 
 const furthestOf = ({ handled, leases, relay }: MemoryTables) => {
   const entered = [...handled.values()].filter(({ generation }) => generation === relay.rewinds)
@@ -102,6 +129,11 @@ const rewind = (tables: MemoryTables, from: RelayPosition, to: RelayPosition, no
   if (from.streamCreated !== "" && from.streamCreated !== to.streamCreated) tables.relay.remade = true
   for (const row of tables.leases.values())
     Object.assign(row, { cursor: Math.min(row.cursor, to.lastSeq), opening: row.opening + 1 })
+  const { topologies } = tables
+  const cut = topologies.map((one) =>
+    Math.max(0, ...(one.ends ?? [])) > to.lastSeq ? { ...one, ends: undefined } : one
+  )
+  topologies.splice(0, topologies.length, ...cut)
   return putBack(tables, to.lastSeq)
 }
 
