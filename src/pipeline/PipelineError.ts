@@ -134,7 +134,9 @@ export class SchemaNewer extends Schema.TaggedError<SchemaNewer>()("SchemaNewer"
   }
 }
 
-/** Why a stored event cannot be read. */
+/**
+ * Why a stored event cannot be read: it does not fit its Schema, or a newer program wrote it. Its key waits or is parked; nothing is dropped.
+ */
 export type Unreadable = DecodeFailed | SchemaNewer
 
 /** An event contradicts its key's history: an earlier one is missing. It must never happen. */

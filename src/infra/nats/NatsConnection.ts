@@ -4,7 +4,7 @@ import { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { signal } from "../../pipeline/Signals.ts"
 import { natsLogin } from "./NatsLogin.ts"
 
-/** How the pipeline connects to NATS. */
+/** How the pipeline connects to NATS, and how it shows itself there. */
 export interface NatsOptions {
   /** `nats://[user[:password]@]host[:port]`, several separated by commas; `tls://` for TLS. */
   readonly url: Redacted.Redacted
@@ -15,8 +15,8 @@ export interface NatsOptions {
 }
 
 /**
- * What a connection has to be opened with, here or by the application. Traps of the client's defaults (notes/nats.md, section 8):
- * ten reconnects and then never again; a dead peer unnoticed for minutes.
+ * What a connection has to be opened with, here or by the application; times are in milliseconds. By its defaults the client reconnects
+ * ten times and then never again, and does not notice a dead peer for minutes.
  */
 export const healing = {
   maxReconnectAttempts: -1,
