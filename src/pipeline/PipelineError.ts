@@ -7,7 +7,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   cause: Schema.Defect()
 }) {
   override get message() {
-    return `${this.operation}: the database did not answer (${this.detail}); it is tried again`
+    return `${this.operation}: the database did not answer (${this.detail})`
   }
 }
 
@@ -17,7 +17,7 @@ export class BrokerUnavailable extends Schema.TaggedError<BrokerUnavailable>()("
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.operation}: NATS did not answer (${this.detail}); it is tried again`
+    return `${this.operation}: NATS did not answer (${this.detail})`
   }
 }
 

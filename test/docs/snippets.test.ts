@@ -43,7 +43,9 @@ const put = (file: string, text: string) => {
 
 beforeAll(() => {
   put(join(folder, "tsconfig.json"), JSON.stringify(tsconfig))
-  for (const snippet of snippets) for (const one of shared) put(join(folderOf(snippet), `${one.name}.ts`), one.code)
+  for (const snippet of snippets)
+    for (const one of shared.filter(({ name }) => snippet.code.includes(`"./${name}.ts"`)))
+      put(join(folderOf(snippet), `${one.name}.ts`), one.code)
   for (const snippet of snippets) put(fileOf(snippet), snippet.code)
 })
 

@@ -69,19 +69,26 @@ const watched = Effect.fnUntraced(function* (connection: Connection) {
   })
 })
 
-const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable> =>
-  Effect.tryPromise({
+const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable> => {
+  const { patience = patienceDefault, url } = options
+  const address = natsLogin(Redacted.value(url)).servers.join(", ")
+  const attempt = Effect.tryPromise({
     try: () => connect(connectOptions(options)),
     catch: (cause) =>
       new BrokerUnavailable({
-        operation: "connect to NATS",
+        operation: `connect to NATS at ${address}`,
         detail: cause instanceof Error ? cause.message : String(cause)
       })
-  }).pipe(
-    Effect.retry(
-      Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: options.patience ?? patienceDefault }))
+  })
+  if (Duration.isZero(patience)) return attempt
+  const again = Effect.retry(attempt, Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: patience })))
+  return Effect.catch(attempt, ({ detail }) =>
+    Effect.andThen(
+      Effect.logWarning(`no NATS at ${address} yet (${detail}); waiting ${Duration.format(patience)} for it`),
+      again
     )
   )
+}
 
 const connectOptions = ({ name, url }: NatsOptions): ConnectionOptions => {
   const { servers, ...login } = natsLogin(Redacted.value(url))
