@@ -1,5 +1,5 @@
 /** What is on the wire between Millrace and the broker: subjects, headers, consumers, and the stream's settings. */
-import { header, partitionSubject, subjectOf } from "../../src/infra/nats/Message.ts"
+import { header, markSubject, partitionSubject, subjectOf } from "../../src/infra/nats/Message.ts"
 import { streamNameOf } from "../../src/infra/nats/NatsEventLog.ts"
 import { isEssential, streamConfig, streamOptionsDefault } from "../../src/infra/nats/StreamDeclaration.ts"
 import { code, generated, type Page, table } from "./Page.ts"
@@ -90,6 +90,10 @@ ${table(
       "An event of type `paid`; the token before it is the partition, from the key's hash"
     ],
     [code(partitionSubject(declaration, 3)), "All of a partition: what a consumer of an ordered handler reads"],
+    [
+      code(markSubject(declaration)),
+      "Marks: from here on the number of partitions is another. JSON of all there were, the newest last"
+    ],
     ...doorbells
   ]
 )}

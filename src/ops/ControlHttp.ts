@@ -12,7 +12,7 @@ import { ackWaitCheck } from "./ackWaitCheck.ts"
 import { OpsApi } from "./OpsApi.ts"
 import { Overview } from "./Overview.ts"
 import { runningChecks } from "./runningChecks.ts"
-import { NotFoundProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
+import { NotFoundProblem, OlderInstancesProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** Whether something may be changed, and what the doctor looks at and holds it against; see `OpsOptions`. */
 interface ControlOptions {
@@ -33,6 +33,7 @@ export const controlGroupLayer = (stream: string, options: ControlOptions) =>
       const log = yield* EventLog
       const checks = yield* checksOf(stream, options)
       const act = Effect.fnUntraced(function* (body: ControlBody) {
+        if (body.act === "repartition") return yield* wish(desk, stream, body)
         const target = targetOf(body)
         yield* known(view, stream, target, body.act)
         const { actor, why } = body
@@ -65,14 +66,27 @@ const checksOf = Effect.fnUntraced(function* (stream: string, { ackWait, backlog
 
 const namesOf = (leases: ReadonlyArray<LeaseFacts>) => [...new Set(leases.map(({ handler }) => handler))].join(", ")
 
-const targetOf = (body: ControlBody): ControlTarget => {
+const wish = Effect.fnUntraced(function* (desk: ControlDesk["Service"], stream: string, body: Repartition) {
+  const { actor, partitions, why } = body
+  const answer = yield* desk.repartition(stream, partitions, { actor, why })
+  if (answer._tag === "undeclared") return yield* new NotFoundProblem({ detail: `nobody has declared ${stream} yet` })
+  if (answer._tag === "older")
+    return yield* new OlderInstancesProblem({ instances: answer.instances, detail: answer.instances.join(", ") })
+  return { changed: answer._tag === "wanted", cli: cliOfControl(body) }
+})
+
+type Repartition = Extract<ControlBody, { readonly act: "repartition" }>
+
+type Lasting = Exclude<ControlBody, Repartition>
+
+const targetOf = (body: Lasting): ControlTarget => {
   if ("instance" in body) return { instance: body.instance }
   const { handler } = body
   if (handler === undefined) return {}
   return "partition" in body && body.partition !== undefined ? { handler, partition: body.partition } : { handler }
 }
 
-const changeOf = (body: ControlBody): ControlChange => {
+const changeOf = (body: Lasting): ControlChange => {
   switch (body.act) {
     case "pause":
       return { paused: true }
@@ -92,7 +106,7 @@ const known = Effect.fnUntraced(function* (
   view: PipelineView["Service"],
   stream: string,
   { handler, instance, partition }: ControlTarget,
-  act: ControlBody["act"]
+  act: Lasting["act"]
 ) {
   if (act === "resume" || act === "undrain") return
   const { instances, leases } = yield* view.facts(stream, 1)

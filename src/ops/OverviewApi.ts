@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
-import { wholeText } from "./opsFields.ts"
+import { partitionMax, wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** Time from an event's append to its being handled, in milliseconds; null: nothing was handled in the last half minute. */
@@ -25,8 +25,10 @@ export const partitionStates = {
 } as const
 export type PartitionState = (typeof partitionStates)[keyof typeof partitionStates]
 
-/** Columns by partition, each as long as the stream has partitions; -1: not known. */
+/** Columns by partition, each as long as the handler reads partitions; -1: not known. */
 const Columns = Schema.Struct({
+  /** Number of the first; below the stream's: it reads what was published before their number was changed. */
+  first: Schema.Int,
   /** A letter of `partitionStates` for each. */
   states: Schema.String,
   /** Events in the stream that are not handled. */
@@ -111,7 +113,11 @@ export const OverviewBody = Schema.Struct({
   version: Schema.String,
   readOnly: Schema.Boolean,
   stale: Schema.Array(Stale),
+  /** What is published to: so many partitions, from number `first` on. */
   partitions: Schema.Int,
+  first: Schema.Int,
+  /** So many somebody wants instead; the relay begins with them within a second. */
+  wantedPartitions: Schema.NullOr(Schema.Int),
   /** Events a second that were appended, published, and handled by all handlers together. */
   rates: Schema.Struct({ appended: Schema.Finite, published: Schema.Finite, handled: Schema.Finite }),
   latency: LatencyBody,
@@ -224,7 +230,7 @@ export const overviewGroup = HttpApiGroup.make("overview")
       success: HistoryBody
     }).annotate(OpenApi.Summary, "What was measured: 15 minutes by the second, 24 hours by the minute"),
     HttpApiEndpoint.get("partition", "/partitions/:handler/:partition", {
-      params: { handler: Schema.String, partition: wholeText(0, 1_023) },
+      params: { handler: Schema.String, partition: wholeText(0, partitionMax) },
       success: PartitionBody,
       error: [NotFoundProblem, StoreUnavailableProblem]
     }).annotate(OpenApi.Summary, "One partition of one handler"),

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-import { wholeText } from "./opsFields.ts"
+import { partitionMax, wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
 /** An event in the stream, without its payload. */
@@ -113,7 +113,7 @@ export const traceEventsMax = 200
 const TailQuery = {
   type: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
   key: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_100))),
-  partition: Schema.optionalKey(wholeText(0, 1_023)),
+  partition: Schema.optionalKey(wholeText(0, partitionMax)),
   /** Only behind this sequence. */
   afterSeq: Schema.optionalKey(wholeText(0, Number.MAX_SAFE_INTEGER)),
   limit: Schema.optionalKey(wholeText(1, tailMax))

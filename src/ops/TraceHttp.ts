@@ -1,5 +1,6 @@
 import { Effect, Option } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import type { EventLog } from "../pipeline/EventLog.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable } from "../pipeline/PipelineError.ts"
 import type { ParkingDesk } from "../pipeline/ParkingDesk.ts"
 import type { PipelineView } from "../pipeline/PipelineView.ts"
@@ -18,7 +19,7 @@ export const traceGroupLayer = (options: TraceOptions) =>
     "trace",
     Effect.fn(function* (handlers) {
       const stream = yield* StreamView
-      const services = yield* Effect.context<Overview | ParkingDesk | PipelineView | StreamView>()
+      const services = yield* Effect.context<EventLog | Overview | ParkingDesk | PipelineView | StreamView>()
       const { declaration, mask } = options
       return handlers.handleAll({
         tail: ({ query: { limit = tailMax, ...filter } }) =>

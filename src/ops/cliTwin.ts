@@ -18,6 +18,8 @@ export const cliOfControl = (body: ControlBody): string => {
     case "drain":
     case "undrain":
       return line([body.act, body.instance, ...why])
+    case "repartition":
+      return line([body.act, "--to", String(body.partitions), ...why])
   }
 }
 
@@ -29,6 +31,7 @@ export const cliOfOperation = ({ act, detail, handler, instance, key, partition,
   if (act === "throttle" && handler !== undefined)
     return cliOfControl({ act, handler, perSecond: Number.parseFloat(detail) || null, ...by })
   if ((act === "drain" || act === "undrain") && instance !== undefined) return cliOfControl({ act, instance, ...by })
+  if (act === "repartition") return cliOfControl({ act, partitions: Number.parseInt(detail, 10), ...by })
   if (handler === undefined || key === undefined) return null
   const reason = why === "" ? [] : ["--why", why]
   if (act === "edit") return line(["parked", "edit", handler, key, detail.replace("version ", ""), "--payload", "…"])

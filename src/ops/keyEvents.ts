@@ -1,7 +1,8 @@
 import { Effect } from "effect"
 import { appendedAtMsOf } from "../pipeline/EventTime.ts"
-import type { LogDeclaration } from "../pipeline/EventLog.ts"
-import { partitionOf, slotOf } from "../pipeline/Partition.ts"
+import { EventLog, type LogDeclaration } from "../pipeline/EventLog.ts"
+import { partitionOf, slotOf, type Topology } from "../pipeline/Partition.ts"
+import { PipelineView } from "../pipeline/PipelineView.ts"
 import { type SeenEvent, StreamView } from "../pipeline/StreamView.ts"
 import type { EventBody, TailEventBody } from "./TraceApi.ts"
 import { traceEventsMax } from "./TraceApi.ts"
@@ -16,19 +17,43 @@ const fetchedAtOnceMax = 16
  * The newest events of a key in the stream, oldest first, with their payloads. There is no index by key: the newest
  * events of its partition are looked through by their headers.
  */
-export const eventsOfKey = Effect.fnUntraced(function* (declaration: LogDeclaration, key: string) {
+export const eventsOfKey = Effect.fnUntraced(function* (
+  declaration: LogDeclaration,
+  topologies: ReadonlyArray<Topology>,
+  key: string
+) {
   const stream = yield* StreamView
-  const partition = partitionOf(slotOf(key), declaration.partitions)
-  const { firstSeq, lastSeq } = yield* stream.stats(declaration.name)
-  const from = yield* searchFrom(declaration, partition, firstSeq, lastSeq)
-  const range = { fromSeq: from, partition, eventsMax: searchedEventsMax, payloads: false }
-  const own = (yield* stream.read(declaration, range)).filter((event) => event.key === key)
+  const own: Array<SeenEvent> = []
+  for (const topology of topologies.slice(-searchedTopologiesMax).reverse()) {
+    const before = yield* eventsIn(declaration, partitionOf(slotOf(key), topology))
+    own.unshift(...before.filter((event) => event.key === key))
+    if (own.length >= traceEventsMax) break
+  }
   const newest = own.slice(-traceEventsMax)
   return yield* Effect.forEach(
     newest,
     (event) => Effect.map(stream.at(declaration, event.seq), (whole) => whole ?? event),
     { concurrency: fetchedAtOnceMax }
   )
+})
+
+/** Of a stream whose partitions were changed, so many of the newest topologies are looked through. */
+const searchedTopologiesMax = 3
+
+/** What the stream is and was published to, oldest first. */
+export const topologiesOf = Effect.fnUntraced(function* (declaration: LogDeclaration) {
+  const marked = yield* (yield* EventLog).marked(declaration)
+  if (marked.length > 0) return marked
+  const { facts } = yield* PipelineView
+  const { first, partitions } = yield* facts(declaration.name, 1)
+  return [{ first, partitions: partitions > 0 ? partitions : declaration.partitions }]
+})
+
+const eventsIn = Effect.fnUntraced(function* (declaration: LogDeclaration, partition: number) {
+  const stream = yield* StreamView
+  const { firstSeq, lastSeq } = yield* stream.stats(declaration.name)
+  const from = yield* searchFrom(declaration, partition, firstSeq, lastSeq)
+  return yield* stream.read(declaration, { fromSeq: from, partition, eventsMax: searchedEventsMax, payloads: false })
 })
 
 /** How often is asked where they begin, at most. */

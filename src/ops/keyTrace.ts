@@ -4,7 +4,7 @@ import type { LogDeclaration } from "../pipeline/EventLog.ts"
 import { ParkingDesk } from "../pipeline/ParkingDesk.ts"
 import { partitionOf, slotOf } from "../pipeline/Partition.ts"
 import { PipelineView } from "../pipeline/PipelineView.ts"
-import { eventsOfKey } from "./keyEvents.ts"
+import { eventsOfKey, topologiesOf } from "./keyEvents.ts"
 import type { Mask } from "./Mask.ts"
 import { Overview } from "./Overview.ts"
 import type { TraceBody } from "./TraceApi.ts"
@@ -34,7 +34,8 @@ export const traceOf = Effect.fnUntraced(function* (asked: string, { declaration
   const { name } = declaration
   const facts = yield* view.key(name, key)
   if (facts.version === 0 && facts.outbox.length === 0) return Option.none<TraceBody>()
-  const stored = (yield* eventsOfKey(declaration, key)).filter(({ payload }) => isOf(payload))
+  const topologies = yield* topologiesOf(declaration)
+  const stored = (yield* eventsOfKey(declaration, topologies, key)).filter(({ payload }) => isOf(payload))
   const aside = yield* desk.list(name, { key }, asideMax)
   const details = yield* Effect.forEach(aside, (one) => desk.show(name, one, 1))
   const effects = yield* view.effects(
@@ -43,7 +44,7 @@ export const traceOf = Effect.fnUntraced(function* (asked: string, { declaration
     stored.map(({ eventId }) => eventId)
   )
   const overview = yield* (yield* Overview).current
-  const partition = partitionOf(slotOf(key), declaration.partitions)
+  const partition = partitionOf(slotOf(key), topologies.at(-1) ?? declaration)
   return Option.some(
     traceBodyOf({
       asked,

@@ -53,6 +53,7 @@ export const counted = {
     "millrace_heartbeat_failures_total",
     "Times it began to be unable to renew its partitions"
   ),
+  repartitions: counter("millrace_repartitions_total", "Times the number of partitions was changed"),
   defects: counter("millrace_defects_total", "Bugs that were survived"),
   streamDrifts: counter("millrace_stream_drifts_total", "Times the stream was found to differ from its declaration"),
   connectionsLost: counter("millrace_connections_lost_total", "Connections lost", "peer"),
@@ -67,6 +68,11 @@ export const counted = {
   ),
   keysReturned: counter("millrace_keys_returned_total", "Keys of which nothing is put aside any more", "handler"),
   orderViolated: counter("millrace_orders_violated_total", "Events that came out of the order of their key", "handler"),
+  handlerMoves: counter(
+    "millrace_handler_moves_total",
+    "Times it went on with other partitions, their number having been changed",
+    "handler"
+  ),
   partitionsLost: counter(
     "millrace_partitions_lost_total",
     "Partitions that passed to another instance while in hand",

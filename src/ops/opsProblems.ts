@@ -38,6 +38,17 @@ export class NotFoundProblem extends HttpApiError.Problem<NotFoundProblem>()("No
   title: "There is no such thing"
 }) {}
 
+/** 409: instances of an earlier version run, which know one number of partitions only; `instances` are their ids. */
+export class OlderInstancesProblem extends HttpApiError.Problem<OlderInstancesProblem>()(
+  "OlderInstancesProblem",
+  {
+    type: urn("older-instances"),
+    status: 409,
+    title: "Instances of an earlier version run, which know one number of partitions only: stop or update them first"
+  },
+  { instances: Schema.Array(Schema.String) }
+) {}
+
 /** 403: the surface was mounted read-only, and this would change something. */
 export class ReadOnlyProblem extends HttpApiError.Problem<ReadOnlyProblem>()("ReadOnlyProblem", {
   type: urn("read-only"),

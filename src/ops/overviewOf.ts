@@ -36,6 +36,8 @@ export const overviewOf = (samples: Samples, now: Sample, about: Surroundings): 
     readOnly: about.readOnly,
     stale: now.faults,
     partitions: facts.partitions,
+    first: facts.first,
+    wantedPartitions: facts.wanted ?? null,
     rates: { appended, published, handled: sumOf(handlers, (one) => one.handledPerSecond) },
     latency: latencyOf(latencyBetween(now, oldest)),
     outbox: { ...facts.outbox, more: facts.outbox.rows >= about.outboxRowsMax },

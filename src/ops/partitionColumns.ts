@@ -33,6 +33,7 @@ export const columnsOf = (
   const oldRows = before === undefined ? undefined : reportRows(handler, before)
   const rows = leases.map((lease) => rowOf(lease, { now, before, nowRows, oldRows }))
   return {
+    first: leases[0]?.partition ?? 0,
     states: rows.map(({ state }) => letters.get(state)).join(""),
     lag: rows.map(({ lag }) => lag),
     oldestMs: rows.map(({ oldestMs }) => oldestMs),

@@ -62,6 +62,8 @@ const nothingStored: StreamStats = { firstSeq: 0, lastSeq: 0, messages: 0, bytes
 const nothingKnown = (nowMs: number): PipelineFacts => ({
   nowMs,
   partitions: 0,
+  first: 0,
+  wanted: undefined,
   outbox: { rows: 0, oldestMs: 0, heldKeys: 0 },
   relay: { leader: undefined, epoch: 0, lastSeq: 0 },
   leases: [],

@@ -144,11 +144,14 @@ const whyNotHandled = (event: SeenEvent, name: string, { handlers }: OverviewBod
   if (handler === undefined) return "its handler is not known to any instance"
   if (handler.paused !== null) return `the handler is paused by ${handler.paused.actor}: ${handler.paused.why}`
   if (handler.resting !== null) return `the handler rests: ${handler.resting}`
-  const letter = handler.partitions.states[event.partition]
+  const at = event.partition - handler.partitions.first
+  if (at >= handler.partitions.states.length)
+    return "the handler still reads what was published before the number of partitions was changed"
+  const letter = handler.partitions.states[at]
   const state = Object.entries(partitionStates).find(([one]) => one === letter)?.[1] ?? "unowned"
   if (state === "unowned") return `nobody works on partition ${event.partition}`
   if (state === "paused") return `partition ${event.partition} is paused`
-  const lag = handler.partitions.lag[event.partition] ?? -1
+  const lag = handler.partitions.lag[at] ?? -1
   if (handler.throttledPerSecond !== null)
     return `the handler is throttled to ${handler.throttledPerSecond} a second, with ${handler.lag} events not handled`
   return `partition ${event.partition} is ${state}, with ${lag < 0 ? "some" : lag} events not handled`

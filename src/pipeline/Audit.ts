@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { type AuditFacts, AuditStore, type HandlerFacts } from "./AuditStore.ts"
 import { EventLog, type StoredRef } from "./EventLog.ts"
 import type { BrokerRefused, BrokerUnavailable } from "./PipelineError.ts"
-import { partitionOf, slotOf } from "./Partition.ts"
+import { partitionOf, partitionsIn, slotOf, type Topology } from "./Partition.ts"
 
 /** What must never be found. `lost`: its handler's cursor has passed the event, and it was neither handled nor parked. */
 export type AuditFaultKind =
@@ -145,7 +145,7 @@ export const audit = (
     again: missing.filter(comesAgain).length,
     inStream: known.length,
     handlers: facts.handlers.map((handler) => balanceOf(handler, keys)),
-    partitions: Array.from({ length: facts.partitions }, (_, partition) => partitionOfAudit(partition, facts, keys)),
+    partitions: partitionsIn(facts.topology).map((partition) => partitionOfAudit(partition, facts, keys)),
     faultCount: faults.length,
     faults: faults.slice(0, auditFaultsShownMax)
   }
@@ -154,10 +154,13 @@ export const audit = (
 const keysOf = (facts: AuditFacts): ReadonlyMap<string, KeyFacts> =>
   new Map(
     facts.heads.map(({ key, version }) => {
-      const partition = partitionOf(slotOf(key), Math.max(1, facts.partitions))
+      const partition = partitionOf(slotOf(key), orOne(facts.topology))
       return [key, { partition, committed: version, published: version, waiting: 0 }]
     })
   )
+
+/** Nobody has declared it: then there are no partitions, and nothing in them. */
+const orOne = ({ first, partitions }: Topology): Topology => ({ first, partitions: Math.max(1, partitions) })
 
 /** A row of the outbox is waiting unless the stream has it by now: then only its deletion is. */
 const settleWaiting = (
@@ -206,7 +209,9 @@ const handlerFaults = (
   known: ReadonlyArray<StoredRef>
 ): ReadonlyArray<AuditFault> => {
   const fault = (kind: AuditFaultKind, key: string, version: number) => ({ kind, handler: name, key, version })
-  const passed = (ref: StoredRef) => ref.seq <= (cursors.get(keys.get(ref.key)?.partition ?? -1) ?? 0)
+  // By what it reads now. Of partitions it has read to their ends, all are below the cursors it goes on with.
+  const reading = orOne({ first: Math.min(...cursors.keys()), partitions: cursors.size })
+  const passed = (ref: StoredRef) => ref.seq <= (cursors.get(partitionOf(slotOf(ref.key), reading)) ?? 0)
   const isDone = ({ key, version }: StoredRef) =>
     version <= (progress.get(key) ?? 0) || beyond.get(key)?.has(version) === true
   const lost = known.filter((ref) => passed(ref) && !isDone(ref))

@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { Topology } from "./Partition.ts"
 import type { StoreUnavailable } from "./PipelineError.ts"
 
 /** What the store knows of one handler. */
@@ -20,7 +21,8 @@ export interface HandlerFacts {
 
 /** Everything the store knows of a stream, as of one moment. */
 export interface AuditFacts {
-  readonly partitions: number
+  /** What is published to. */
+  readonly topology: Topology
   readonly heads: ReadonlyArray<{ readonly key: string; readonly version: number }>
   /** What is in the outbox and was never published. */
   readonly waiting: ReadonlyArray<{ readonly key: string; readonly eventId: string }>

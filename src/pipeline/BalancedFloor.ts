@@ -16,7 +16,7 @@ export const provenEventsMax = 1_000
 
 /**
  * Moves the floor of a balanced handler in the store to what the broker says is acknowledged, if the ledger has it, and
- * says what is missing behind it. The owner of the handler's partition 0 does it for all. Nothing is asked of the store
+ * says what is missing behind it. The owner of the handler's first partition does it for all. Nothing is asked of the store
  * while nothing moves.
  *
  * Guarantees: the broker is never believed. What it has behind it, and the ledger has not (a store that was restored, or

@@ -6,7 +6,7 @@ import { type LedgerCommit, noGeneration } from "./EventLedger.ts"
 import type { Delivery, Handler } from "./Handler.ts"
 import { deliveryOf } from "./Lanes.ts"
 import { type ParkReason, reasonWithoutAttempt } from "./Parked.ts"
-import { partitionOf, slotOf } from "./Partition.ts"
+import { partitionOf, slotOf, type Topology } from "./Partition.ts"
 
 /** What is to be done with an event. `pass`: not one of the handler's types. */
 export type BalancedAction =
@@ -45,16 +45,16 @@ export interface Source {
 export class BalancedHand {
   readonly #handler: Handler
   readonly #stream: string
-  readonly #partitions: number
+  readonly #topology: () => Topology
   readonly #held = new Map<string, Held>()
   readonly #abandoned = new Set<Held>()
   #source: Source | undefined
   #doubts = 0
 
-  constructor(handler: Handler, { name, partitions }: { readonly name: string; readonly partitions: number }) {
+  constructor(handler: Handler, stream: string, topology: () => Topology) {
     this.#handler = handler
-    this.#stream = name
-    this.#partitions = partitions
+    this.#stream = stream
+    this.#topology = topology
   }
 
   /** How often others may have got what is in hand. */
@@ -90,7 +90,7 @@ export class BalancedHand {
     const { deliveries, stored } = delivery
     const held: Held = {
       stored,
-      partition: partitionOf(slotOf(stored.key), this.#partitions),
+      partition: partitionOf(slotOf(stored.key), this.#topology()),
       generation,
       action: actionOf(this.#handler, stored, deliveries),
       tried: false,

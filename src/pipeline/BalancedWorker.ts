@@ -10,6 +10,7 @@ import { EventLog, type SharedDelivery } from "./EventLog.ts"
 import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
 import type { Claim } from "./Ownership.ts"
+import type { Topology } from "./Partition.ts"
 import type { HandlerUnit, WorkerOptions } from "./PartitionOpening.ts"
 import { type BrokerRefused, BrokerUnavailable, type StoreUnavailable } from "./PipelineError.ts"
 import { signal } from "./Signals.ts"
@@ -19,7 +20,9 @@ export interface BalancedOptions extends WorkerOptions {
   readonly transactionsMax: number
   readonly drainMax: Duration.Duration
   readonly ackWait: Duration.Duration
-  /** The handler's partition 0 as it was opened, when this instance owns it. */
+  /** What is published to, by the last beat. */
+  readonly topology: () => Topology
+  /** The handler's first partition as it was opened, when this instance owns it. */
   readonly claim: () => Claim | undefined
   /** How often the stream was turned back, by the last beat, and how many beats there were. */
   readonly beaten: () => { readonly rewinds: number; readonly beats: number }
@@ -52,7 +55,7 @@ export const makeBalancedWorker = Effect.fnUntraced(function* <E>(options: Balan
   const { declaration, instance, parking } = options
   const stream = declaration.name
   const { handler } = unit
-  const hand = new BalancedHand(handler, declaration)
+  const hand = new BalancedHand(handler, stream, options.topology)
   const draining = yield* Latch.make(false)
   const context: BalancedContext<E> = { stream, instance, unit, hand, parking, draining }
   const runner = yield* makeRunner(context, options.transactionsMax)

@@ -155,14 +155,18 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>, options: Consu
   share.rewinds = beat.rewinds
   share.beats += 1
   share.asideDue = beat.asideDue
+  share.topology = beat.topology ?? share.topology
   yield* compare(share, asked, beat)
   yield* followControls(share, beat.controls, beat.live)
   yield* takePartInBalanced(share, options)
   // What has just learned that it is to be drained, or was drained in an earlier life, takes nothing.
   if (!isDraining(share.controls, instance.id)) yield* claimFree(share, beat)
+  const ended = new Set(beat.renewed.filter((claim) => claim.ended === true).map(keyOf))
   yield* giveUp(
     share,
-    [...working.values()].filter(({ owned }) => !shouldOwn(instance, owned.claim, beat.live))
+    [...working.values()].filter(
+      ({ owned }) => !shouldOwn(instance, owned.claim, beat.live) || ended.has(keyOf(owned.claim))
+    )
   )
   if (share.failing) yield* signal({ _tag: "HeartbeatRecovered", stream })
   share.failing = false

@@ -79,6 +79,17 @@ export interface Operation {
 }
 
 /**
+ * What came of a wish for other partitions. `unchanged`: it has so many, or they are wanted already. `undeclared`: there
+ * is no such stream. `older`: these instances run, and know one number of partitions only.
+ */
+export type Wish =
+  | { readonly _tag: "wanted" | "unchanged" | "undeclared" }
+  | { readonly _tag: "older"; readonly instances: ReadonlyArray<string> }
+
+/** A wish as it is kept on record. */
+export const wishDetail = (partitions: number): string => `${partitions} partitions`
+
+/**
  * The operator's controls: what is paused, throttled or drained, in the store, so that it holds for all instances and
  * over restarts. They are seen with the next beat, within a second.
  *
@@ -96,6 +107,11 @@ export class ControlDesk extends Context.Service<
       change: ControlChange,
       by: Actor
     ) => Effect.Effect<boolean, StoreUnavailable>
+    /**
+     * Asks for another number of partitions; the last wish counts. The relay begins with them within a second, and each
+     * handler follows by itself when it has read those of before.
+     */
+    readonly repartition: (stream: string, partitions: number, by: Actor) => Effect.Effect<Wish, StoreUnavailable>
     readonly list: (stream: string) => Effect.Effect<ReadonlyArray<ControlEntry>, StoreUnavailable>
     /** What was done, to parked keys too, newest first. */
     readonly operations: (stream: string, limit: number) => Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>

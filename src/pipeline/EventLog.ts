@@ -1,5 +1,6 @@
 import { Context, type Duration, type Effect, type Scope, type Stream } from "effect"
 import type { OutboxRow, StoredEvent } from "./Envelope.ts"
+import type { EndedTopology, Topology } from "./Partition.ts"
 import type { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "./PipelineError.ts"
 import type { RowRef } from "./RelayStore.ts"
 
@@ -8,6 +9,8 @@ export interface LogDeclaration {
   readonly name: string
   readonly subject: string
   readonly partitions: number
+  /** Number of the first partition; 0 until their number is changed. See `Topology`. */
+  readonly first?: number
 }
 
 /** What the broker says of a stream now: where it begins and ends, which stream it is, what it takes. */
@@ -122,6 +125,25 @@ export class EventLog extends Context.Service<
       afterSeq: number,
       toSeq: number
     ) => Effect.Effect<ReadonlyArray<StoredRef>, BrokerRefused | BrokerUnavailable>
+    /**
+     * Writes into the stream that from here on there are other partitions, and which there were; only when it still ends at
+     * `expectedLastSeq`: nothing that was under way to a partition of before can come behind it. No reader gets to see it.
+     * Returns its sequence.
+     */
+    readonly mark: (
+      declaration: LogDeclaration,
+      topologies: ReadonlyArray<Topology>,
+      expectedLastSeq: number
+    ) => Effect.Effect<number, BrokerRefused | BrokerUnavailable>
+    /** What the newest mark says, oldest first; nothing: there is none. */
+    readonly marked: (
+      declaration: LogDeclaration
+    ) => Effect.Effect<ReadonlyArray<Topology>, BrokerRefused | BrokerUnavailable>
+    /** Where the partitions of a topology end in the stream. */
+    readonly ends: (
+      declaration: LogDeclaration,
+      topology: Topology
+    ) => Effect.Effect<EndedTopology, BrokerRefused | BrokerUnavailable>
     /** Opens a partition for its owner. Whoever had it before may go on reading for a while, but cannot commit. */
     readonly open: (
       declaration: LogDeclaration,

@@ -33,7 +33,8 @@ export interface Published {
 
 /** What the leader knows. `dirty`: why it must reconcile before it may publish. */
 export interface Leader {
-  readonly declaration: LogDeclaration
+  /** With the partitions that are published to. */
+  declaration: LogDeclaration
   readonly lease: RelayLease
   readonly timing: RelayTiming
   /** As the store has it. The stream may be a batch further: `published`. */
@@ -53,6 +54,10 @@ export interface Leader {
   lookedAt: bigint
   /** When it last let go of kept rows, by the monotonic clock. */
   forgotAt: bigint
+  /** So many partitions somebody wants, by the last renewal. */
+  wanted: number | undefined
+  /** Some handler reads partitions of before still. */
+  unsettled: boolean
   dirty: string | undefined
 }
 

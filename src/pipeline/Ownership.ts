@@ -1,6 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { Control } from "./Control.ts"
 import type { Handler } from "./Handler.ts"
+import type { Topology } from "./Partition.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** A partition of a handler, owned under an epoch, handled up to `cursor` (a stream sequence). */
@@ -12,6 +13,8 @@ export interface Claim {
   /** Counts how often this was opened, over all epochs. Commits of an earlier opening are fenced too. */
   readonly opening: number
   readonly cursor: number
+  /** Everything of it is read, and the handler is to go on with other partitions: it is to be given back. */
+  readonly ended?: true
   /** Set by a claim only: who had it before did not give it back, and may have been ended by what it had in hand. */
   readonly abandoned?: true
 }
@@ -40,7 +43,7 @@ export interface Heartbeat {
   readonly live: ReadonlyArray<Member>
   /** The claims that are still ours, with the store's cursor. A claim that is missing was lost. */
   readonly renewed: ReadonlyArray<Claim>
-  /** Partitions nobody holds now. */
+  /** Partitions nobody holds now, and that are not read to their end. */
   readonly free: ReadonlyArray<{ readonly handler: string; readonly partition: number }>
   /** How often the stream was turned back. Sequences of before mean nothing behind it. */
   readonly rewinds: number
@@ -48,6 +51,16 @@ export interface Heartbeat {
   readonly asideDue: boolean
   /** What operators want. */
   readonly controls: ReadonlyArray<Control>
+  /** What is published to; undefined: nobody has declared the stream. */
+  readonly topology: Topology | undefined
+}
+
+/** What a declaration found, or made. */
+export interface Declared {
+  /** What is published to. */
+  readonly topology: Topology
+  /** What each of the declared handlers reads: partitions of before, until it has read them to their ends. */
+  readonly handlers: ReadonlyMap<string, Topology>
 }
 
 /**
@@ -60,14 +73,15 @@ export class Ownership extends Context.Service<
   Ownership,
   {
     /**
-     * Fixes the number of partitions when nobody has before, with or without handlers, and makes sure that there is one
-     * lease per handler and partition. Returns how many the stream has; when that is another number, nothing was written.
+     * Fixes the number of partitions when nobody has before, with or without handlers, and makes sure that each handler
+     * has leases: a new one of the oldest partitions there were, from their beginning. What the stream has stays as it is,
+     * whatever was declared.
      */
     readonly declare: (
       stream: string,
       handlers: ReadonlyArray<string>,
       partitions: number
-    ) => Effect.Effect<number, StoreUnavailable>
+    ) => Effect.Effect<Declared, StoreUnavailable>
     /**
      * Fixes how each of these declared handlers is delivered to, when nobody has before: what one way has recorded means
      * something else to the other. Returns the names of those that were fixed the other way.

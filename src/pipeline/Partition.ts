@@ -17,8 +17,35 @@ export const slotOf = (key: string): number => fnv1a(key) % slotCount
 export const fnv1a = (text: string): number =>
   encoder.encode(text).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5)
 
-/** The partition a slot belongs to while there are so many partitions. */
-export const partitionOf = (slot: number, partitions: number): number => slot % partitions
+/**
+ * The partitions of a stream between two changes of their number: `first`, and as many as `partitions` from there on. A
+ * number is never given twice, so that who reads a partition of before never meets an event of after.
+ */
+export interface Topology {
+  readonly first: number
+  readonly partitions: number
+}
+
+/** A topology nothing is published to any more. `ends`: the last sequence of each of its partitions; 0: it has none. */
+export interface EndedTopology extends Topology {
+  readonly ends: ReadonlyArray<number>
+}
+
+/** The topology behind another one. */
+export const nextTopology = ({ first, partitions }: Topology, wanted: number): Topology => ({
+  first: first + partitions,
+  partitions: wanted
+})
+
+/** The partitions of a topology, by number. */
+export const partitionsIn = ({ first, partitions }: Topology): ReadonlyArray<number> =>
+  Array.from({ length: partitions }, (_, i) => first + i)
+
+/** The partition a slot belongs to; without `first` in the topology a stream begins with. */
+export const partitionOf = (
+  slot: number,
+  { first = 0, partitions }: Partial<Topology> & { partitions: number }
+): number => first + (slot % partitions)
 
 /**
  * The instance that should own a partition: the highest rendezvous weight among the live ones. Every instance computes

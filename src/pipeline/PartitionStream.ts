@@ -24,7 +24,10 @@ export interface StreamDelivery<out Event> extends Delivery<Event> {
   readonly commit: Effect.Effect<void, LeaseLost | StoreUnavailable>
 }
 
-/** Whose progress it is, and of how many partitions this is one. */
+/**
+ * Whose progress it is, and of how many partitions this is one: of those that this consumer reads, which after a change of
+ * their number are those of before until it has committed all of them.
+ */
 export interface PartitionOptions {
   readonly consumer: string
   readonly partitions: number
@@ -78,7 +81,7 @@ export const partition = <Events extends EventSchemas>(
       const declaration: LogDeclaration = { name: stream.name, subject: stream.subject, partitions: options.partitions }
       const from = {
         handler: options.consumer,
-        partition: index,
+        partition: claim.partition,
         epoch: claim.epoch,
         generation: 1,
         afterSeq: claim.cursor
@@ -110,13 +113,14 @@ const own = Effect.fnUntraced(function* <Events extends EventSchemas>(
   { consumer, instance, partitions }: PartitionOptions
 ): Effect.fn.Return<Claim, StoreUnavailable | StreamMismatch, Ownership | Scope.Scope> {
   const ownership = yield* Ownership
-  const known = yield* ownership.declare(stream.name, [consumer], partitions)
-  if (known !== partitions || index >= known) {
-    const difference = `it has ${known} partitions; partition ${index} of ${partitions} was asked for`
+  const declared = yield* ownership.declare(stream.name, [consumer], partitions)
+  const known = declared.handlers.get(consumer) ?? declared.topology
+  if (known.partitions !== partitions || index >= known.partitions) {
+    const difference = `${consumer} reads ${known.partitions} partitions of it; partition ${index} of ${partitions} was asked for`
     return yield* new StreamMismatch({ stream: stream.name, differences: [difference] })
   }
   yield* fixDelivery(stream.name, [{ name: consumer, delivery: "ordered" }])
-  const ask = ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: index }])
+  const ask = ownership.claim(stream.name, instance.id, [{ handler: consumer, partition: known.first + index }])
   const claims = yield* Effect.acquireRelease(
     Effect.repeat(ask, { until: (got) => got.length > 0, schedule: Schedule.spaced("300 millis") }),
     (got) => Effect.ignore(ownership.release(got)),
@@ -126,11 +130,11 @@ const own = Effect.fnUntraced(function* <Events extends EventSchemas>(
   return claim ?? (yield* Effect.die(new Error("a claim was taken and is not there")))
 })
 
-/** Ends with `LeaseLost` once somebody else has the partition; a store that is away is waited for. */
+/** Ends with `LeaseLost` once somebody else has the partition, or nothing more will come; a store that is away is waited for. */
 const renew = Effect.fnUntraced(function* (claim: Claim) {
   const ownership = yield* Ownership
   const beat = ownership.renew([claim]).pipe(
-    Effect.map((renewed) => renewed.length > 0),
+    Effect.map(([renewed]) => renewed !== undefined && renewed.ended !== true),
     Effect.orElseSucceed(() => true)
   )
   yield* Effect.repeat(beat, { while: (mine) => mine, schedule: Schedule.spaced("1 second") })

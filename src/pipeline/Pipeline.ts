@@ -17,12 +17,16 @@ import { type BrokerRefused, type BrokerUnavailable, type StoreUnavailable, Stre
 import type { RelayTiming } from "./Leader.ts"
 import { relayTimingDefault, runRelay } from "./Relay.ts"
 import { RelayStore } from "./RelayStore.ts"
+import { signal } from "./Signals.ts"
 
 /**
- * How a pipeline is run in this process. What is left out is as the defaults say; all processes of a stream need the same `partitions`.
+ * How a pipeline is run in this process. What is left out is as the defaults say.
  */
 export interface PipelineOptions {
-  /** `partitionsDefault` unless it says otherwise; fixed once the stream holds events. */
+  /**
+   * Of a stream that begins; `partitionsDefault` unless it says otherwise. One that is there keeps what it has, until
+   * somebody changes it (`repartition`).
+   */
   readonly partitions?: number
   /** How this process is shown to people; its id is a new one unless it says otherwise. */
   readonly instance?: Partial<Instance>
@@ -49,6 +53,7 @@ export class Pipeline extends Context.Service<
   Pipeline,
   {
     readonly stream: string
+    /** As this instance found them, or made them; their number may be changed while it runs. */
     readonly partitions: number
     readonly instance: Instance
     /** Partitions this instance works on now, over all handlers. */
@@ -63,8 +68,8 @@ export type HandlerServices<H> = H extends Handler<unknown, infer R> ? R : never
  * Runs the relay (or its standby) and this instance's share of the handlers, in the background, for as long as the layer's scope is
  * open. The handlers' needs are taken from the layer's context once, when it is built. Without handlers it only shows itself.
  *
- * Fails when the stream is not as declared (`StreamMismatch`: another number of partitions, another database's events) or a server
- * refuses; a broker that is still starting is waited for, a minute long. A name that cannot be one, or is there twice, is a defect.
+ * Fails when the stream is not as declared (`StreamMismatch`: another database's events, say) or a server refuses;
+ * a broker that is still starting is waited for, a minute long. A name that cannot be one, or is there twice, is a defect.
  *
  * ```ts
  * import { Effect, Layer } from "effect"
@@ -108,10 +113,11 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
         .declare(declaration)
         .pipe(Effect.retry({ while: (error) => error._tag === "BrokerUnavailable", schedule: declareSchedule }))
       yield* checkOrigin(stream.name)
-      yield* fixPartitions(
+      const topology = yield* fixPartitions(
         declaration,
         handlers.map((handler) => handler.name)
       )
+      const found = { ...declaration, ...topology }
       yield* fixDelivery(stream.name, handlers)
       // Each H is a Handler of its own services; their union is what `services` holds.
       const provided = (handlers as ReadonlyArray<Handler<unknown, HandlerServices<H>>>).map((handler) =>
@@ -119,12 +125,14 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       )
       const ready = yield* Effect.forEach(provided, (handler) => ledgered(stream.name, handler))
       if (options.relays !== false)
-        yield* runRelay(declaration, instance.id, { ...relayTimingDefault, ...options.relay }).pipe(Effect.forkScoped)
-      const consumers = yield* runConsumers(declaration, ready, instance, {
-        ...consumerOptionsDefault,
-        ...options.consumers
-      })
-      return { stream: stream.name, partitions, instance, ownedPartitions: consumers.ownedPartitions }
+        yield* runRelay(found, instance.id, { ...relayTimingDefault, ...options.relay }).pipe(Effect.forkScoped)
+      const consumers = yield* runConsumers(found, ready, instance, { ...consumerOptionsDefault, ...options.consumers })
+      return {
+        stream: stream.name,
+        partitions: topology.partitions,
+        instance,
+        ownedPartitions: consumers.ownedPartitions
+      }
     })
   )
 
@@ -161,14 +169,14 @@ const checkOrigin = Effect.fnUntraced(function* (stream: string) {
   return yield* new StreamMismatch({ stream, differences: [difference] })
 })
 
-/** All must publish to, and read from, the same number of partitions, whatever their part in it is. */
+/** All publish to, and read from, the partitions the stream has, whatever they were started with. */
 const fixPartitions = Effect.fnUntraced(function* (declaration: LogDeclaration, handlers: ReadonlyArray<string>) {
   const ownership = yield* Ownership
   const { name: stream, partitions } = declaration
-  const known = yield* ownership.declare(stream, handlers, partitions)
-  if (known === partitions) return
-  const difference = `it was started with ${known} partitions, and now with ${partitions}: keys would change their partition and lose their order`
-  return yield* new StreamMismatch({ stream, differences: [difference] })
+  const { topology } = yield* ownership.declare(stream, handlers, partitions)
+  if (topology.partitions !== partitions)
+    yield* signal({ _tag: "PartitionsDiffer", stream, has: topology.partitions, asked: partitions })
+  return topology
 })
 
 const declareSchedule = Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: "1 minute" }))

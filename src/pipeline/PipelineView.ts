@@ -39,7 +39,11 @@ export interface AsideFacts {
 export interface PipelineFacts {
   /** The store's clock. */
   readonly nowMs: number
+  /** What is published to: so many partitions, from `first` on; see `Topology`. */
   readonly partitions: number
+  readonly first: number
+  /** So many somebody wants instead. */
+  readonly wanted: number | undefined
   readonly outbox: {
     /** At most as many as were asked for; without those of held keys. */
     readonly rows: number

@@ -4,6 +4,7 @@ import { isKeeping, type Leader } from "./Leader.ts"
 import { BrokerRefused } from "./PipelineError.ts"
 import { foreignStream, isStreamMissing } from "./RelayDecision.ts"
 import { type RelayPosition, RelayStore } from "./RelayStore.ts"
+import { learnTopology, reconcileTopology } from "./Repartition.ts"
 import { signal } from "./Signals.ts"
 
 /** Headers of a message, at most: what a row may be smaller than the largest message. */
@@ -18,9 +19,13 @@ export const reconcile = Effect.fnUntraced(function* (leader: Leader, why: strin
   const store = yield* RelayStore
   const { declaration, lease } = leader
   const stream = declaration.name
-  leader.position = (yield* store.renew(lease)).position
-  const info = yield* presentInfo(declaration)
-  let position = yield* rewindIfShorter(leader, info)
+  const renewed = yield* store.renew(lease)
+  leader.position = renewed.position
+  learnTopology(leader, renewed)
+  // Before the marks: who sees a longer stream sees the mark in it.
+  const first = yield* presentInfo(declaration)
+  let position = yield* rewindIfShorter(leader, first)
+  const info = yield* reconcileTopology(leader, first)
   let found = 0
   while (position.lastSeq < info.lastSeq || position.streamCreated !== info.created) {
     // What was purged need not be asked for, one message after the other.

@@ -9,6 +9,7 @@ import { BrokerRefused } from "./PipelineError.ts"
 import { presentInfo, reconcile } from "./Reconcile.ts"
 import { decide, isTooLarge, mayBeOneRow, type RelayFailure, sizeOf } from "./RelayDecision.ts"
 import { type RelayLease, RelayStore } from "./RelayStore.ts"
+import { markTopology, settleHandlers } from "./Repartition.ts"
 import { sayPublished } from "./sayPublished.ts"
 import { signal } from "./Signals.ts"
 import { inBatchSpan } from "./Trace.ts"
@@ -94,17 +95,22 @@ const lead = Effect.fnUntraced(function* (declaration: LogDeclaration, lease: Re
     brokerAwaySince: undefined,
     lookedAt: 0n,
     forgotAt: 0n,
+    wanted: undefined,
+    unsettled: false,
     dirty: "start"
   }
   const doorbell = yield* makeDoorbell(outboxDoorbell(declaration.name), timing.idlePollMax)
   // Rings may be lost: what waits is told with the renewal, which is asked for anyway.
   const renewing = store.renew(lease).pipe(
-    Effect.flatMap(({ waiting }) => (waiting ? doorbell.ring : Effect.void)),
+    Effect.flatMap(({ unsettled, waiting, wanted }) => {
+      Object.assign(leader, { unsettled, wanted })
+      return waiting || wanted !== undefined ? doorbell.ring : Effect.void
+    }),
     Effect.catchTag("StoreUnavailable", () => Effect.void),
     Effect.repeat(Schedule.spaced(timing.renewEvery))
   )
   const working = Effect.forever(step(leader, doorbell).pipe(Effect.catch((failure) => recover(leader, failure))))
-  return yield* Effect.raceFirst(renewing, working).pipe(
+  return yield* Effect.raceAllFirst([renewing, working, settleHandlers(leader)]).pipe(
     Effect.flip,
     Effect.onInterrupt(() => store.release(lease).pipe(Effect.ignore))
   )
@@ -118,6 +124,11 @@ const step = Effect.fnUntraced(function* (leader: Leader, doorbell: Doorbell) {
     leader.ahead = undefined
     yield* reconcile(leader, leader.dirty)
     leader.dirty = undefined
+  }
+  if (leader.wanted !== undefined) {
+    yield* record(leader)
+    leader.ahead = undefined
+    return yield* markTopology(leader)
   }
   yield* doorbell.clear
   const rows = leader.ahead ?? (yield* store.read(leader.declaration.name, leader.batchRows, []))

@@ -1,5 +1,6 @@
 import { Context, type Duration, type Effect } from "effect"
 import type { OutboxRow } from "./Envelope.ts"
+import type { EndedTopology, Topology } from "./Partition.ts"
 import type { LeaseLost, StoreUnavailable } from "./PipelineError.ts"
 
 /** Proof of leadership. Every write of the relay names its epoch; a higher one makes all of them void. */
@@ -28,6 +29,22 @@ export interface Renewed {
   readonly position: RelayPosition
   /** There are rows in the outbox; those of held keys too. */
   readonly waiting: boolean
+  /** What is published to; undefined: nobody has declared the stream. */
+  readonly topology: Topology | undefined
+  /** Those of before whose ends were turned back with the stream: they are to be looked up again. */
+  readonly unmeasured: ReadonlyArray<Topology>
+  /** So many partitions somebody wants instead. */
+  readonly wanted: number | undefined
+  /** Some handler reads partitions of before still, or has put something aside in one. */
+  readonly unsettled: boolean
+}
+
+/** What a look at those brought that read partitions of before. */
+export interface Settled {
+  /** Handlers that have come to the end of them: their owners give them up. */
+  readonly ended: ReadonlyArray<string>
+  /** Handlers that go on with the partitions of after. */
+  readonly moved: ReadonlyArray<{ readonly handler: string; readonly to: Topology }>
 }
 
 /**
@@ -66,13 +83,27 @@ export class RelayStore extends Context.Service<
     ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
     /**
      * The stream lost its tail or was made anew: lowers every handler's cursor to `to.lastSeq` and the position too,
-     * makes what was opened before void, and puts the kept rows above it back into the outbox, in one transaction. Returns how many rows came back.
+     * makes what was opened before void, forgets where partitions of before end if that is above it, and puts the kept rows above it back into the outbox, in one transaction. Returns how many rows came back.
      */
     readonly rewind: (
       lease: RelayLease,
       from: RelayPosition,
       to: RelayPosition
     ) => Effect.Effect<number, LeaseLost | StoreUnavailable>
+    /**
+     * There are other partitions from here on: `next` is published to, `ended` are those of before, as they end now. Answers
+     * the wish for them. What each handler has yet to read of the old ones stays where it is.
+     */
+    readonly adopt: (
+      lease: RelayLease,
+      ended: ReadonlyArray<EndedTopology>,
+      next: Topology
+    ) => Effect.Effect<void, LeaseLost | StoreUnavailable>
+    /**
+     * Handlers that have read partitions of before to their ends, `firstSeq` being where the stream begins by now, are asked
+     * to give them up; once nobody has them, the handler gets those of after, and what it has put aside goes along.
+     */
+    readonly settle: (lease: RelayLease, firstSeq: number) => Effect.Effect<Settled, LeaseLost | StoreUnavailable>
     /** The furthest that any handler has handled: workers may be ahead of the position, which moves after them. 0: nothing. */
     readonly furthestCursor: (stream: string) => Effect.Effect<number, StoreUnavailable>
     /**

@@ -2,7 +2,7 @@ import { Clock, Duration, Effect, type Fiber, type FiberMap, type Scope } from "
 import type { Control } from "./Control.ts"
 import { EventLog } from "./EventLog.ts"
 import type { Instance, Member } from "./Ownership.ts"
-import { rendezvousOwner } from "./Partition.ts"
+import { rendezvousOwner, type Topology } from "./Partition.ts"
 import type { HandlerUnit, OwnedPartition, ParkingNews, WorkerOptions } from "./PartitionOpening.ts"
 import { brokerAwayMax } from "./Relay.ts"
 import type { InstanceStatus } from "./SelfReport.ts"
@@ -62,6 +62,8 @@ export interface Share<E> {
   /** How often the stream was turned back, by the last beat, and how many beats were answered. */
   rewinds: number
   beats: number
+  /** What is published to, by the last beat. */
+  topology: Topology
   failing: boolean
   /** Without the broker it takes no part: it shows itself without handlers until the broker answers. */
   cutOff: boolean

@@ -70,9 +70,10 @@ const balancedOptions = <E>(
   transactionsMax,
   drainMax,
   ackWait,
+  topology: () => share.topology,
   beaten: () => ({ rewinds: share.rewinds, beats: share.beats }),
   claim: () => {
-    const owned = share.working.get(keyOf({ handler: handler.name, partition: 0 }))?.owned
+    const owned = share.working.get(keyOf({ handler: handler.name, partition: share.topology.first }))?.owned
     return owned && { ...owned.claim, opening: owned.opening() }
   }
 })

@@ -38,6 +38,20 @@ export type Signal =
       readonly knownSeq: number
       readonly lastSeq: number
     }
+  | {
+      readonly _tag: "Repartitioned"
+      readonly stream: string
+      readonly first: number
+      readonly partitions: number
+    }
+  | {
+      readonly _tag: "HandlerMoved"
+      readonly stream: string
+      readonly handler: string
+      readonly first: number
+      readonly partitions: number
+    }
+  | { readonly _tag: "PartitionsDiffer"; readonly stream: string; readonly has: number; readonly asked: number }
   | { readonly _tag: "KeptRowsReturned"; readonly stream: string; readonly rows: number }
   | { readonly _tag: "KeyHeld"; readonly stream: string; readonly key: string; readonly reason: string }
   | { readonly _tag: "RelayFailed"; readonly stream: string; readonly what: string; readonly detail: string }
@@ -134,6 +148,9 @@ export const levelOf: { readonly [Tag in Said]: Level } = {
   LeadershipLost: "warning",
   Reconciled: "debug",
   StreamShrank: "error",
+  Repartitioned: "info",
+  HandlerMoved: "info",
+  PartitionsDiffer: "warning",
   KeptRowsReturned: "warning",
   KeyHeld: "error",
   RelayFailed: "warning",
@@ -195,6 +212,12 @@ export const sentenceOf = (event: Signal): string => {
       return `connection to ${event.peer} lost; reconnecting`
     case "ConnectionRestored":
       return `connected to ${event.peer} again`
+    case "Repartitioned":
+      return `${event.stream} is published to ${event.partitions} partitions now, from ${event.first} on; each handler follows when it has read those of before`
+    case "HandlerMoved":
+      return `${event.handler} has read the partitions of before, and goes on with ${event.partitions} from ${event.first} on`
+    case "PartitionsDiffer":
+      return `${event.stream} has ${event.has} partitions and keeps them: ${event.asked} were asked for, which counts for a new stream only; \`repartition\` changes them`
     case "StreamDrifted":
       return "the stream differs from its declaration; it works, and is left as it is"
     case "LedgerBehind":

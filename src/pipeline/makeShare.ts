@@ -43,6 +43,7 @@ export const makeShare = Effect.fnUntraced(function* <E>(
     drainMax: options.drainMax,
     parking,
     rewinds: 0,
+    topology: { first: declaration.first ?? 0, partitions: declaration.partitions },
     beats: 0,
     asideDue: true,
     failing: false,

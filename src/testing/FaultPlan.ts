@@ -27,6 +27,8 @@ export interface FaultPlan {
   readonly replaysMax: number
   /** How often, in half of the histories, somebody pauses, throttles or drains something, and takes it back. */
   readonly controlsMax: number
+  /** How often, in half of the histories, somebody changes the number of partitions, to 6 at most. */
+  readonly repartitionsMax: number
   /** How long instances come and go; then one has to bring everything to its end. */
   readonly unrestMs: number
   /** Writers at the same time, and transactions of each, at most. */
@@ -34,7 +36,7 @@ export interface FaultPlan {
   readonly transactionsMax: number
 }
 
-/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 losses of 12 messages, 3 instances, all endings, 7 s frozen, 3 replays, 3 controls, 6 s of unrest, 4 writers, 8 transactions. */
+/** Shares 0, 0.01 or 0.05 fail, 0 or 0.05 take up to 0.3 s, 3 losses of 12 messages, 3 instances, all endings, 7 s frozen, 3 replays, 3 controls, 2 changes of the partitions, 6 s of unrest, 4 writers, 8 transactions. */
 export const faultPlanDefault: FaultPlan = {
   failureShares: [0, 0.01, 0.05],
   delayShares: [0, 0.05],
@@ -46,6 +48,7 @@ export const faultPlanDefault: FaultPlan = {
   freezeMaxMs: 7_000,
   replaysMax: 3,
   controlsMax: 3,
+  repartitionsMax: 2,
   unrestMs: 6_000,
   writersMax: 4,
   transactionsMax: 8

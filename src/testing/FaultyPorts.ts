@@ -112,6 +112,9 @@ const faultyEventLog = (
         const publish = broker(log.publish(declaration, stored, expectedLastSeq))
         return stored.length === rows.length ? publish : Effect.andThen(publish, Effect.fail(brokerUnavailable()))
       }),
+    mark: (declaration, topologies, expectedLastSeq) => broker(log.mark(declaration, topologies, expectedLastSeq)),
+    marked: (declaration) => broker(log.marked(declaration)),
+    ends: (declaration, topology) => broker(log.ends(declaration, topology)),
     refs: (name, afterSeq, toSeq) => broker(log.refs(name, afterSeq, toSeq)),
     open: (declaration, from) => broker(log.open(declaration, from)),
     share: (declaration, from) =>
@@ -143,6 +146,8 @@ const faultyRelayStore = (relayStore: RelayStore["Service"], store: Faulty): Rel
   renew: (lease) => store(relayStore.renew(lease)),
   read: (stream, limit, underWay) => store(relayStore.read(stream, limit, underWay)),
   acknowledge: (lease, from, to, rows, keep) => store(relayStore.acknowledge(lease, from, to, rows, keep)),
+  adopt: (lease, ended, next) => store(relayStore.adopt(lease, ended, next)),
+  settle: (lease, firstSeq) => store(relayStore.settle(lease, firstSeq)),
   furthestCursor: (stream) => store(relayStore.furthestCursor(stream)),
   forget: (lease, olderThan) => store(relayStore.forget(lease, olderThan)),
   rewind: (lease, from, to) => store(relayStore.rewind(lease, from, to)),

@@ -58,15 +58,29 @@ const controls = Effect.fnUntraced(function* ({ handlers, stream }: Stage, rando
   }
 })
 
+/** Now and then somebody wants another number of partitions, in half of the histories. */
+const repartitions = Effect.fnUntraced(function* (stream: string, random: Random, plan: Operating) {
+  const desk = yield* ControlDesk
+  const by = { actor: "simulation", why: "to see whether order is kept" }
+  for (let left = random.between(0, 1) * plan.repartitionsMax; left > 0; left--) {
+    yield* Effect.sleep(random.between(0, plan.unrestMs / 2))
+    yield* Effect.orDie(desk.repartition(stream, random.between(1, 6), by))
+  }
+})
+
 interface Operating {
   readonly replaysMax: number
+  readonly repartitionsMax: number
   readonly controlsMax: number
   readonly unrestMs: number
 }
 
 /** All that operators do while everything goes on. */
 export const operating = (stage: Stage, replay: Effect.Effect<void>, random: Random, plan: Operating) =>
-  Effect.all([replays(replay, random, plan), controls(stage, random, plan)], { concurrency: 2, discard: true })
+  Effect.all([replays(replay, random, plan), controls(stage, random, plan), repartitions(stage.stream, random, plan)], {
+    concurrency: "unbounded",
+    discard: true
+  })
 
 /** Now and then the broker comes back with less than it acknowledged. */
 export const tailsGetLost = Effect.fnUntraced(function* (

@@ -9,6 +9,7 @@ import { outboxLaws } from "../../src/testing/laws/OutboxLaws.ts"
 import { ownershipLaws } from "../../src/testing/laws/OwnershipLaws.ts"
 import { parkingLaws } from "../../src/testing/laws/ParkingLaws.ts"
 import { relayStoreLaws } from "../../src/testing/laws/RelayStoreLaws.ts"
+import { repartitionLaws } from "../../src/testing/laws/RepartitionLaws.ts"
 import { sharedLaws } from "../../src/testing/laws/SharedLaws.ts"
 import { streamViewLaws } from "../../src/testing/laws/StreamViewLaws.ts"
 import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
@@ -21,6 +22,7 @@ suiteOf(outboxLaws)("the outbox in memory", memoryWorld, {
 suiteOf(ownershipLaws)("ownership in memory", memoryWorld)
 suiteOf(inboxLaws)("the inbox in memory", memoryWorld)
 suiteOf(relayStoreLaws)("the relay's store in memory", memoryWorld)
+suiteOf(repartitionLaws)("other partitions in memory", memoryWorld)
 suiteOf(eventLogLaws)("the event log in memory", MemoryPipeline.layer)
 suiteOf(parkingLaws)("the parking lot in memory", memoryWorld)
 suiteOf(crashLogLaws)("the crash log in memory", memoryWorld)

@@ -11,6 +11,7 @@ import { outboxLaws } from "../../src/testing/laws/OutboxLaws.ts"
 import { ownershipLaws } from "../../src/testing/laws/OwnershipLaws.ts"
 import { parkingLaws } from "../../src/testing/laws/ParkingLaws.ts"
 import { relayStoreLaws } from "../../src/testing/laws/RelayStoreLaws.ts"
+import { repartitionLaws } from "../../src/testing/laws/RepartitionLaws.ts"
 import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
 import { suiteOf } from "./LawSuite.ts"
 
@@ -39,6 +40,7 @@ suiteOf(outboxLaws)("the outbox in Postgres", world)
 suiteOf(ownershipLaws)("ownership in Postgres", world)
 suiteOf(inboxLaws)("the inbox in Postgres", world)
 suiteOf(relayStoreLaws)("the relay's store in Postgres", world)
+suiteOf(repartitionLaws)("other partitions in Postgres", world)
 suiteOf(parkingLaws)("the parking lot in Postgres", world)
 suiteOf(crashLogLaws)("the crash log in Postgres", world)
 suiteOf(effectLedgerLaws)("the effect ledger in Postgres", world)

@@ -22,7 +22,7 @@ const handler = (name: string, delivery: "ordered" | "balanced", p99: number | u
   retryingKeys: 0,
   violations: 0,
   epochs: 0,
-  partitions: { states: "", lag: [], oldestMs: [], perSecond: [], p95Ms: [], failures: [] }
+  partitions: { first: 0, states: "", lag: [], oldestMs: [], perSecond: [], p95Ms: [], failures: [] }
 })
 
 const look = (...handlers: ReadonlyArray<HandlerBody>) =>

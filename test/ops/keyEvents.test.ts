@@ -7,7 +7,7 @@ import { storedOf } from "../infra/postgres/PgWorld.ts"
 
 const declaration = { name: "s", subject: "s", partitions: 16 }
 
-const partition = partitionOf(slotOf("mine"), 16)
+const partition = partitionOf(slotOf("mine"), { partitions: 16 })
 
 const seen = (seq: number, key: string): SeenEvent => ({
   ...storedOf(key, seq, seq),
@@ -45,7 +45,7 @@ describe("the events of a key", () => {
       // Nothing for a million events, then nothing else.
       const seqs = Array.from({ length: 3 * searchedEventsMax }, (_, i) => 1_000_000 + i)
       const newest = seqs.slice(-3)
-      const found = yield* eventsOfKey(declaration, "mine").pipe(
+      const found = yield* eventsOfKey(declaration, [{ first: 0, partitions: 16 }], "mine").pipe(
         Effect.provide(streamOf(seqs, (seq) => (newest.includes(seq) ? "mine" : "other")))
       )
       assert.deepStrictEqual(

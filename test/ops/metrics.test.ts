@@ -40,6 +40,13 @@ const every: {
   LeadershipLost: [{ _tag: "LeadershipLost", ...pipeline, epoch: 1, why: "" }, "leaderships_lost_total", 1],
   Reconciled: [{ _tag: "Reconciled", ...pipeline, why: "", found: 1, lastSeq: 1 }, "reconciliations_total", 1],
   StreamShrank: [{ _tag: "StreamShrank", ...pipeline, knownSeq: 2, lastSeq: 1 }, "stream_shrank_total", 1],
+  Repartitioned: [{ _tag: "Repartitioned", ...pipeline, first: 16, partitions: 8 }, "repartitions_total", 1],
+  HandlerMoved: [
+    { _tag: "HandlerMoved", ...pipeline, handler: "mail", first: 16, partitions: 8 },
+    "handler_moves_total",
+    1
+  ],
+  PartitionsDiffer: [{ _tag: "PartitionsDiffer", ...pipeline, has: 16, asked: 8 }, undefined, 0],
   KeptRowsReturned: [{ _tag: "KeptRowsReturned", ...pipeline, rows: 5 }, "rows_returned_total", 5],
   KeyHeld: [{ _tag: "KeyHeld", ...pipeline, key: "ada", reason: "" }, "keys_held_total", 1],
   RelayFailed: [{ _tag: "RelayFailed", ...pipeline, what: "", detail: "" }, "relay_failures_total", 1],

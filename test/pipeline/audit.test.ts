@@ -20,7 +20,7 @@ const handler = (fields: Partial<HandlerFacts> = {}): HandlerFacts => ({
 const ends = (firstSeq: number) => ({ firstSeq, lastSeq: 5 })
 
 const facts = (fields: Partial<AuditFacts> = {}): AuditFacts => ({
-  partitions: 1,
+  topology: { first: 0, partitions: 1 },
   heads: [
     { key: "ada", version: 2 },
     { key: "bob", version: 1 }

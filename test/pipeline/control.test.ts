@@ -159,7 +159,7 @@ const retry = retryPolicy({ attemptsMax: 3, delayMax: Duration.seconds(1), attem
 
 const inPartition = (partition: number, n: number) =>
   Array.from({ length: 200 }, (_, i) => `key-${i}`)
-    .filter((key) => partitionOf(slotOf(key), 2) === partition)
+    .filter((key) => partitionOf(slotOf(key), { partitions: 2 }) === partition)
     .slice(0, n)
 
 const mine = inPartition(0, 6)

@@ -30,7 +30,10 @@ const listening = (told: Array<SharedDelivery>): SharedSubscription => ({
 })
 
 const someHand = () =>
-  new BalancedHand(balanced(external(noteStream, "notes", {}, () => Effect.void)), { name: "t", partitions: 1 })
+  new BalancedHand(balanced(external(noteStream, "notes", {}, () => Effect.void)), "t", () => ({
+    first: 0,
+    partitions: 1
+  }))
 
 const generationsOf = (hand: BalancedHand, some: ReturnType<BalancedHand["take"]>) =>
   hand.commitOf(some).done.map(({ generation }) => generation)

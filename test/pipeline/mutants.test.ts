@@ -13,6 +13,7 @@ import {
   retriesEachMessage
 } from "./mutants/logs.ts"
 
+import { leavesAsideBehind, movesTooEarly } from "./mutants/repartitions.ts"
 import { replaysBackwards, returnsTooEarly, takesAwayFirst } from "./mutants/parkingLots.ts"
 
 /** Histories a mutant gets to show itself. */
@@ -45,6 +46,8 @@ const mutants: ReadonlyArray<readonly [name: string, variant: Variant, sign: Reg
   ["a ledger that nobody asks", asksNobody, /^sums: .* duplicated/],
   ["a shared consumer that outlives a rewind", outlivesRewinds, /never came to rest/],
   ["a floor ahead of what is acknowledged", floorAhead, /^audit: (sums|hooks) .* lost|never came to rest/],
+  ["partitions of after, read before those of before", movesTooEarly, /came after/],
+  ["partitions of after, without what was put aside", leavesAsideBehind, /never came to rest/],
   ["publishing without a fence and message ids", noFenceAtTheBroker, /^stream: .* duplicated/]
 ]
 

@@ -29,13 +29,13 @@ describe("the slot of a key", () => {
   it.prop("is one of 1,024, and its partition one of those there are", [Schema.String], ([key]) => {
     const slot = slotOf(key)
     assert.isTrue(Number.isInteger(slot) && slot >= 0 && slot < slotCount)
-    for (const partitions of [1, 3, 16, 1024]) assert.isBelow(partitionOf(slot, partitions), partitions)
+    for (const partitions of [1, 3, 16, 1024]) assert.isBelow(partitionOf(slot, { partitions }), partitions)
   })
 
   it("spreads keys evenly: no partition of 16 has less than half or more than twice its share of 16,000", () => {
     const counts = new Array<number>(16).fill(0)
     for (let i = 0; i < 16_000; i++) {
-      const partition = partitionOf(slotOf(`user-${i}`), 16)
+      const partition = partitionOf(slotOf(`user-${i}`), { partitions: 16 })
       counts[partition] = (counts[partition] ?? 0) + 1
     }
     assert.isTrue(

@@ -19,7 +19,15 @@ export const handlerOf = (fields: Partial<HandlerBody> = {}): HandlerBody => ({
   retryingKeys: 0,
   violations: 0,
   epochs: 6,
-  partitions: { states: "ii", lag: [0, 0], oldestMs: [0, 0], perSecond: [5, 5], p95Ms: [20, 20], failures: [0, 0] },
+  partitions: {
+    first: 0,
+    states: "ii",
+    lag: [0, 0],
+    oldestMs: [0, 0],
+    perSecond: [5, 5],
+    p95Ms: [20, 20],
+    failures: [0, 0]
+  },
   ...fields
 })
 
@@ -32,6 +40,8 @@ export const overviewOf = (fields: Partial<OverviewBody> = {}): OverviewBody => 
   readOnly: false,
   stale: [],
   partitions: 2,
+  first: 0,
+  wantedPartitions: null,
   rates: { appended: 10, published: 10, handled: 10 },
   latency: { p50: 5, p95: 20, p99: 50, max: 80 },
   outbox: { rows: 0, more: false, oldestMs: 0, heldKeys: 0 },

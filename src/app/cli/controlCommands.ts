@@ -1,6 +1,6 @@
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, CliError, Command, Flag } from "effect/cli"
-import type { ControlBody } from "../../ops/ControlApi.ts"
+import { type ControlBody, PartitionNumber } from "../../ops/ControlApi.ts"
 import { actor, asking, opsFlags, type OpsOptions, whyFlag } from "./opsFlags.ts"
 import { print } from "./Output.ts"
 
@@ -16,7 +16,7 @@ const change = Effect.fnUntraced(function* (options: Common, payload: ControlBod
 })
 
 const partitionArgument = Argument.Int("partition").pipe(
-  Argument.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_023 }))),
+  Argument.withSchema(PartitionNumber),
   Argument.withDescription("Only this partition of it"),
   Argument.optional
 )

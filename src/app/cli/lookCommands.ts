@@ -1,5 +1,6 @@
 import { DateTime, Effect, Option, Schema } from "effect"
 import { Argument, Command, Flag, TerminalCapabilities } from "effect/cli"
+import { PartitionNumber } from "../../ops/ControlApi.ts"
 import { activityMax, partitionStates } from "../../ops/OverviewApi.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { criticalOf, staleLines } from "./lagText.ts"
@@ -85,7 +86,7 @@ export const partitionsCommand = Command.make(
     handler: Argument.String("handler"),
     partition: Argument.Int("partition").pipe(
       Argument.withDescription("One of them closely: its owner, cursor and last error"),
-      Argument.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_023 }))),
+      Argument.withSchema(PartitionNumber),
       Argument.optional
     )
   },
@@ -106,16 +107,16 @@ const every = Effect.fnUntraced(function* (options: OpsOptions, name: string) {
     const message = `there is no handler ${name}; there are ${handlers.map((one) => one.name).join(", ")}`
     return yield* new CommandFailed({ message, code: exitCode.failure })
   }
-  const { failures, lag, oldestMs, p95Ms, perSecond, states } = handler.partitions
+  const { failures, first, lag, oldestMs, p95Ms, perSecond, states } = handler.partitions
   const letters: Readonly<Record<string, string>> = partitionStates
-  const rows = [...states].map((letter, partition): PartitionRow => ({
-    partition,
+  const rows = [...states].map((letter, i): PartitionRow => ({
+    partition: first + i,
     state: letters[letter] ?? letter,
-    lag: lag[partition] ?? -1,
-    oldestMs: oldestMs[partition] ?? -1,
-    perSecond: perSecond[partition] ?? -1,
-    p95Ms: p95Ms[partition] ?? -1,
-    failures: failures[partition] ?? -1
+    lag: lag[i] ?? -1,
+    oldestMs: oldestMs[i] ?? -1,
+    perSecond: perSecond[i] ?? -1,
+    p95Ms: p95Ms[i] ?? -1,
+    failures: failures[i] ?? -1
   }))
   yield* print(options.output, rows, partitionsText(rows, yield* canColor), rows)
 })

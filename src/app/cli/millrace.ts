@@ -9,6 +9,7 @@ import { lagCommand } from "./lagCommand.ts"
 import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } from "./lookCommands.ts"
 import { ordersCommand } from "./ordersCommand.ts"
 import { parkedCommand } from "./parkedCommand.ts"
+import { repartitionCommand } from "./repartitionCommand.ts"
 import { pipelineCommand } from "./pipelineCommand.ts"
 import { simulateCommand } from "./simulateCommand.ts"
 import { tailCommand } from "./tailCommand.ts"
@@ -42,7 +43,15 @@ export const millrace = Command.make("millrace").pipe(
     },
     {
       group: "Operate",
-      commands: [parkedCommand, pauseCommand, resumeCommand, throttleCommand, drainCommand, undrainCommand]
+      commands: [
+        parkedCommand,
+        pauseCommand,
+        resumeCommand,
+        throttleCommand,
+        drainCommand,
+        undrainCommand,
+        repartitionCommand
+      ]
     },
     { group: "Change", commands: [corpusCommand] }
   ]),

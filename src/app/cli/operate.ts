@@ -9,6 +9,7 @@ import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } f
 import { asking, opsFlags } from "./opsFlags.ts"
 import { print } from "./Output.ts"
 import { parkedCommand } from "./parkedCommand.ts"
+import { repartitionCommand } from "./repartitionCommand.ts"
 import { askRunning, textOf as auditText } from "./runningAudit.ts"
 import { tailCommand } from "./tailCommand.ts"
 
@@ -81,7 +82,15 @@ export const operate = Command.make("millrace").pipe(
     },
     {
       group: "Operate",
-      commands: [parkedCommand, pauseCommand, resumeCommand, throttleCommand, drainCommand, undrainCommand]
+      commands: [
+        parkedCommand,
+        pauseCommand,
+        resumeCommand,
+        throttleCommand,
+        drainCommand,
+        undrainCommand,
+        repartitionCommand
+      ]
     }
   ])
 )

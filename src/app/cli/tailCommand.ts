@@ -1,5 +1,6 @@
 import { DateTime, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import { PartitionNumber } from "../../ops/ControlApi.ts"
 import { tailMax, type TailEventBody } from "../../ops/TraceApi.ts"
 import { asking, opsFlags, type OpsOptions } from "./opsFlags.ts"
 import { print, say } from "./Output.ts"
@@ -10,7 +11,7 @@ const flags = {
   key: Flag.String("key").pipe(Flag.withDescription("Only of this key (a user's id)"), Flag.optional),
   partition: Flag.Int("partition").pipe(
     Flag.withDescription("Only of this partition"),
-    Flag.withSchema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_023 }))),
+    Flag.withSchema(PartitionNumber),
     Flag.optional
   ),
   last: Flag.Int("last").pipe(

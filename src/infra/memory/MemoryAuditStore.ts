@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import { type AuditFacts, AuditStore } from "../../pipeline/AuditStore.ts"
+import { topologyIn } from "./memoryRepartition.ts"
 import { columnsOf, MemoryState, type MemoryTables } from "./MemoryState.ts"
 
 /** The facts in memory: one synchronous look, hence one moment. */
@@ -19,7 +20,7 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
   })
   const names = [...new Set(leases.map(({ name }) => name))].sort()
   return {
-    partitions: tables.relay.partitions ?? 0,
+    topology: topologyIn(tables) ?? { first: 0, partitions: 0 },
     heads: [...tables.heads].map(([key, version]) => ({ key, version })),
     waiting: [...tables.outbox.values()]
       .filter(({ again }) => again !== true)

@@ -1,6 +1,8 @@
 import { Clock, Effect, Layer } from "effect"
-import { changed, ControlDesk, detailOf, type Operation } from "../../pipeline/ControlDesk.ts"
+import { changed, ControlDesk, detailOf, type Operation, type Wish, wishDetail } from "../../pipeline/ControlDesk.ts"
 import { MemoryState, rowKey } from "./MemoryState.ts"
+
+const ofNothing = { handler: undefined, key: undefined, partition: undefined, instance: undefined }
 
 /** The operator's controls in memory. */
 export const layer: Layer.Layer<ControlDesk, never, MemoryState> = Layer.effect(
@@ -19,6 +21,15 @@ export const layer: Layer.Layer<ControlDesk, never, MemoryState> = Layer.effect(
           return after !== before
         }),
       list: (stream) => Effect.sync(() => [...state.of(stream).controls.values()]),
+      repartition: (stream, partitions, { actor, why }) =>
+        Effect.map(Clock.currentTimeMillis, (atMs): Wish => {
+          const { operations, relay } = state.of(stream)
+          if (relay.partitions === undefined) return { _tag: "undeclared" }
+          const now = relay.wanted ?? relay.partitions
+          relay.wanted = partitions === relay.partitions ? undefined : partitions
+          operations.push({ ...ofNothing, atMs, act: "repartition", actor, why, detail: wishDetail(partitions) })
+          return { _tag: now === partitions ? "unchanged" : "wanted" }
+        }),
       operations: (stream, limit) =>
         Effect.sync(() => {
           const { acts, operations } = state.of(stream)

@@ -13,7 +13,7 @@ import type { Claim } from "../../pipeline/Ownership.ts"
 import { EventTaken } from "../../pipeline/PipelineError.ts"
 import { Transactor } from "../../pipeline/Transactor.ts"
 import { park } from "./memoryParking.ts"
-import { type MemoryHandled, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+import { columnsOf, type MemoryHandled, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** The event ledger in memory: effects first, then everything else in one synchronous step. */
 export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = Layer.effect(
@@ -35,11 +35,8 @@ export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = 
     return EventLedger.of({
       start: (stream, handler) =>
         Effect.sync(() => {
-          const { leases, relay } = state.of(stream)
-          const own = Array.from(
-            { length: relay.partitions ?? 0 },
-            (_, p) => leases.get(rowKey(handler, p))?.cursor ?? 0
-          )
+          const { relay } = state.of(stream)
+          const own = leasesOf(state.of(stream), handler).map(({ cursor }) => cursor)
           return { generation: relay.rewinds, afterSeq: own.length === 0 ? 0 : Math.min(...own) }
         }),
       isDone: (stream, handler, events) =>
@@ -93,6 +90,9 @@ const holds = ({ leases }: MemoryTables, { epoch, handler, opening, partition }:
   return lease?.epoch === epoch && lease.opening === opening
 }
 
+const leasesOf = ({ leases }: MemoryTables, handler: string) =>
+  [...leases].flatMap(([at, lease]) => (columnsOf(at)[0] === handler ? [lease] : []))
+
 const advance = (state: MemoryState["Service"], to: Advance): Advanced => {
   const { afterSeq, claim, firstSeq, generation, isProven } = to
   const tables = state.of(claim.stream)
@@ -103,10 +103,7 @@ const advance = (state: MemoryState["Service"], to: Advance): Advanced => {
   const current = own.filter((one) => one.generation === generation && one.seq <= afterSeq)
   const entered = current.filter(({ seq }) => seq > floor).length
   if (!isProven && entered < afterSeq - floor) return { _tag: "unproven", afterSeq: floor }
-  for (let p = 0; p < (tables.relay.partitions ?? 0); p++) {
-    const other = tables.leases.get(rowKey(claim.handler, p))
-    if (other !== undefined) other.cursor = Math.max(other.cursor, afterSeq)
-  }
+  for (const other of leasesOf(tables, claim.handler)) other.cursor = Math.max(other.cursor, afterSeq)
   return { _tag: "moved", gaps: sumUp(tables, claim, current, own, firstSeq) }
 }
 

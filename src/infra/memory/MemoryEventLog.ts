@@ -10,11 +10,12 @@ import {
   type SharedFrom,
   type SharedSubscription
 } from "../../pipeline/EventLog.ts"
-import { partitionOf } from "../../pipeline/Partition.ts"
+import { partitionOf, partitionsIn, type Topology } from "../../pipeline/Partition.ts"
 import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "../../pipeline/PipelineError.ts"
 import { type SeenEvent, StreamView } from "../../pipeline/StreamView.ts"
 
 interface Message extends StoredEvent {
+  /** `ofNone`: a mark. */
   readonly partition: number
   readonly storedAtMs: number
 }
@@ -33,6 +34,9 @@ interface Log {
   /** By handler and generation. */
   readonly shared: Map<string, MemorySharedConsumer>
 }
+
+/** The partition of what no reader gets to see. */
+const ofNone = -1
 
 /** The largest message, like a server's default. */
 const messageMaxBytes = 1_048_576
@@ -92,7 +96,28 @@ export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.ef
       info: (name) =>
         Effect.sync(() => ({ firstSeq: 1, lastSeq: logOf(name).messages.length, created: "memory", messageMaxBytes })),
       publish,
-      refs: (name, afterSeq, toSeq) => Effect.sync(() => logOf(name).messages.slice(afterSeq, toSeq)),
+      refs: (name, afterSeq, toSeq) => Effect.sync(() => logOf(name).messages.slice(afterSeq, toSeq).filter(isEvent)),
+      mark: (declaration, topologies, expectedLastSeq) =>
+        Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+          const { messages, shared } = logOf(declaration.name)
+          if (messages.length !== expectedLastSeq)
+            return refuse(wrongLastSequence, `wrong last sequence: ${messages.length}`)
+          messages.push({ ...aMark, payload: JSON.stringify(topologies), seq: messages.length + 1, storedAtMs: nowMs })
+          for (const consumer of shared.values()) consumer.serve(nowMs)
+          return Effect.succeed(messages.length)
+        }),
+      marked: (declaration) =>
+        Effect.sync(() => {
+          const newest = logOf(declaration.name).messages.findLast((one) => !isEvent(one))
+          // Written by `mark` and nobody else.
+          return newest === undefined ? [] : (JSON.parse(newest.payload) as ReadonlyArray<Topology>)
+        }),
+      ends: (declaration, topology) =>
+        Effect.sync(() => {
+          const { messages } = logOf(declaration.name)
+          const endOf = (partition: number) => messages.findLast((one) => one.partition === partition)?.seq ?? 0
+          return { ...topology, ends: partitionsIn(topology).map(endOf) }
+        }),
       open,
       share: (declaration, from) => takePart(logOf(declaration.name), from),
       ring: (doorbell) => PubSub.publish(doorbells, doorbell).pipe(Effect.asVoid),
@@ -105,6 +130,10 @@ export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.ef
     return Context.make(EventLog, eventLog).pipe(Context.merge(aroundOf(logOf)))
   })
 )
+
+const isEvent = ({ partition }: Message) => partition !== ofNone
+
+const aMark = { partition: ofNone, eventId: "", key: "", version: 0, type: "", traceparent: "", outboxId: 0 }
 
 const emptyLog = (): Log => ({
   subject: undefined,
@@ -122,7 +151,9 @@ const takePart = Effect.fnUntraced(function* (
   { ackWait, afterSeq, generation, handler, inHandMax }: SharedFrom
 ): Effect.fn.Return<SharedSubscription, never, Scope.Scope> {
   const at = `${handler} ${generation}`
-  const consumer = log.shared.get(at) ?? new MemorySharedConsumer(log.messages, afterSeq)
+  const consumer =
+    log.shared.get(at) ??
+    new MemorySharedConsumer(log.messages, afterSeq, (seq) => log.messages[seq - 1]?.partition === ofNone)
   log.shared.set(at, consumer)
   for (let older = generation - 1; log.shared.delete(`${handler} ${older}`);) older -= 1
   const queue = yield* Queue.unbounded<SharedDelivery, BrokerUnavailable | Cause.Done>()
@@ -154,7 +185,7 @@ const takePart = Effect.fnUntraced(function* (
 })
 
 const brokerOf = (logOf: (name: string) => Log): MemoryBroker["Service"] => ({
-  messagesIn: (name) => logOf(name).messages.length,
+  messagesIn: (name) => logOf(name).messages.filter(isEvent).length,
   loseTail: (name, messages) =>
     Effect.sync(() => {
       const log = logOf(name)
@@ -176,7 +207,7 @@ const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
   const above = (name: string, afterSeq: number, partition: number | undefined) =>
     logOf(name)
       .messages.slice(afterSeq)
-      .filter((one) => partition === undefined || one.partition === partition)
+      .filter((one) => (partition === undefined ? isEvent(one) : one.partition === partition))
   return {
     stats: (name) =>
       Effect.sync(() => {
@@ -195,7 +226,7 @@ const viewOf = (logOf: (name: string) => Log): StreamView["Service"] => {
     at: ({ name }, seq) =>
       Effect.sync(() => {
         const message = logOf(name).messages[seq - 1]
-        return message === undefined ? undefined : seen(message)
+        return message === undefined || !isEvent(message) ? undefined : seen(message)
       }),
     behind: ({ name }, partition, afterSeq) =>
       Effect.sync(() => {
@@ -209,7 +240,7 @@ const refuse = (code: number, detail: string) => Effect.fail(new BrokerRefused({
 
 const store = (log: Log, declaration: LogDeclaration, row: OutboxRow, storedAtMs: number) => {
   const { id, slot, ...envelope } = row
-  const partition = partitionOf(slot, declaration.partitions)
+  const partition = partitionOf(slot, declaration)
   const message: Message = { ...envelope, outboxId: id, seq: log.messages.length + 1, partition, storedAtMs }
   log.messages.push(message)
   log.eventIds.set(row.eventId, message.seq)

@@ -2,7 +2,9 @@ import { Clock, Effect, Layer } from "effect"
 import type { Handler } from "../../pipeline/Handler.ts"
 import { asideHorizonMs, type Claim, type Instance, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
-import { columnsOf, leaseTtlMs, type MemoryLease, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+import { partitionsIn } from "../../pipeline/Partition.ts"
+import { leasesByHandler, readingOf, topologyIn } from "./memoryRepartition.ts"
+import { columnsOf, freshLease, leaseTtlMs, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
 
 /** Leases in memory, by the Effect clock. */
 export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
@@ -16,12 +18,15 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     return Ownership.of({
       declare: (stream, handlers, partitions) =>
         Effect.sync(() => {
-          const { leases, relay } = state.of(stream)
-          relay.partitions ??= partitions
-          if (relay.partitions !== partitions) return relay.partitions
-          const places = handlers.flatMap((handler) => Array.from({ length: partitions }, (_, p) => rowKey(handler, p)))
-          for (const place of places.filter((key) => !leases.has(key))) leases.set(place, freshLease())
-          return partitions
+          const tables = state.of(stream)
+          tables.relay.partitions ??= partitions
+          const topology = topologyIn(tables) ?? { first: 0, partitions }
+          const known = leasesByHandler(tables)
+          for (const handler of handlers.filter((one) => !known.has(one)))
+            for (const partition of partitionsIn(tables.topologies[0] ?? topology))
+              tables.leases.set(rowKey(handler, partition), freshLease())
+          const now = [...leasesByHandler(tables)].filter(([handler]) => handlers.includes(handler))
+          return { topology, handlers: new Map(now.map(([handler, places]) => [handler, readingOf(places)])) }
         }),
       fixDelivery: (stream, handlers) => Effect.sync(() => fixDelivery(state.of(stream), handlers)),
       beat: (stream, instance, handlers, claims, report) =>
@@ -35,9 +40,10 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
               .sort((a, b) => (a.id < b.id ? -1 : 1)),
             renewed: extend(claims, nowMs),
             free: entriesOf(state.of(stream))
-              .filter(({ lease }) => lease.expiresAtMs <= nowMs)
+              .filter(({ lease }) => lease.expiresAtMs <= nowMs && !lease.ended)
               .map(({ handler, partition }) => ({ handler, partition })),
             rewinds: relay.rewinds,
+            topology: topologyIn(state.of(stream)),
             controls: [...controls.values()],
             asideDue: [...parkedKeys.values()].some(
               ({ dueAtMs, status }) => status === "retrying" && (dueAtMs ?? 0) <= nowMs + asideHorizonMs
@@ -100,7 +106,7 @@ const claimOne = (
   nowMs: number
 ): ReadonlyArray<Claim> => {
   const lease = state.of(stream).leases.get(rowKey(handler, partition))
-  if (lease === undefined || lease.expiresAtMs > nowMs) return []
+  if (lease === undefined || lease.ended || lease.expiresAtMs > nowMs) return []
   const abandoned = lease.owner === undefined ? {} : { abandoned: true as const }
   Object.assign(lease, { owner, epoch: lease.epoch + 1, expiresAtMs: nowMs + leaseTtlMs })
   return [
@@ -114,8 +120,6 @@ const entriesOf = (tables: MemoryTables) =>
     return { handler, partition: Number(partition), lease }
   })
 
-const freshLease = (): MemoryLease => ({ owner: undefined, epoch: 0, opening: 0, expiresAtMs: 0, cursor: 0 })
-
 const leaseOfClaim = (state: MemoryState["Service"]) => (claim: Claim) => {
   const lease = state.of(claim.stream).leases.get(rowKey(claim.handler, claim.partition))
   return lease?.epoch === claim.epoch ? lease : undefined
@@ -126,5 +130,6 @@ const extendLeases = (state: MemoryState["Service"]) => (claims: ReadonlyArray<C
     const lease = leaseOfClaim(state)(claim)
     if (lease?.owner === undefined) return []
     lease.expiresAtMs = nowMs + leaseTtlMs
-    return [{ ...claim, opening: lease.opening, cursor: lease.cursor }]
+    const ended = lease.ended ? { ended: true as const } : {}
+    return [{ ...claim, opening: lease.opening, cursor: lease.cursor, ...ended }]
   })

@@ -44,6 +44,8 @@ const factsOf = (tables: MemoryTables, rowsMax: number, nowMs: number) => {
   return {
     nowMs,
     partitions: relay.partitions ?? 0,
+    first: relay.first,
+    wanted: relay.wanted === relay.partitions ? undefined : relay.wanted,
     outbox: { rows: Math.min(rows.length, rowsMax), oldestMs: nowMs - oldest, heldKeys: held.size },
     relay: {
       leader: relay.expiresAtMs > nowMs ? relay.owner : undefined,

@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect, Layer } from "effect"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
+import { adopt, isUnsettled, settle, topologyIn } from "./memoryRepartition.ts"
 import { leaseTtlMs, type MemoryRelay, MemoryState, type MemoryTables } from "./MemoryState.ts"
 
 /** The relay's state in memory. Every operation is one synchronous step, so it is as atomic as a statement. */
@@ -26,9 +27,19 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           return { stream, epoch: relay.epoch }
         }),
       renew: (lease) =>
-        fenced(lease, ({ outbox, relay }, nowMs) => {
+        fenced(lease, (tables, nowMs) => {
+          const { outbox, relay } = tables
           relay.expiresAtMs = nowMs + leaseTtlMs
-          return { position: positionOf(relay), waiting: outbox.size > 0 }
+          return {
+            position: positionOf(relay),
+            waiting: outbox.size > 0,
+            topology: topologyIn(tables),
+            unmeasured: tables.topologies
+              .filter(({ ends }) => ends === undefined)
+              .map(({ first, partitions }) => ({ first, partitions })),
+            wanted: relay.wanted === relay.partitions ? undefined : relay.wanted,
+            unsettled: isUnsettled(tables)
+          }
         }),
       read: (stream, limit, underWay) =>
         Effect.sync(() => {
@@ -46,6 +57,14 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
           return rows.filter((ref) => remove(tables, ref, keep ? nowMs : undefined)).length
         }),
       rewind: (lease, from, to) => fenced(lease, (tables, nowMs) => rewind(tables, from, to, nowMs)),
+      adopt: (lease, ended, next) =>
+        Effect.asVoid(
+          fenced(lease, (tables) => {
+            adopt(tables, ended, next)
+            return true
+          })
+        ),
+      settle: (lease, firstSeq) => fenced(lease, (tables, nowMs) => settle(tables, firstSeq, nowMs)),
       furthestCursor: (stream) => Effect.sync(() => furthestOf(state.of(stream))),
       forget: (lease, olderThan) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) =>
@@ -102,6 +121,11 @@ const rewind = (tables: MemoryTables, from: RelayPosition, to: RelayPosition, no
   if (from.streamCreated !== "" && from.streamCreated !== to.streamCreated) tables.relay.remade = true
   for (const row of tables.leases.values())
     Object.assign(row, { cursor: Math.min(row.cursor, to.lastSeq), opening: row.opening + 1 })
+  const { topologies } = tables
+  const cut = topologies.map((one) =>
+    Math.max(0, ...(one.ends ?? [])) > to.lastSeq ? { ...one, ends: undefined } : one
+  )
+  topologies.splice(0, topologies.length, ...cut)
   return putBack(tables, to.lastSeq)
 }
 

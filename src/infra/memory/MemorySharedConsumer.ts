@@ -19,6 +19,7 @@ interface Pending {
 /** A shared consumer with the broker's own rules: who has room gets the next; what is not acknowledged in time comes again. */
 export class MemorySharedConsumer {
   readonly #messages: ReadonlyArray<StoredEvent>
+  readonly #isMark: (seq: number) => boolean
   readonly #participants: Array<Participant> = []
   readonly #pending = new Map<number, Pending>()
   readonly #deliveries = new Map<number, number>()
@@ -26,8 +27,10 @@ export class MemorySharedConsumer {
   #again: Array<number> = []
   #delivered: number
 
-  constructor(messages: ReadonlyArray<StoredEvent>, afterSeq: number) {
+  /** `isMark`: nobody gets to see it. */
+  constructor(messages: ReadonlyArray<StoredEvent>, afterSeq: number, isMark: (seq: number) => boolean) {
     this.#messages = messages
+    this.#isMark = isMark
     this.#delivered = afterSeq
   }
 
@@ -89,6 +92,7 @@ export class MemorySharedConsumer {
   serve(nowMs: number) {
     for (const [seq, { deadlineMs }] of this.#pending) if (deadlineMs <= nowMs) this.#repeat(seq)
     for (let by = this.#next(); by !== undefined; by = this.#next()) {
+      while (this.#again.length === 0 && this.#isMark(this.#delivered + 1)) this.#delivered += 1
       const seq = this.#again.shift() ?? (this.#delivered < this.#messages.length ? ++this.#delivered : undefined)
       if (seq === undefined) return
       const stored = this.#messages[seq - 1]

@@ -3,6 +3,7 @@ import type { ControlEntry, Operation } from "../../pipeline/ControlDesk.ts"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import type { KeyProgress, OrderViolation } from "../../pipeline/Inbox.ts"
 import type { Instance } from "../../pipeline/Ownership.ts"
+import type { Topology } from "../../pipeline/Partition.ts"
 import type { FailedAttempt, ParkedEvent, ParkedStatus, ParkingAct } from "../../pipeline/Parked.ts"
 
 /** A lease and what it protects. Times are milliseconds of the Effect clock. */
@@ -14,6 +15,8 @@ export interface MemoryLease {
   cursor: number
   /** Fixed by who declares the handler first. */
   delivery?: "ordered" | "balanced"
+  /** Read to its end, and to be given back: the handler goes on with other partitions. */
+  ended: boolean
 }
 
 /** An event that a balanced handler has handled, ahead of the floor. */
@@ -23,6 +26,11 @@ export interface MemoryHandled {
   readonly version: number
   readonly seq: number
   readonly generation: number
+}
+
+/** A topology of before. `ends` undefined: to be looked up again. */
+export interface MemoryTopology extends Topology {
+  readonly ends: ReadonlyArray<number> | undefined
 }
 
 /** The relay's row. */
@@ -36,8 +44,11 @@ export interface MemoryRelay {
   remade: boolean
   /** How often the stream was turned back. */
   rewinds: number
-  /** Of the stream; undefined before anybody declared it. */
+  /** What is published to; undefined before anybody declared it. */
   partitions: number | undefined
+  first: number
+  /** So many somebody wants instead. */
+  wanted: number | undefined
 }
 
 /** A process that showed itself alive. */
@@ -84,6 +95,8 @@ export interface MemoryTables {
   readonly held: Map<string, { readonly fromId: number; readonly reason: string }>
   readonly relay: MemoryRelay
   readonly leases: Map<string, MemoryLease>
+  /** What was published to before, oldest first. */
+  readonly topologies: Array<MemoryTopology>
   readonly instances: Map<string, MemoryInstance>
   readonly progress: Map<string, KeyProgress>
   readonly handled: Map<string, MemoryHandled>
@@ -126,6 +139,16 @@ export class MemoryState extends Context.Service<MemoryState, { readonly of: (st
 /** How long a lease lasts without renewal. */
 export const leaseTtlMs = 3_000
 
+/** A lease nobody has had. */
+export const freshLease = (): MemoryLease => ({
+  owner: undefined,
+  epoch: 0,
+  opening: 0,
+  expiresAtMs: 0,
+  cursor: 0,
+  ended: false
+})
+
 /** Names of rows with more than one key column. */
 export const rowKey = (...parts: ReadonlyArray<string | number>) => JSON.stringify(parts)
 
@@ -149,9 +172,12 @@ const emptyTables = (): MemoryTables => ({
     streamCreated: "",
     remade: false,
     rewinds: 0,
-    partitions: undefined
+    partitions: undefined,
+    first: 0,
+    wanted: undefined
   },
   leases: new Map(),
+  topologies: [],
   instances: new Map(),
   progress: new Map(),
   handled: new Map(),

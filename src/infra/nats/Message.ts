@@ -19,11 +19,17 @@ export const header = {
 
 /** `order.partition.3.paid`: coarse on purpose, because the broker's fences slow down with the number of subjects. */
 export const subjectOf = (declaration: LogDeclaration, row: OutboxRow) =>
-  `${declaration.subject}.partition.${partitionOf(row.slot, declaration.partitions)}.${row.type}`
+  `${declaration.subject}.partition.${partitionOf(row.slot, declaration)}.${row.type}`
 
 /** All subjects of a partition. */
 export const partitionSubject = (declaration: LogDeclaration, partition: number) =>
   `${declaration.subject}.partition.${partition}.>`
+
+/** Where marks are: of no partition, so that no reader of one gets them. */
+export const markSubject = (declaration: LogDeclaration) => `${declaration.subject}.partition.topology`
+
+/** Whether a message is a mark. */
+export const isMark = (subject: string) => subject.endsWith(".partition.topology")
 
 /** The headers every message of ours carries. Keys are percent-encoded: header values are trimmed and must be one line. */
 export const headersOf = (row: OutboxRow): ReadonlyArray<readonly [string, string]> => [

@@ -6,8 +6,9 @@ import { EventLog, type LogDeclaration, type StoredRef } from "../../pipeline/Ev
 import { BrokerRefused, type BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { makeRing, ringsOf } from "./doorbells.ts"
 import { HeaderBlock, headersIn } from "./HeaderBlock.ts"
-import { header, headersOf, readHeaders, subjectOf } from "./Message.ts"
+import { header, headersOf, markSubject, readHeaders, subjectOf } from "./Message.ts"
 import { answerOf, call } from "./natsFailure.ts"
+import { ends, marked, markOf, type Newest } from "./natsTopology.ts"
 import { NatsConnection } from "./NatsConnection.ts"
 import { openShared } from "./NatsSharedSubscription.ts"
 import { type NatsHandles, openSubscription } from "./NatsSubscription.ts"
@@ -24,7 +25,13 @@ const Info = Schema.Struct({
   state: Schema.Struct({ first_seq: Schema.Int, last_seq: Schema.Int })
 })
 
-const Got = Schema.Struct({ message: Schema.Struct({ seq: Schema.Int, hdrs: Schema.optionalKey(Schema.String) }) })
+const Got = Schema.Struct({
+  message: Schema.Struct({
+    seq: Schema.Int,
+    hdrs: Schema.optionalKey(Schema.String),
+    data: Schema.optionalKey(Schema.String)
+  })
+})
 
 /** The stream's name at the broker: capitals, as its users know it. */
 export const streamNameOf = (name: string) => name.toUpperCase()
@@ -65,6 +72,19 @@ export const layer = (
           return (isChain ? publishChain : publishBatch)(connection, declaration, rows, expectedLastSeq)
         },
         refs: (name, afterSeq, toSeq) => refs(connection, name, afterSeq, toSeq),
+        mark: (declaration, topologies, expectedLastSeq) =>
+          call("mark", () =>
+            request(connection, {
+              subject: markSubject(declaration),
+              payload: markOf(topologies),
+              headers: new HeaderBlock([[header.expectedLastSequence, String(expectedLastSeq)]])
+            })
+          ).pipe(
+            Effect.flatMap(ackOf),
+            Effect.map(({ seq }) => seq)
+          ),
+        marked: (declaration) => marked(newest(connection), declaration),
+        ends: (declaration, topology) => ends(newest(connection), declaration, topology),
         open: (declaration, from) => openSubscription(handles, declaration, streamNameOf(declaration.name), from),
         share: (declaration, from) => openShared(handles, declaration, streamNameOf(declaration.name), from),
         ring: yield* makeRing(connection),
@@ -174,6 +194,15 @@ const ref = (connection: Connection, name: string, seq: number) =>
     }),
     Effect.catchIf(isNotFound, () => Effect.succeed([]))
   )
+
+/** The newest message of a subject, or of several by a wildcard. */
+const newest =
+  (connection: Connection): Newest =>
+  ({ name }, subject) =>
+    api(connection, `STREAM.MSG.GET.${streamNameOf(name)}`, JSON.stringify({ last_by_subj: subject }), Got).pipe(
+      Effect.map(({ message: { data = "", seq } }) => ({ seq, payload: Buffer.from(data, "base64").toString() })),
+      Effect.catchIf(isNotFound, () => Effect.undefined)
+    )
 
 const refs = (connection: Connection, name: string, afterSeq: number, toSeq: number) =>
   Effect.forEach(

@@ -10,6 +10,7 @@ import {
   sharedInHandMax
 } from "../../pipeline/EventLog.ts"
 import { type BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
+import { isMark } from "./Message.ts"
 import { call } from "./natsFailure.ts"
 import { eventsWithin, type NatsHandles, replyOf, storedOf } from "./NatsSubscription.ts"
 
@@ -177,6 +178,7 @@ const makePulling = Effect.fnUntraced(function* (handles: NatsHandles, consumer:
   const stop = () => void state.open?.stop()
 
   const take = (message: JsMsg) => {
+    if (isMark(message.subject)) return message.ack()
     const stored = storedOf(message)
     const event = identityOf(stored)
     // One that is in hand already came again: it is answered by its newest address. A sequence may have come to another

@@ -15,7 +15,7 @@ import type { LogDeclaration } from "../../pipeline/EventLog.ts"
 import type { BrokerRefused, BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { type ConsumerStats, type ReadRange, type SeenEvent, StreamView } from "../../pipeline/StreamView.ts"
 import { headerBlockOf, headersIn } from "./HeaderBlock.ts"
-import { foreignEvent, partitionSubject, readHeaders } from "./Message.ts"
+import { foreignEvent, isMark, partitionSubject, readHeaders } from "./Message.ts"
 import { requestMs, streamNameOf } from "./NatsEventLog.ts"
 import { NatsConnection } from "./NatsConnection.ts"
 import { call } from "./natsFailure.ts"
@@ -50,7 +50,7 @@ export const layer: Layer.Layer<StreamView, BrokerRefused | BrokerUnavailable, N
       read: (declaration, range) => read(handles, declaration, range),
       at: (declaration, seq) =>
         call("read a message", () => manager.streams.getMessage(streamNameOf(declaration.name), { seq })).pipe(
-          Effect.map((found) => (found === null ? undefined : seenOf(fromStored(found)))),
+          Effect.map((found) => (found === null || isMark(found.subject) ? undefined : seenOf(fromStored(found)))),
           Effect.catchIf(isNotFound, () => nothing)
         ),
       behind: (declaration, partition, afterSeq) => behind(handles, declaration, partition, afterSeq)
@@ -145,7 +145,7 @@ const fetch = (
     const consumer = await handles.client.consumers.get(streamNameOf(declaration.name), name)
     const messages = await consumer.fetch({ max_messages: wanted, expires: fetchMs })
     const seen: Array<SeenEvent> = []
-    for await (const message of messages) seen.push(seenOf(fromDelivered(message)))
+    for await (const message of messages) if (!isMark(message.subject)) seen.push(seenOf(fromDelivered(message)))
     return seen
   })
 }

@@ -202,6 +202,24 @@ const operate = Effect.gen(function* () {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
+// the number of partitions may be changed while they are read
+const repartition = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const statements = [
+    // what was published to before, and where each of its partitions ends in the stream; null: to be looked up again
+    `CREATE TABLE millrace.topology (
+       stream text NOT NULL, first int NOT NULL, partitions int NOT NULL, ends bigint[],
+       ended_at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (stream, first)
+     )`,
+    // numbers are given once: what is published to now begins with the first that no topology before had
+    `ALTER TABLE millrace.relay ADD COLUMN first int NOT NULL DEFAULT 0, ADD COLUMN wanted int`,
+    `ALTER TABLE millrace.lease ADD COLUMN ended boolean NOT NULL DEFAULT false`,
+    // instances of before know one number of partitions only
+    `ALTER TABLE millrace.instance ADD COLUMN can_repartition boolean NOT NULL DEFAULT false`
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
 // the partition is the key's hash, which only the code knows
 const carryOverParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -219,7 +237,7 @@ const carryOverParked = Effect.gen(function* () {
     SELECT x.stream, x.handler, x.key, x.partition, 'parked', coalesce(e.attempts, 0), coalesce(e.reason_tag, ''),
       coalesce(e.reason_message, ''), '', '[]', coalesce(e.parked_at, clock_timestamp())
     FROM unnest(${rows.map((row) => row.stream)}::text[], ${rows.map((row) => row.handler)}::text[], ${rows.map((row) => row.key)}::text[],
-      ${rows.map((row) => partitionOf(slotOf(row.key), row.partitions))}::int[]) AS x(stream, handler, key, partition)
+      ${rows.map((row) => partitionOf(slotOf(row.key), row))}::int[]) AS x(stream, handler, key, partition)
     LEFT JOIN LATERAL (
       SELECT * FROM millrace.parked_event e WHERE e.stream = x.stream AND e.handler = x.handler AND e.key = x.key
       ORDER BY (e.reason_tag IS NULL), version LIMIT 1
@@ -235,7 +253,8 @@ export const pipelineMigrations: MigrationSet = {
   "0005_park_keys": parkKeys,
   "0006_note_effects": noteEffects,
   "0007_balance_handlers": balanceHandlers,
-  "0008_operate": operate
+  "0008_operate": operate,
+  "0009_repartition": repartition
 }
 
 /** Where it is written down which of them were made. */

@@ -11,8 +11,12 @@ interface KeyRow {
 
 const look = (sql: SqlClient.SqlClient) =>
   Effect.fnUntraced(function* (stream: string) {
-    const [stored] = yield* sql<{ readonly partitions: number | null; readonly remade: boolean }>`
-      SELECT partitions, remade FROM millrace.relay WHERE stream = ${stream}`
+    const [stored] = yield* sql<{
+      readonly first: number
+      readonly partitions: number | null
+      readonly remade: boolean
+    }>`
+      SELECT first, partitions, remade FROM millrace.relay WHERE stream = ${stream}`
     const heads = yield* sql<{ readonly key: string; readonly version: bigint }>`
       SELECT key, version FROM millrace.head WHERE stream = ${stream}`
     const waiting = yield* sql<{ readonly key: string; readonly eventId: string }>`
@@ -34,7 +38,7 @@ const look = (sql: SqlClient.SqlClient) =>
       SELECT handler, key, version AS n FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
     const names = [...new Set(leases.map(({ handler }) => handler))]
     const facts: AuditFacts = {
-      partitions: stored?.partitions ?? 0,
+      topology: { first: stored?.first ?? 0, partitions: stored?.partitions ?? 0 },
       heads: heads.map(({ key, version }) => ({ key, version: Number(version) })),
       waiting,
       kept: kept.map(({ key, seq, version }) => ({

@@ -8,7 +8,9 @@ import {
   type ControlEntry,
   type ControlTarget,
   detailOf,
-  type Operation
+  type Operation,
+  type Wish,
+  wishDetail
 } from "../../pipeline/ControlDesk.ts"
 import type { Actor } from "../../pipeline/ParkingDesk.ts"
 import { inTransaction } from "./PgTransactor.ts"
@@ -122,6 +124,27 @@ const entries = (sql: SqlClient.SqlClient, stream: string) =>
     (rows) => rows.map(entryOf)
   )
 
+const repartition = (sql: SqlClient.SqlClient) =>
+  Effect.fnUntraced(function* (stream: string, partitions: number, { actor, why }: Actor) {
+    const older = yield* sql<{ readonly id: string }>`
+      SELECT id FROM millrace.instance WHERE stream = ${stream} AND expires_at > clock_timestamp() AND NOT can_repartition ORDER BY id`
+    if (older.length > 0) return { _tag: "older", instances: older.map(({ id }) => id) } satisfies Wish
+    const [known] = yield* sql<{ readonly now: number }>`
+      WITH before AS (
+        SELECT coalesce(wanted, partitions) AS now FROM millrace.relay
+        WHERE stream = ${stream} AND partitions IS NOT NULL FOR UPDATE
+      ), wish AS (
+        UPDATE millrace.relay SET wanted = nullif(${partitions}::int, partitions)
+        WHERE stream = ${stream} AND EXISTS (SELECT 1 FROM before)
+      ), said AS (
+        INSERT INTO millrace.operation (stream, act, actor, why, detail)
+        SELECT ${stream}, 'repartition', ${actor}, ${why}, ${wishDetail(partitions)} FROM before
+      )
+      SELECT now FROM before`
+    if (known === undefined) return { _tag: "undeclared" } satisfies Wish
+    return { _tag: known.now === partitions ? "unchanged" : "wanted" } satisfies Wish
+  }, asStoreUnavailable("ControlDesk.repartition"))
+
 // What is done to parked keys is kept with them.
 const operations = (sql: SqlClient.SqlClient) => (stream: string, limit: number) =>
   sql<OperationRow>`
@@ -143,6 +166,7 @@ export const layer: Layer.Layer<ControlDesk, never, SqlClient.SqlClient> = Layer
     ControlDesk.of({
       change: change(sql),
       list: (stream) => entries(sql, stream).pipe(asStoreUnavailable("ControlDesk.list")),
+      repartition: repartition(sql),
       operations: operations(sql)
     })
   )

@@ -1,6 +1,14 @@
 import { Effect, Layer } from "effect"
 import type { Handler } from "../../pipeline/Handler.ts"
-import { asideHorizonMs, type Claim, type Instance, type Member, Ownership } from "../../pipeline/Ownership.ts"
+import {
+  asideHorizonMs,
+  type Claim,
+  type Declared,
+  type Instance,
+  type Member,
+  Ownership
+} from "../../pipeline/Ownership.ts"
+import type { Topology } from "../../pipeline/Partition.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { bigints } from "./parameters.ts"
 import { type ControlRow, controlOf } from "./PgControlDesk.ts"
@@ -23,9 +31,11 @@ interface BeatRow {
     epoch: string
     opening: string
     cursor: string
+    ended: boolean
   }>
   readonly free: ReadonlyArray<{ handler: string; partition: number }>
   readonly rewinds: bigint | null
+  readonly topology: { readonly first: number; readonly partitions: number | null } | null
   readonly aside_due: boolean
   readonly controls: ReadonlyArray<ControlRow>
 }
@@ -37,18 +47,38 @@ interface Place {
 
 const declare = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* (stream: string, handlers: ReadonlyArray<string>, partitions: number) {
-    const [known] = yield* sql<{ readonly partitions: number }>`
-      INSERT INTO millrace.relay AS r (stream, partitions) VALUES (${stream}, ${partitions})
-      ON CONFLICT (stream) DO UPDATE SET partitions = coalesce(r.partitions, excluded.partitions)
-      RETURNING partitions`
-    if (known !== undefined && known.partitions !== partitions) return known.partitions
     yield* forgetDead(sql, stream)
-    yield* sql`
-      INSERT INTO millrace.lease (stream, handler, partition)
-      SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, generate_series(0, ${partitions - 1}::int) AS p
-      ORDER BY h, p ON CONFLICT DO NOTHING`
-    return partitions
+    return yield* sql.withTransaction(declareLeases(sql, stream, handlers, partitions))
   }, asStoreUnavailable("Ownership.declare"))
+
+// The relay's row is locked meanwhile: nobody moves a handler to other partitions. A new handler begins with the oldest.
+const declareLeases = Effect.fnUntraced(function* (
+  sql: PgControl["Service"],
+  stream: string,
+  handlers: ReadonlyArray<string>,
+  partitions: number
+) {
+  const [known] = yield* sql<Topology>`
+    INSERT INTO millrace.relay AS r (stream, partitions) VALUES (${stream}, ${partitions})
+    ON CONFLICT (stream) DO UPDATE SET partitions = coalesce(r.partitions, excluded.partitions)
+    RETURNING first, partitions`
+  const topology = known ?? { first: 0, partitions }
+  yield* sql`
+    WITH oldest AS (
+      SELECT first, partitions FROM (
+        SELECT first, partitions FROM millrace.topology WHERE stream = ${stream}
+        UNION ALL SELECT ${topology.first}::int, ${topology.partitions}::int
+      ) AS t ORDER BY first LIMIT 1
+    )
+    INSERT INTO millrace.lease (stream, handler, partition)
+    SELECT ${stream}, h, p FROM unnest(${handlers}::text[]) AS h, oldest, generate_series(first, first + partitions - 1) AS p
+    WHERE NOT EXISTS (SELECT 1 FROM millrace.lease l WHERE l.stream = ${stream} AND l.handler = h)
+    ORDER BY h, p ON CONFLICT DO NOTHING`
+  const reading = yield* sql<Topology & { readonly handler: string }>`
+    SELECT handler, min(partition) AS first, count(*)::int AS partitions FROM millrace.lease
+    WHERE stream = ${stream} AND handler = ANY(${handlers}::text[]) GROUP BY handler`
+  return { topology, handlers: new Map(reading.map(({ handler, ...one }) => [handler, one])) } satisfies Declared
+})
 
 /**
  * Who left without a word leaves a row, and who was drained and left, what was asked of it: those of an hour ago are of no
@@ -96,9 +126,9 @@ const beat = (sql: PgControl["Service"]) =>
   ) {
     const [row] = yield* sql<BeatRow>`
     WITH alive AS (
-      INSERT INTO millrace.instance AS i (stream, id, host, app_version, roles, handlers, expires_at)
+      INSERT INTO millrace.instance AS i (stream, id, host, app_version, roles, handlers, expires_at, can_repartition)
       VALUES (${stream}, ${instance.id}, ${instance.host}, ${instance.version}, ${instance.roles}::text[],
-        ${handlers}::text[], ${leaseExpiry(sql)})
+        ${handlers}::text[], ${leaseExpiry(sql)}, true)
       ON CONFLICT (stream, id) DO UPDATE SET expires_at = excluded.expires_at, handlers = excluded.handlers
     ), said AS (
       INSERT INTO millrace.report AS r (stream, id, body, at)
@@ -113,15 +143,16 @@ const beat = (sql: PgControl["Service"]) =>
     ), renewed AS (
       UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
       WHERE l.stream = ${stream} AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
-      RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor
+      RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor, l.ended
     )
     SELECT
       (SELECT coalesce(json_agg(json_build_object('id', id, 'handlers', handlers)), '[]') FROM millrace.instance
         WHERE stream = ${stream} AND expires_at > clock_timestamp()) AS live,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'epoch', epoch::text, 'opening', opening::text,
-        'cursor', cursor::text)), '[]') FROM renewed) AS renewed,
+        'cursor', cursor::text, 'ended', ended)), '[]') FROM renewed) AS renewed,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition)), '[]') FROM millrace.lease
-        WHERE stream = ${stream} AND expires_at < clock_timestamp()) AS free,
+        WHERE stream = ${stream} AND expires_at < clock_timestamp() AND NOT ended) AS free,
+      (SELECT json_build_object('first', first, 'partitions', partitions) FROM millrace.relay WHERE stream = ${stream}) AS topology,
       (SELECT rewinds FROM millrace.relay WHERE stream = ${stream}) AS rewinds,
       EXISTS (SELECT 1 FROM millrace.parked_key WHERE stream = ${stream} AND status = 'retrying'
         AND due_at <= clock_timestamp() + make_interval(secs => ${asideHorizonMs / 1_000}::float8)) AS aside_due,
@@ -135,6 +166,7 @@ const beat = (sql: PgControl["Service"]) =>
       renewed,
       free: (row?.free ?? []).filter((place) => !mine.has(placeOf(place))),
       rewinds: Number(row?.rewinds ?? 0),
+      topology: topologyIn(row?.topology),
       asideDue: row?.aside_due === true,
       controls: (row?.controls ?? []).map(controlOf)
     }
@@ -152,7 +184,7 @@ const renew = (sql: PgControl["Service"]) =>
       )
       UPDATE millrace.lease l SET expires_at = ${leaseExpiry(sql)} FROM held h
       WHERE l.stream = h.stream AND l.handler = h.handler AND l.partition = h.partition AND l.epoch = h.epoch
-      RETURNING l.stream, l.handler, l.partition, l.epoch, l.opening, l.cursor`
+      RETURNING l.stream, l.handler, l.partition, l.epoch, l.opening, l.cursor, l.ended`
     return rows.map((row) => toClaim(row.stream, row))
   }, asLeaseStatement("Ownership.renew"))
 
@@ -165,7 +197,7 @@ const claim = (sql: PgControl["Service"]) =>
       SELECT f.handler, f.partition, f.owner IS NOT NULL AS abandoned FROM millrace.lease f
       JOIN unnest(${wanted.map((w) => w.handler)}::text[], ${wanted.map((w) => w.partition)}::int[]) AS x(handler, partition)
         ON f.handler = x.handler AND f.partition = x.partition
-      WHERE f.stream = ${stream} AND f.expires_at < clock_timestamp() FOR UPDATE OF f SKIP LOCKED
+      WHERE f.stream = ${stream} AND f.expires_at < clock_timestamp() AND NOT f.ended FOR UPDATE OF f SKIP LOCKED
     ) free
     WHERE l.stream = ${stream} AND l.handler = free.handler AND l.partition = free.partition
     RETURNING l.handler, l.partition, l.epoch, l.opening, l.cursor, free.abandoned`
@@ -226,6 +258,7 @@ const toClaim = (
     readonly epoch: bigint | string
     readonly opening: bigint | string
     readonly cursor: bigint | string
+    readonly ended?: boolean
   }
 ): Claim => ({
   stream,
@@ -233,8 +266,12 @@ const toClaim = (
   partition: row.partition,
   epoch: Number(row.epoch),
   opening: Number(row.opening),
-  cursor: Number(row.cursor)
+  cursor: Number(row.cursor),
+  ...(row.ended === true ? { ended: true as const } : {})
 })
+
+const topologyIn = (said: BeatRow["topology"] | undefined): Topology | undefined =>
+  said?.partitions == null ? undefined : { first: said.first, partitions: said.partitions }
 
 const byId = (a: Member, b: Member) => (a.id < b.id ? -1 : 1)
 

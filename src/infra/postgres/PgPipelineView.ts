@@ -10,6 +10,8 @@ interface FactsRow {
   readonly oldest_ms: number
   readonly held: number
   readonly partitions: number | null
+  readonly first: number | null
+  readonly wanted: number | null
   readonly leader: string | null
   readonly epoch: number | null
   readonly last_seq: number | null
@@ -37,7 +39,7 @@ const facts = (sql: SqlClient.SqlClient) => (stream: string, rowsMax: number) =>
     )
     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms, outbox.rows, outbox.oldest_ms,
       (SELECT count(*)::int FROM millrace.held_key WHERE stream = ${stream}) AS held,
-      r.partitions, CASE WHEN r.expires_at > clock_timestamp() THEN r.owner END AS leader, r.epoch::float8, r.last_seq::float8,
+      r.partitions, r.first, nullif(r.wanted, r.partitions) AS wanted, CASE WHEN r.expires_at > clock_timestamp() THEN r.owner END AS leader, r.epoch::float8, r.last_seq::float8,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'delivery', coalesce(delivery, 'ordered'),
         'owner', CASE WHEN expires_at > clock_timestamp() THEN owner END, 'epoch', epoch, 'cursor', cursor)
         ORDER BY handler, partition), '[]') FROM millrace.lease WHERE stream = ${stream}) AS leases,
@@ -61,6 +63,8 @@ const facts = (sql: SqlClient.SqlClient) => (stream: string, rowsMax: number) =>
     Effect.map((row) => ({
       nowMs: Math.round(row.now_ms),
       partitions: row.partitions ?? 0,
+      first: row.first ?? 0,
+      wanted: row.wanted ?? undefined,
       outbox: { rows: row.rows, oldestMs: Math.round(row.oldest_ms), heldKeys: row.held },
       relay: { leader: row.leader ?? undefined, epoch: row.epoch ?? 0, lastSeq: row.last_seq ?? 0 },
       leases: row.leases.map(({ owner, ...lease }) => ({ ...lease, owner: owner ?? undefined })),

@@ -2,9 +2,11 @@ import { Duration, Effect, Layer } from "effect"
 import type { SqlError } from "effect/sql"
 import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
+import type { Topology } from "../../pipeline/Partition.ts"
 import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
 import { bigints } from "./parameters.ts"
 import { leaseExpiry, PgControl } from "./PgControl.ts"
+import { adopt, settle } from "./PgRepartition.ts"
 import { asLeaseStatement, asStoreUnavailable } from "./sqlFailure.ts"
 
 interface Row {
@@ -16,6 +18,17 @@ interface Row {
   readonly type: string
   readonly traceparent: string
   readonly payload: string | null
+}
+
+interface RenewedRow {
+  readonly last_seq: bigint
+  readonly stream_created: string
+  readonly waiting: boolean
+  readonly first: number
+  readonly partitions: number | null
+  readonly unmeasured: ReadonlyArray<Topology>
+  readonly wanted: number | null
+  readonly unsettled: boolean
 }
 
 const position = (sql: PgControl["Service"]) =>
@@ -43,11 +56,25 @@ const acquire = (sql: PgControl["Service"]) =>
 
 const renew = (sql: PgControl["Service"]) =>
   Effect.fnUntraced(function* ({ epoch, stream }: RelayLease) {
-    const [row] = yield* sql<{ readonly last_seq: bigint; readonly stream_created: string; readonly waiting: boolean }>`
-    UPDATE millrace.relay SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch}
-    RETURNING last_seq, stream_created, EXISTS (SELECT 1 FROM millrace.outbox o WHERE o.stream = ${stream}) AS waiting`
+    const [row] = yield* sql<RenewedRow>`
+    UPDATE millrace.relay r SET expires_at = ${leaseExpiry(sql)} WHERE stream = ${stream} AND epoch = ${epoch}
+    RETURNING last_seq, stream_created, EXISTS (SELECT 1 FROM millrace.outbox o WHERE o.stream = ${stream}) AS waiting,
+      first, partitions, nullif(wanted, partitions) AS wanted,
+      (SELECT coalesce(json_agg(json_build_object('first', t.first, 'partitions', t.partitions) ORDER BY t.first), '[]')
+        FROM millrace.topology t WHERE t.stream = ${stream} AND t.ends IS NULL) AS unmeasured, first > 0 AND (
+        EXISTS (SELECT 1 FROM millrace.lease l WHERE l.stream = ${stream} AND l.partition < r.first)
+        OR EXISTS (SELECT 1 FROM millrace.parked_key k WHERE k.stream = ${stream} AND k.status = 'retrying' AND k.partition < r.first)
+      ) AS unsettled`
     if (row === undefined) return yield* lost({ epoch, stream })
-    return { position: { lastSeq: Number(row.last_seq), streamCreated: row.stream_created }, waiting: row.waiting }
+    const { first, partitions, unmeasured, unsettled, waiting, wanted } = row
+    return {
+      position: { lastSeq: Number(row.last_seq), streamCreated: row.stream_created },
+      waiting,
+      topology: partitions === null ? undefined : { first, partitions },
+      unmeasured,
+      wanted: wanted ?? undefined,
+      unsettled
+    }
   }, asLeaseStatement("RelayStore.renew"))
 
 // Those under way are left out here and not in the statement: the planner compared each row with each of them. They are
@@ -174,6 +201,9 @@ const turnBack = (sql: PgControl["Service"]) =>
       )
       UPDATE millrace.lease l SET cursor = least(l.cursor, ${to.lastSeq}), opening = l.opening + 1 FROM locked
       WHERE l.stream = ${stream} AND l.handler = locked.handler AND l.partition = locked.partition`
+    yield* sql`
+      UPDATE millrace.topology SET ends = NULL
+      WHERE stream = ${stream} AND ${to.lastSeq} < (SELECT max(e) FROM unnest(ends) AS e)`
   }, sql.withTransaction)
 
 // Rows first: until the cursors and the position follow, every leader finds the stream too short, and goes on with it.
@@ -241,6 +271,8 @@ export const layer: Layer.Layer<RelayStore, never, PgControl> = Layer.effect(
       read: read(sql),
       acknowledge: acknowledge(sql),
       rewind: rewind(sql),
+      adopt: adopt(sql),
+      settle: settle(sql),
       furthestCursor: furthestCursor(sql),
       forget: forget(sql),
       hold: hold(sql),

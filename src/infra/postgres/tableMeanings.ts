@@ -95,9 +95,21 @@ export const tableMeanings: Readonly<Record<string, TableMeaning>> = {
       expires_at: "When the lease ends unless it is renewed.",
       last_seq: "Everything in the stream above it was published but is not yet deleted from the outbox.",
       stream_created: "When the broker created the stream that `last_seq` counts in; empty before the first publish.",
-      partitions: "Number of partitions; null before the first start.",
+      partitions: "Number of partitions that are published to; null before the first start.",
+      first: "The first of them: numbers are given once, so behind a change it is the one after the last of before.",
+      wanted: "How many there are to be; null: as many as there are.",
       remade: "Whether the stream was ever made anew, so that it does not begin with the first event.",
       rewinds: "How often the stream lost its tail or was made anew: sequences of before mean nothing behind it."
+    }
+  },
+  topology: {
+    row: "Partitions that were published to before their number was changed, and where they end. Handlers read them to there first.",
+    columns: {
+      stream,
+      first: "The first of them.",
+      partitions: "How many they are.",
+      ends: "The last position in the stream of each of them; null: to be looked up again.",
+      ended_at: "When the number was changed."
     }
   },
   instance: {
@@ -110,7 +122,8 @@ export const tableMeanings: Readonly<Record<string, TableMeaning>> = {
       started_at: "When it started.",
       expires_at: "When it counts as gone unless it shows itself.",
       roles: "What it does: api, relay, worker, ops.",
-      handlers: "Handlers it can run."
+      handlers: "Handlers it can run.",
+      can_repartition: "Whether its version can follow a change of the number of partitions."
     }
   },
   report: {
@@ -128,6 +141,7 @@ export const tableMeanings: Readonly<Record<string, TableMeaning>> = {
       expires_at: "When the lease ends unless it is renewed.",
       cursor: "Position in the stream up to which everything is handled or put aside.",
       opening: "Grows whenever the partition is opened anew, also by a rewind; what was opened before cannot commit.",
+      ended: "Whether nothing comes to the partition any more, and all of it was read.",
       delivery: "`ordered` or `balanced`; null until the handler first runs. It never changes after."
     }
   },

@@ -94,14 +94,14 @@ export interface Cell {
 }
 
 export const cellsOf = ({ partitions }: HandlerBody): ReadonlyArray<Cell> =>
-  [...partitions.states].map((letter, partition) => ({
-    partition,
+  [...partitions.states].map((letter, i) => ({
+    partition: partitions.first + i,
     state: letters[letter] ?? "unowned",
-    lag: partitions.lag[partition] ?? -1,
-    oldestMs: partitions.oldestMs[partition] ?? -1,
-    perSecond: partitions.perSecond[partition] ?? -1,
-    p95Ms: partitions.p95Ms[partition] ?? -1,
-    failures: partitions.failures[partition] ?? -1
+    lag: partitions.lag[i] ?? -1,
+    oldestMs: partitions.oldestMs[i] ?? -1,
+    perSecond: partitions.perSecond[i] ?? -1,
+    p95Ms: partitions.p95Ms[i] ?? -1,
+    failures: partitions.failures[i] ?? -1
   }))
 
 /** `partition 7: oldest waits 12 s, stalled`. */

@@ -10,6 +10,7 @@ import { outboxLaws } from "./OutboxLaws.ts"
 import { ownershipLaws } from "./OwnershipLaws.ts"
 import { parkingLaws } from "./ParkingLaws.ts"
 import { relayStoreLaws } from "./RelayStoreLaws.ts"
+import { repartitionLaws } from "./RepartitionLaws.ts"
 import { sharedLaws } from "./SharedLaws.ts"
 import { streamViewLaws } from "./StreamViewLaws.ts"
 import { viewLaws } from "./ViewLaws.ts"
@@ -27,6 +28,7 @@ export const adapterLaws = {
   ownership: ownershipLaws,
   inbox: inboxLaws,
   relayStore: relayStoreLaws,
+  repartition: repartitionLaws,
   parking: parkingLaws,
   crashLog: crashLogLaws,
   effectLedger: effectLedgerLaws,

@@ -34,7 +34,7 @@ const seqsOf = (events: ReadonlyArray<{ readonly seq: number }>) => events.map((
 const eventsOf = (rows: ReadonlyArray<OutboxRow>, partition: number, partitions: number): ReadonlyArray<StoredEvent> =>
   rows
     .map(({ id, slot, ...row }, i) => ({ slot, event: { ...row, outboxId: id, seq: i + 1 } }))
-    .filter(({ slot }) => partitionOf(slot, partitions) === partition)
+    .filter(({ slot }) => partitionOf(slot, { partitions }) === partition)
     .map(({ event }) => event)
 
 /** An event without what an adapter may keep beside it. */

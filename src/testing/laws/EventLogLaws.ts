@@ -4,6 +4,7 @@ import { EventLog, type LogDeclaration } from "../../pipeline/EventLog.ts"
 import { deliveryLaws } from "./DeliveryLaws.ts"
 import { declared, from1to, many } from "./EventLogLawWorld.ts"
 import { type Law, lawsOf } from "./Law.ts"
+import { markLaws } from "./MarkLaws.ts"
 import { eventually, rowsOf, tagOf, together } from "./LawWorld.ts"
 import { assert } from "./assert.ts"
 
@@ -181,6 +182,7 @@ const rings: Law<EventLog> = Effect.gen(function* () {
 
 /** The laws of `EventLog`. */
 export const eventLogLaws = lawsOf<EventLog>()({
+  ...markLaws,
   "a publish stores all of its events, in their order, and answers with the last sequence": storesInOrder,
   "a publish that expects another end is refused by 10071, and stores nothing": refusesAnotherEnd,
   "of many that expect the same end one publishes, and nothing of the others is there": letsOneOfManyPublish,

@@ -13,7 +13,8 @@ const bob: Instance = { id: "bob", host: "there", version: "1", roles: [] }
 const declared = Effect.fnUntraced(function* (partitions: number) {
   const stream = yield* freshStream
   const ownership = yield* Ownership
-  assert.strictEqual(yield* ownership.declare(stream, ["mail"], partitions), partitions)
+  const { topology } = yield* ownership.declare(stream, ["mail"], partitions)
+  assert.deepStrictEqual(topology, { first: 0, partitions })
   return { stream, ownership, expire: (yield* LeaseClock).expire(stream) }
 })
 
@@ -40,9 +41,11 @@ const declaresOnce: Law<StorePorts> = Effect.gen(function* () {
 const declaresOneNumber: Law<StorePorts> = Effect.gen(function* () {
   const { ownership, stream } = yield* declared(2)
   for (const other of [1, 3]) {
-    assert.strictEqual(yield* ownership.declare(stream, ["mail", "points"], other), 2)
+    const { handlers, topology } = yield* ownership.declare(stream, ["mail", "points"], other)
+    assert.deepStrictEqual(topology, { first: 0, partitions: 2 })
+    assert.deepStrictEqual([...handlers.keys()].toSorted(), ["mail", "points"])
   }
-  assert.deepStrictEqual(yield* freeIn(stream), ["mail/0", "mail/1"])
+  assert.deepStrictEqual(yield* freeIn(stream), ["mail/0", "mail/1", "points/0", "points/1"])
   assert.lengthOf(yield* claimed(stream, "ada", 3), 2)
 })
 
@@ -50,14 +53,13 @@ const fixesTheNumber: Law<StorePorts> = Effect.gen(function* () {
   const stream = yield* freshStream
   const ownership = yield* Ownership
   // A process without handlers publishes all the same, and to so many partitions.
-  const numbers = yield* together(6, (i) => ownership.declare(stream, [], 1 + (i % 3)))
+  const declared = yield* together(6, (i) => ownership.declare(stream, [], 1 + (i % 3)))
+  const numbers = declared.map(({ topology }) => topology.partitions)
   const [number] = numbers
   assert.deepStrictEqual(new Set(numbers), new Set([number]))
   assert.deepStrictEqual(yield* freeIn(stream), [])
   const other = 1 + ((number ?? 0) % 3)
-  assert.strictEqual(yield* ownership.declare(stream, ["mail"], other), number)
-  assert.deepStrictEqual(yield* freeIn(stream), [])
-  yield* ownership.declare(stream, ["mail"], number ?? 0)
+  assert.strictEqual((yield* ownership.declare(stream, ["mail"], other)).topology.partitions, number)
   assert.lengthOf(yield* freeIn(stream), number ?? 0)
 })
 
@@ -234,7 +236,7 @@ const keepsStreamsApart: Law<StorePorts> = Effect.gen(function* () {
 /** The laws of `Ownership`. */
 export const ownershipLaws = lawsOf<StorePorts>()({
   "declares one lease per handler and partition, and leaves those that are there alone": declaresOnce,
-  "a declaration of another number of partitions writes nothing, and says the number": declaresOneNumber,
+  "a declaration of another number of partitions changes nothing: handlers get those there are": declaresOneNumber,
   "the first declaration fixes the number of partitions, also without handlers": fixesTheNumber,
   "claims what is wanted and free, and nothing else": claimsTheFree,
   "a claim raises the epoch, and waits until the lease before has run out": raisesTheEpoch,

@@ -35,7 +35,7 @@ const reads: Law<EventLog | StreamView> = Effect.gen(function* () {
     all.map(({ eventId, key, payload, seq, type, version }) => ({ eventId, key, payload, seq, type, version })),
     rows.map(({ eventId, key, payload, type, version }, i) => ({ eventId, key, payload, seq: i + 1, type, version }))
   )
-  assert.isTrue(all.every((event, i) => event.partition === partitionOf(rows[i]?.slot ?? -1, 4)))
+  assert.isTrue(all.every((event, i) => event.partition === partitionOf(rows[i]?.slot ?? -1, { partitions: 4 })))
   assert.isTrue(all.every(({ payload, payloadBytes }) => payloadBytes === new TextEncoder().encode(payload).length))
   assert.isBelow(Math.abs(Date.now() - (all[0]?.storedAtMs ?? 0)), 60_000)
   const some = yield* view.read(declaration, { fromSeq: 11, eventsMax: 5, payloads: false })

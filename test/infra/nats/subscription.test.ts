@@ -53,7 +53,7 @@ layer(natsWorld, { excludeTestServices: true, timeout: "60 seconds" })("a subscr
     Effect.gen(function* () {
       const { declaration, rows } = yield* filled(many(900), 4)
       for (let partition = 0; partition < 4; partition++) {
-        const own = rows.filter((row) => partitionOf(slotOf(row.key), 4) === partition)
+        const own = rows.filter((row) => partitionOf(slotOf(row.key), { partitions: 4 }) === partition)
         const got = yield* take(declaration, own.length, 0, partition)
         assert.deepStrictEqual(
           got.map(({ outboxId: id, ...event }) => ({ ...event, id, slot: slotOf(event.key) })),
@@ -61,7 +61,7 @@ layer(natsWorld, { excludeTestServices: true, timeout: "60 seconds" })("a subscr
         )
       }
       const [first] = rows
-      const partition = partitionOf(slotOf(first?.key ?? ""), 4)
+      const partition = partitionOf(slotOf(first?.key ?? ""), { partitions: 4 })
       const behind = yield* take(declaration, 3, 500, partition)
       assert.isTrue(behind.every((event) => event.seq > 500))
     })

@@ -28,7 +28,7 @@ describe("a database of the version before", () => {
           const keys =
             yield* sql`SELECT handler, key, partition, status, attempts, reason_tag AS tag, reason_message AS message
             FROM millrace.parked_key ORDER BY key`
-          const partition = (key: string) => partitionOf(slotOf(key), 16)
+          const partition = (key: string) => partitionOf(slotOf(key), { partitions: 16 })
           assert.deepStrictEqual(keys, [
             {
               handler: "mail",

@@ -36,22 +36,33 @@ export const progressBeforeEffects = variant(({ inner, run }) => ({
 }))
 
 /** Whoever commits, commits: no epoch, no expected cursor, no guard on a key's progress. */
-export const noFence = variant(({ run, state }) => ({
-  commit: (commits, effects) =>
-    run(
-      Effect.andThen(
-        effects,
-        Effect.sync(() => commits.forEach((commit) => record(state.of(commit.claim.stream), commit)))
+export const noFence: Variant = {
+  ...variant(({ run, state }) => ({
+    commit: (commits, effects) =>
+      run(
+        Effect.andThen(
+          effects,
+          Effect.sync(() => commits.forEach((commit) => record(state.of(commit.claim.stream), commit)))
+        )
+      ),
+    commitGroup: (commits) =>
+      Effect.sync(() =>
+        commits.map((commit) => {
+          record(state.of(commit.claim.stream), commit)
+          return true
+        })
       )
-    ),
-  commitGroup: (commits) =>
-    Effect.sync(() =>
-      commits.map((commit) => {
-        record(state.of(commit.claim.stream), commit)
-        return true
-      })
-    )
-}))
+  })),
+  plan: {
+    endings: ["freeze"],
+    delayShares: [0.1],
+    failureShares: [0],
+    tailLossesMax: 0,
+    replaysMax: 0,
+    controlsMax: 0,
+    repartitionsMax: 0
+  }
+}
 
 const record = (tables: MemoryTables, { claim, cursorTo, moves, parked, violations }: InboxCommit) => {
   const { handler, partition } = claim

@@ -5,6 +5,9 @@ import { EventLog } from "../../../src/pipeline/EventLog.ts"
 import { Transactor } from "../../../src/pipeline/Transactor.ts"
 import { faithful, type Variant } from "../../support/World.ts"
 
+/** Nobody operates on it. */
+const undisturbed = { replaysMax: 0, controlsMax: 0, repartitionsMax: 0 } as const
+
 type Parts = { readonly inner: EventLedger["Service"]; readonly run: Transactor["Service"]["run"] }
 
 const variant = (change: (parts: Parts) => Partial<EventLedger["Service"]>): Variant => ({
@@ -73,7 +76,18 @@ const floorOf = (believed: boolean): Variant => ({
 })
 
 /** A floor that is where the stream ends, whatever is acknowledged, and a ledger that believes it. */
-export const floorAhead = floorOf(true)
+export const floorAhead: Variant = {
+  ...floorOf(true),
+  plan: {
+    ...undisturbed,
+    endings: ["crash"],
+    failureShares: [0],
+    delayShares: [0.2],
+    tailLossesMax: 0,
+    unrestMs: 12_000,
+    transactionsMax: 20
+  }
+}
 
 /** The same with the ledger as it is: what is not handled begins again, and nothing is lost. */
 export const floorAheadRefused = floorOf(false)
