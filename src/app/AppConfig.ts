@@ -47,7 +47,7 @@ export const settings = {
     undefined,
     "Receiver of the pushes, by POST; without it pushes are only logged."
   ),
-  partitions: setting("PARTITIONS", whole(1, 1_024), "16", "Partitions of the stream; fixed once it holds events."),
+  partitions: setting("PARTITIONS", whole(1, 1_024), "16", "Partitions of a new stream; `repartition` changes them."),
   streamReplicas: setting("STREAM_REPLICAS", whole(1, 5), "1", "Copies of the stream in a NATS cluster: 1 or 3."),
   streamMaxBytes: setting(
     "STREAM_MAX_BYTES",

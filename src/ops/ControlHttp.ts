@@ -1,6 +1,6 @@
 import { type Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { rebalanceDoorbell } from "../pipeline/Consumers.ts"
+import { rebalanceDoorbell } from "../pipeline/Doorbell.ts"
 import type { Check } from "../pipeline/Check.ts"
 import { type ControlChange, ControlDesk, type ControlTarget } from "../pipeline/ControlDesk.ts"
 import { EventLog } from "../pipeline/EventLog.ts"

@@ -2,6 +2,7 @@ import { Clock, Duration, Effect, Fiber, FiberMap, Option, Queue, Schedule, Stre
 import { watchAside } from "./AsideWatch.ts"
 import type { ConsumerOptions } from "./ConsumerOptions.ts"
 import { isDraining, isPaused } from "./Control.ts"
+import { rebalanceDoorbell } from "./Doorbell.ts"
 import { EventLog, type LogDeclaration } from "./EventLog.ts"
 import type { Handler } from "./Handler.ts"
 import { keepGoing } from "./keepGoing.ts"
@@ -23,9 +24,6 @@ import { signal } from "./Signals.ts"
 
 /** Between two beats at least, however slow the store. */
 const minPause = Duration.millis(50)
-
-/** The doorbell that makes all instances look at their shares. */
-export const rebalanceDoorbell = (stream: string) => `${stream}.rebalance`
 
 /**
  * Runs this instance's share of the handlers' partitions: claims what rendezvous gives it, works it, and gives up what
@@ -117,24 +115,26 @@ const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbe
   if (claims.length > 0) yield* signal({ _tag: "PartitionsClaimed", stream, count: claims.length, owned: working.size })
 })
 
-const giveUp = Effect.fnUntraced(function* <E>(share: Share<E>, surplus: ReadonlyArray<Working>) {
+/** What is given up together is given back together: nobody can begin with one before all are back. */
+const giveUp = Effect.fnUntraced(function* <E>(share: Share<E>, groups: ReadonlyArray<ReadonlyArray<Working>>) {
   const { draining, scope, stream, working } = share
+  const surplus = groups.flat()
   if (surplus.length === 0) return
   for (const one of surplus) {
     working.delete(keyOf(one.owned.claim))
     draining.set(keyOf(one.owned.claim), one)
   }
-  yield* Effect.forEach(surplus, (one) => Effect.forkIn(retire(share, one), scope), { discard: true })
+  yield* Effect.forEach(groups, (group) => Effect.forkIn(retire(share, group), scope), { discard: true })
   yield* signal({ _tag: "PartitionsReleased", stream, count: surplus.length, owned: working.size })
 })
 
 /** Finishes, gives the lease back, and tells the others. What cannot be given back now runs out by itself. */
-const retire = Effect.fnUntraced(function* <E>(share: Share<E>, one: Working) {
+const retire = Effect.fnUntraced(function* <E>(share: Share<E>, group: ReadonlyArray<Working>) {
   const ownership = yield* Ownership
   const log = yield* EventLog
-  yield* finish(one, share.drainMax)
-  yield* Effect.ignore(ownership.release([one.owned.claim]))
-  share.draining.delete(keyOf(one.owned.claim))
+  yield* Effect.forEach(group, (one) => finish(one, share.drainMax), { concurrency: "unbounded", discard: true })
+  yield* Effect.ignore(ownership.release(group.map(({ owned }) => owned.claim)))
+  for (const { owned } of group) share.draining.delete(keyOf(owned.claim))
   yield* log.ring(rebalanceDoorbell(share.stream))
 })
 
@@ -161,16 +161,21 @@ const exchange = Effect.fnUntraced(function* <E>(share: Share<E>, options: Consu
   yield* takePartInBalanced(share, options)
   // What has just learned that it is to be drained, or was drained in an earlier life, takes nothing.
   if (!isDraining(share.controls, instance.id)) yield* claimFree(share, beat)
-  const ended = new Set(beat.renewed.filter((claim) => claim.ended === true).map(keyOf))
-  yield* giveUp(
-    share,
-    [...working.values()].filter(
-      ({ owned }) => !shouldOwn(instance, owned.claim, beat.live) || ended.has(keyOf(owned.claim))
-    )
-  )
+  yield* giveUp(share, surplusOf(share, beat))
   if (share.failing) yield* signal({ _tag: "HeartbeatRecovered", stream })
   share.failing = false
 })
+
+/** What another instance should own, one by one; and what is read to its end, by handler. */
+const surplusOf = <E>({ instance, working }: Share<E>, beat: Heartbeat): ReadonlyArray<ReadonlyArray<Working>> => {
+  const ended = new Set(beat.renewed.filter((claim) => claim.ended === true).map(keyOf))
+  const all = [...working.values()]
+  const read = all.filter(({ owned }) => ended.has(keyOf(owned.claim)))
+  const others = all.filter(
+    ({ owned }) => !ended.has(keyOf(owned.claim)) && !shouldOwn(instance, owned.claim, beat.live)
+  )
+  return [...others.map((one) => [one]), ...Map.groupBy(read, ({ owned }) => owned.claim.handler).values()]
+}
 
 const tick = <E>(share: Share<E>, options: ConsumerOptions) =>
   Effect.catch(exchange(share, options), (error) => sayFailing(share, error))
@@ -194,7 +199,7 @@ const farewell = Effect.fnUntraced(function* <E>(share: Share<E>) {
     Effect.ignore,
     Effect.repeat(Schedule.spaced("1 second"))
   )
-  const retiring = Effect.forEach(all, (one) => retire(share, one), { concurrency: "unbounded", discard: true })
+  const retiring = Effect.forEach(all, (one) => retire(share, [one]), { concurrency: "unbounded", discard: true })
   yield* Effect.raceFirst(retiring, Effect.andThen(renewing, Effect.never))
   yield* ownership.leave(share.stream, share.instance)
   yield* log.ring(rebalanceDoorbell(share.stream))

@@ -35,3 +35,6 @@ export const makeDoorbell = Effect.fnUntraced(function* (
     )
   }
 })
+
+/** The doorbell that makes all instances look at their shares. */
+export const rebalanceDoorbell = (stream: string) => `${stream}.rebalance`

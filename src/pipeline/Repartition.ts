@@ -1,5 +1,5 @@
 import { Duration, Effect, Schedule } from "effect"
-import { rebalanceDoorbell } from "./Consumers.ts"
+import { rebalanceDoorbell } from "./Doorbell.ts"
 import { EventLog, type LogInfo } from "./EventLog.ts"
 import type { Leader } from "./Leader.ts"
 import { nextTopology, type Topology } from "./Partition.ts"

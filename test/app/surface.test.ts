@@ -10,7 +10,7 @@ import { runApp, startApp, startPipeline } from "../support/servers/AppProcess.t
 import { eventually } from "../support/servers/Eventually.ts"
 import { pushReceiver } from "../support/servers/Receivers.ts"
 import { shopAt } from "../support/servers/Shop.ts"
-import { freePort } from "../support/servers/TestServers.ts"
+import { freePort, startServers, TestServers } from "../support/servers/TestServers.ts"
 import { AppUnderTest } from "./AppUnderTest.ts"
 
 interface Leaf {
@@ -40,9 +40,13 @@ const wordsOf = (example: string): ReadonlyArray<string> => {
   )
 }
 
-/** What an example writes is written into a folder that goes away, not into this tree. */
+const namesPath = ["--to", "--from", "compare"]
+
+/** What an example writes is written into a folder that goes away, not into this tree, and read from there. A number is no path. */
 const elsewhere = (words: ReadonlyArray<string>, folder: string) =>
-  words.map((word, i) => (words[i - 1] === "--to" ? join(folder, basename(word)) : word))
+  words.map((word, i) =>
+    namesPath.includes(words[i - 1] ?? "") && !/^\d+$/.test(word) ? join(folder, basename(word)) : word
+  )
 
 /** Those that go on until they are stopped, or for long: what they say first shows that they do it. */
 const endless: ReadonlyArray<readonly [example: RegExp, says: RegExp]> = [
@@ -54,6 +58,9 @@ const endless: ReadonlyArray<readonly [example: RegExp, says: RegExp]> = [
   [/^pnpm start tail$/, /created .* ada@1/],
   [/^pnpm start tail --type paid --key ada$/, /paid .* ada@/]
 ]
+
+/** Those that need servers of their own, with nothing at work on them. */
+const isOfServers = /^pnpm start (backup|restore|compare) /
 
 const saysOf = (example: string) => endless.find(([pattern]) => pattern.test(example))?.[1]
 
@@ -122,7 +129,7 @@ const withParkedKeys = Layer.effect(
   })
 )
 
-const examples = leaves.flatMap((leaf) => leaf.examples)
+const examples = leaves.flatMap((leaf) => leaf.examples).filter((example) => !isOfServers.test(example))
 
 layer(withParkedKeys, { excludeTestServices: true, timeout: "30 seconds" })("an example", (it) => {
   it.effect.each(examples.filter((example) => saysOf(example) === undefined))(
@@ -157,6 +164,31 @@ layer(withParkedKeys, { excludeTestServices: true, timeout: "30 seconds" })("an 
           60
         )
       }).pipe(Effect.scoped),
+    slowly
+  )
+})
+
+/** A backup is taken by the first, and is what the others read; a restore is into servers of its own unless it is by force. */
+layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("an example with servers", (it) => {
+  it.effect(
+    "each does what it says, one after the other",
+    () =>
+      Effect.gen(function* () {
+        const { environment } = yield* TestServers
+        yield* Effect.scoped(startPipeline(environment))
+        const folder = yield* tempDataDir
+        const ofServers = leaves.flatMap((leaf) => leaf.examples).filter((example) => isOfServers.test(example))
+        const order = ["backup", "compare", "restore"]
+        const place = (example: string) => order.indexOf(wordsOf(example)[0] ?? "")
+        for (const example of ofServers.toSorted((a, b) => place(a) - place(b))) {
+          const words = wordsOf(example)
+          const isForNew = words[0] === "restore" && !words.includes("--force")
+          const on = isForNew ? (yield* startServers(false)).environment : environment
+          const finished = yield* runApp(elsewhere(words, folder), on)
+          assert.strictEqual(finished.code, exitCode.ok, `${example}: ${finished.stderr}`)
+          assert.notStrictEqual(finished.stdout, "")
+        }
+      }),
     slowly
   )
 })

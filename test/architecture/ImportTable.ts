@@ -38,7 +38,9 @@ const table: Record<string, Row> = {
   }
 }
 
-const compositionRoots = ["src/app/AppLayer.ts", "src/app/InfraLayer.ts", "src/app/doctorChecks.ts", "src/app/main.ts"]
+const compositionRoots = ["AppLayer", "InfraLayer", "backupServers", "doctorChecks", "main"].map(
+  (name) => `src/app/${name}.ts`
+)
 
 /** What the domain may take from `effect`: data types and Schema, nothing that runs. */
 const domainNames = new Set(

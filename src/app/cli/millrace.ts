@@ -1,5 +1,7 @@
 import { Command, Flag, GlobalFlag } from "effect/cli"
 import { auditCommand } from "./auditCommand.ts"
+import { backupCommand } from "./backupCommand.ts"
+import { compareCommand } from "./compareCommand.ts"
 import { drainCommand, pauseCommand, resumeCommand, throttleCommand, undrainCommand } from "./controlCommands.ts"
 import { corpusCommand } from "./corpusCommand.ts"
 import { doctorCommand } from "./doctorCommand.ts"
@@ -11,6 +13,7 @@ import { ordersCommand } from "./ordersCommand.ts"
 import { parkedCommand } from "./parkedCommand.ts"
 import { repartitionCommand } from "./repartitionCommand.ts"
 import { pipelineCommand } from "./pipelineCommand.ts"
+import { restoreCommand } from "./restoreCommand.ts"
 import { simulateCommand } from "./simulateCommand.ts"
 import { tailCommand } from "./tailCommand.ts"
 
@@ -53,7 +56,7 @@ export const millrace = Command.make("millrace").pipe(
         repartitionCommand
       ]
     },
-    { group: "Change", commands: [corpusCommand] }
+    { group: "Change", commands: [backupCommand, restoreCommand, compareCommand, corpusCommand] }
   ]),
   Command.withGlobalFlags([colour])
 )

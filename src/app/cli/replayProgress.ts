@@ -1,9 +1,9 @@
 import { Clock, Effect, Schedule } from "effect"
-import { TerminalCapabilities } from "effect/cli"
 import type { OpsClient } from "./OpsClient.ts"
 import { exitCode, ExitWith } from "./exitCodes.ts"
 import { asking, type OpsOptions } from "./opsFlags.ts"
 import { say } from "./Output.ts"
+import { progressLine } from "./progressLine.ts"
 
 type ListQuery = Parameters<OpsClient["Service"]["parked"]["list"]>[0]["query"]
 
@@ -44,14 +44,3 @@ const countOf = (options: OpsOptions, query: ListQuery) =>
     asking(options, (ops) => ops.parked.list({ query: { ...query, limit: 1 } })),
     ({ total }) => total
   )
-
-/** Looks between two lines where nothing can be redrawn. */
-const looksPerLine = 5
-
-const progressLine = Effect.gen(function* () {
-  const { canAnimate } = yield* TerminalCapabilities.TerminalCapabilities
-  if (canAnimate && process.stderr.isTTY)
-    return (text: string) => Effect.sync(() => void process.stderr.write(`\r\u001b[K${text}\r`))
-  let looks = 0
-  return (text: string) => (looks++ % looksPerLine === 0 ? say(text) : Effect.void)
-})

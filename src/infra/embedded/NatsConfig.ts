@@ -31,6 +31,9 @@ export const printNatsConfig = (settings: NatsSettings): string =>
     ""
   ].join("\n")
 
+/** The port in such a file. */
+export const portIn = (config: string): number => Number(/^listen: "127\.0\.0\.1:(\d+)"$/m.exec(config)?.[1])
+
 const gigabyte = 1024 ** 3
 const fileStoreBytesCap = 20 * gigabyte
 

@@ -42,7 +42,8 @@ const takeOver = Effect.fnUntraced(function* (path: string) {
   })
 })
 
-const liveOwner = Effect.fnUntraced(function* (path: string) {
+/** The id of the process that owns the directory, while it lives. */
+export const liveOwner = Effect.fnUntraced(function* (path: string) {
   const owner = yield* readIfPresent(path).pipe(
     Effect.flatMap(Effect.fromOption),
     Effect.flatMap(Schema.decodeEffect(Owner)),

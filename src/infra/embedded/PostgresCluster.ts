@@ -26,6 +26,17 @@ export interface PostgresCluster {
 /** The data directory proper, PGDATA. */
 export const dataOf = (cluster: PostgresCluster): string => join(cluster.home, "data")
 
+/** The port and the password of a cluster that runs; none when it does not. */
+export const runningCluster = Effect.fnUntraced(function* (home: string) {
+  const lock = yield* readIfPresent(join(home, "data", "postmaster.pid"))
+  const password = yield* readIfPresent(passwordFile({ home }))
+  // The fourth line is the port it listens at.
+  return Option.map(Option.all({ lock, password }), (found) => ({
+    port: Number(found.lock.split("\n")[3]),
+    password: Redacted.make(found.password)
+  }))
+})
+
 /** The path of `postgres`, `initdb` or `pg_ctl`. */
 export const programOf = (cluster: PostgresCluster, name: string): string => join(cluster.native, "bin", name)
 
@@ -42,7 +53,7 @@ export const ensureCluster = Effect.fnUntraced(function* (cluster: PostgresClust
   return Redacted.make(password.value)
 })
 
-const passwordFile = (cluster: PostgresCluster): string => join(cluster.home, "password")
+const passwordFile = ({ home }: Pick<PostgresCluster, "home">): string => join(home, "password")
 
 const makeCluster = Effect.fnUntraced(function* (cluster: PostgresCluster) {
   // A name of its own: after a SIGKILL of us an initdb of before may still be writing.

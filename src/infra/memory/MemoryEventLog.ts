@@ -15,8 +15,9 @@ import { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch }
 import { type SeenEvent, StreamView } from "../../pipeline/StreamView.ts"
 
 interface Message extends StoredEvent {
-  /** `ofNone`: a mark. */
+  /** `ofNone`: a mark, with what it says. */
   readonly partition: number
+  readonly topologies?: ReadonlyArray<Topology>
   readonly storedAtMs: number
 }
 
@@ -97,27 +98,7 @@ export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.ef
         Effect.sync(() => ({ firstSeq: 1, lastSeq: logOf(name).messages.length, created: "memory", messageMaxBytes })),
       publish,
       refs: (name, afterSeq, toSeq) => Effect.sync(() => logOf(name).messages.slice(afterSeq, toSeq).filter(isEvent)),
-      mark: (declaration, topologies, expectedLastSeq) =>
-        Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-          const { messages, shared } = logOf(declaration.name)
-          if (messages.length !== expectedLastSeq)
-            return refuse(wrongLastSequence, `wrong last sequence: ${messages.length}`)
-          messages.push({ ...aMark, payload: JSON.stringify(topologies), seq: messages.length + 1, storedAtMs: nowMs })
-          for (const consumer of shared.values()) consumer.serve(nowMs)
-          return Effect.succeed(messages.length)
-        }),
-      marked: (declaration) =>
-        Effect.sync(() => {
-          const newest = logOf(declaration.name).messages.findLast((one) => !isEvent(one))
-          // Written by `mark` and nobody else.
-          return newest === undefined ? [] : (JSON.parse(newest.payload) as ReadonlyArray<Topology>)
-        }),
-      ends: (declaration, topology) =>
-        Effect.sync(() => {
-          const { messages } = logOf(declaration.name)
-          const endOf = (partition: number) => messages.findLast((one) => one.partition === partition)?.seq ?? 0
-          return { ...topology, ends: partitionsIn(topology).map(endOf) }
-        }),
+      ...marksOf(logOf),
       open,
       share: (declaration, from) => takePart(logOf(declaration.name), from),
       ring: (doorbell) => PubSub.publish(doorbells, doorbell).pipe(Effect.asVoid),
@@ -131,9 +112,39 @@ export const layer: Layer.Layer<EventLog | MemoryBroker | StreamView> = Layer.ef
   })
 )
 
+/** Marks, and what they are about. */
+const marksOf = (logOf: (name: string) => Log): Pick<EventLog["Service"], "mark" | "marked" | "ends"> => ({
+  mark: (declaration, topologies, expectedLastSeq) =>
+    Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+      const { messages, shared } = logOf(declaration.name)
+      if (messages.length !== expectedLastSeq)
+        return refuse(wrongLastSequence, `wrong last sequence: ${messages.length}`)
+      messages.push({ ...aMark, topologies, seq: messages.length + 1, storedAtMs: nowMs })
+      for (const consumer of shared.values()) consumer.serve(nowMs)
+      return Effect.succeed(messages.length)
+    }),
+  marked: (declaration) =>
+    Effect.sync(() => logOf(declaration.name).messages.findLast((one) => !isEvent(one))?.topologies ?? []),
+  ends: (declaration, topology) =>
+    Effect.sync(() => {
+      const { messages } = logOf(declaration.name)
+      const endOf = (partition: number) => messages.findLast((one) => one.partition === partition)?.seq ?? 0
+      return { ...topology, ends: partitionsIn(topology).map(endOf) }
+    })
+})
+
 const isEvent = ({ partition }: Message) => partition !== ofNone
 
-const aMark = { partition: ofNone, eventId: "", key: "", version: 0, type: "", traceparent: "", outboxId: 0 }
+const aMark = {
+  partition: ofNone,
+  eventId: "",
+  key: "",
+  version: 0,
+  type: "",
+  traceparent: "",
+  payload: "",
+  outboxId: 0
+}
 
 const emptyLog = (): Log => ({
   subject: undefined,

@@ -1,6 +1,6 @@
 import { Clock, Effect, Layer } from "effect"
 import type { Handler } from "../../pipeline/Handler.ts"
-import { asideHorizonMs, type Claim, type Instance, Ownership } from "../../pipeline/Ownership.ts"
+import { asideHorizonMs, type Claim, type Declared, type Instance, Ownership } from "../../pipeline/Ownership.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
 import { partitionsIn } from "../../pipeline/Partition.ts"
 import { leasesByHandler, readingOf, topologyIn } from "./memoryRepartition.ts"
@@ -16,18 +16,7 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     const extend = extendLeases(state)
 
     return Ownership.of({
-      declare: (stream, handlers, partitions) =>
-        Effect.sync(() => {
-          const tables = state.of(stream)
-          tables.relay.partitions ??= partitions
-          const topology = topologyIn(tables) ?? { first: 0, partitions }
-          const known = leasesByHandler(tables)
-          for (const handler of handlers.filter((one) => !known.has(one)))
-            for (const partition of partitionsIn(tables.topologies[0] ?? topology))
-              tables.leases.set(rowKey(handler, partition), freshLease())
-          const now = [...leasesByHandler(tables)].filter(([handler]) => handlers.includes(handler))
-          return { topology, handlers: new Map(now.map(([handler, places]) => [handler, readingOf(places)])) }
-        }),
+      declare: (stream, handlers, partitions) => Effect.sync(() => declare(state.of(stream), handlers, partitions)),
       fixDelivery: (stream, handlers) => Effect.sync(() => fixDelivery(state.of(stream), handlers)),
       beat: (stream, instance, handlers, claims, report) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
@@ -72,6 +61,17 @@ export const layer: Layer.Layer<Ownership, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const declare = (tables: MemoryTables, handlers: ReadonlyArray<string>, partitions: number): Declared => {
+  tables.relay.partitions ??= partitions
+  const topology = topologyIn(tables) ?? { first: 0, partitions }
+  const known = leasesByHandler(tables)
+  for (const handler of handlers.filter((one) => !known.has(one)))
+    for (const partition of partitionsIn(tables.topologies[0] ?? topology))
+      tables.leases.set(rowKey(handler, partition), freshLease())
+  const now = [...leasesByHandler(tables)].filter(([handler]) => handlers.includes(handler))
+  return { topology, handlers: new Map(now.map(([handler, places]) => [handler, readingOf(places)])) }
+}
 
 const showAlive = (
   instances: MemoryTables["instances"],

@@ -1,6 +1,13 @@
 import { Clock, Duration, Effect, Layer } from "effect"
+import type { OutboxRow } from "../../pipeline/Envelope.ts"
 import { LeaseLost } from "../../pipeline/PipelineError.ts"
-import { type RelayLease, type RelayPosition, RelayStore, type RowRef } from "../../pipeline/RelayStore.ts"
+import {
+  type RelayLease,
+  type RelayPosition,
+  RelayStore,
+  type Renewed,
+  type RowRef
+} from "../../pipeline/RelayStore.ts"
 import { adopt, isUnsettled, settle, topologyIn } from "./memoryRepartition.ts"
 import { leaseTtlMs, type MemoryRelay, MemoryState, type MemoryTables } from "./MemoryState.ts"
 
@@ -28,29 +35,11 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
         }),
       renew: (lease) =>
         fenced(lease, (tables, nowMs) => {
-          const { outbox, relay } = tables
-          relay.expiresAtMs = nowMs + leaseTtlMs
-          return {
-            position: positionOf(relay),
-            waiting: outbox.size > 0,
-            topology: topologyIn(tables),
-            unmeasured: tables.topologies
-              .filter(({ ends }) => ends === undefined)
-              .map(({ first, partitions }) => ({ first, partitions })),
-            wanted: relay.wanted === relay.partitions ? undefined : relay.wanted,
-            unsettled: isUnsettled(tables)
-          }
+          tables.relay.expiresAtMs = nowMs + leaseTtlMs
+          return renewedOf(tables)
         }),
       read: (stream, limit, underWay) =>
-        Effect.sync(() => {
-          const { held, outbox } = state.of(stream)
-          const skipped = new Set(underWay)
-          return [...outbox.values()]
-            .filter((row) => !skipped.has(row.id) && row.id < (held.get(row.key)?.fromId ?? Number.POSITIVE_INFINITY))
-            .sort((a, b) => a.id - b.id)
-            .slice(0, limit)
-            .map(({ again: _, appendedAtMs: __, ...row }) => row)
-        }),
+        Effect.sync(() => waitingIn(state.of(stream), new Set(underWay)).slice(0, limit)),
       acknowledge: (lease, from, to, rows, keep) =>
         fenced(lease, (tables, nowMs) => {
           if (!move(tables.relay, from, to, nowMs)) return undefined
@@ -83,6 +72,25 @@ export const layer: Layer.Layer<RelayStore, never, MemoryState> = Layer.effect(
     })
   })
 )
+
+const waitingIn = ({ held, outbox }: MemoryTables, skipped: ReadonlySet<number>): ReadonlyArray<OutboxRow> =>
+  [...outbox.values()]
+    .filter((row) => !skipped.has(row.id) && row.id < (held.get(row.key)?.fromId ?? Number.POSITIVE_INFINITY))
+    .sort((a, b) => a.id - b.id)
+    .map(({ again: _, appendedAtMs: __, ...row }) => row)
+
+const renewedOf = (tables: MemoryTables): Renewed => {
+  const { outbox, relay, topologies } = tables
+  const unmeasured = topologies.filter(({ ends }) => ends === undefined)
+  return {
+    position: positionOf(relay),
+    waiting: outbox.size > 0,
+    topology: topologyIn(tables),
+    unmeasured: unmeasured.map(({ first, partitions }) => ({ first, partitions })),
+    wanted: relay.wanted === relay.partitions ? undefined : relay.wanted,
+    unsettled: isUnsettled(tables)
+  }
+}
 
 const furthestOf = ({ handled, leases, relay }: MemoryTables) => {
   const entered = [...handled.values()].filter(({ generation }) => generation === relay.rewinds)

@@ -55,14 +55,11 @@ export const settle = (tables: MemoryTables, firstSeq: number, nowMs: number): S
   const ended: Array<string> = []
   const moved: Array<Settled["moved"][number]> = []
   for (const [handler, places] of leasesByHandler(tables)) {
-    const old = tables.topologies.find(({ first, partitions }) => {
-      const { partition } = places[0] ?? { partition: -1 }
-      return partition >= first && partition < first + partitions
-    })
+    const { first } = readingOf(places)
+    const old = tables.topologies.find((one) => one.first <= first && first < one.first + one.partitions)
     if (old === undefined) continue
-    const isThrough = places.every((place) => isRead(place, old, firstSeq))
-    if (isThrough && !places.every(({ lease }) => lease.ended)) {
-      for (const { lease } of places) lease.ended = true
+    if (isThrough(places, old, firstSeq)) {
+      Array.from(places, ({ lease }) => (lease.ended = true))
       ended.push(handler)
     }
     if (!places.every(({ lease }) => lease.ended && lease.expiresAtMs <= nowMs)) continue
@@ -79,6 +76,10 @@ export const readingOf = (places: ReadonlyArray<{ readonly partition: number }>)
   first: Math.min(...places.map(({ partition }) => partition)),
   partitions: places.length
 })
+
+/** All is read, and nobody has been told. */
+const isThrough = (places: ReadonlyArray<Place>, of: MemoryTopology, firstSeq: number) =>
+  places.every((place) => isRead(place, of, firstSeq)) && !places.every(({ lease }) => lease.ended)
 
 const isRead = ({ lease, partition }: Place, { ends, first }: MemoryTopology, firstSeq: number) => {
   const end = ends === undefined ? Number.POSITIVE_INFINITY : (ends[partition - first] ?? 0)
@@ -108,13 +109,11 @@ const moveAside = ({ parkedKeys, suspects }: MemoryTables, handler: string, to: 
   for (const [at, one] of parkedKeys)
     if (one.handler === handler && one.partition < to.first)
       parkedKeys.set(at, { ...one, partition: partitionOf(slotOf(one.ofKey), to) })
-  for (const [at, events] of [...suspects]) {
+  for (const [at, events] of suspects) {
     const [of, partition] = columnsOf(at)
     if (of !== handler || Number(partition) >= to.first) continue
     suspects.delete(at)
-    for (const [event, one] of events) {
-      const there = rowKey(handler, partitionOf(slotOf(one.key), to))
-      suspects.set(there, new Map([...(suspects.get(there) ?? []), [event, one]]))
-    }
+    const placed = Map.groupBy(events, ([, one]) => rowKey(handler, partitionOf(slotOf(one.key), to)))
+    for (const [there, own] of placed) suspects.set(there, new Map([...(suspects.get(there) ?? []), ...own]))
   }
 }

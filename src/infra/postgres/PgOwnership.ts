@@ -271,7 +271,9 @@ const toClaim = (
 })
 
 const topologyIn = (said: BeatRow["topology"] | undefined): Topology | undefined =>
-  said?.partitions == null ? undefined : { first: said.first, partitions: said.partitions }
+  said === null || said === undefined || said.partitions === null
+    ? undefined
+    : { first: said.first, partitions: said.partitions }
 
 const byId = (a: Member, b: Member) => (a.id < b.id ? -1 : 1)
 
