@@ -92,6 +92,9 @@ const never: Stream.Stream<unknown, never, unknown> = partition
 void never
 
 // Options say what differs from the defaults, and no more than there is.
-void Pipeline.layer(Accounts, [], { consumers: { ackWait: Duration.minutes(1) }, relay: { keepFor: Duration.hours(1) } })
+void Pipeline.layer(Accounts, [], {
+  consumers: { ackWait: Duration.minutes(1) },
+  relay: { keepFor: Duration.hours(1) }
+})
 // @ts-expect-error -- there is no such option
 void Pipeline.layer(Accounts, [], { consumers: { heartbeat: Duration.seconds(1) } })
