@@ -76,7 +76,7 @@ export const HeatMap = ({ body, measure }: { readonly body: HandlerBody; readonl
       {rowsOf(cellsOf(body)).map((cells, row) => (
         <tr key={row}>
           <th scope="row" class="num muted">
-            {row * columns}
+            {body.partitions.first + row * columns}
           </th>
           {cells.map((cell) => (
             <HeatCell key={cell.partition} handler={body.name} cell={cell} measure={measure} />
