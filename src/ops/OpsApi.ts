@@ -162,7 +162,10 @@ const parked = HttpApiGroup.make("parked")
   )
   .prefix("/ops")
 
-/** Operations on a running pipeline. Served to this machine, or to whoever has the token. */
+/**
+ * Operations on a running pipeline, as a contract for `HttpApiClient.make`. Served to this machine, or to whoever has the token. Its
+ * requests are listed in `docs/reference/operations-api.md`.
+ */
 export class OpsApi extends HttpApi.make("ops-api")
   .add(parked, overviewGroup, traceGroup, controlGroup, violationsGroup)
   .middleware(HttpApiMiddleware.ProblemDetails)

@@ -21,7 +21,7 @@ export interface AuditFault {
   readonly version: number
 }
 
-/** One handler's balance: published = handled + parked + discarded + inFlight. */
+/** One handler's balance, in events: published = handled + parked + discarded + inFlight. */
 export interface HandlerAudit {
   readonly name: string
   readonly handled: number
@@ -34,7 +34,7 @@ export interface HandlerAudit {
   readonly acknowledgedViolations: number
 }
 
-/** One partition's balance; the handlers' parts of it are summed up. */
+/** One partition's balance, in events; what its handlers have done is summed up over all of them. */
 export interface PartitionAudit {
   readonly partition: number
   readonly committed: number
@@ -64,7 +64,7 @@ export interface AuditReport {
   readonly faults: ReadonlyArray<AuditFault>
 }
 
-/** Faults that are named; all of them are counted. */
+/** Faults that a report names, the first so many; `faultCount` counts all of them. */
 export const auditFaultsShownMax = 50
 
 /** Events of the stream read at a time. */
@@ -72,10 +72,22 @@ const readEventsMax = 5_000
 
 /**
  * Counts everything, at any time, also under load: what was committed, published, handled and parked, key by key, and
- * compares it with every event that the stream still holds.
+ * compares it with every event that the stream still holds. Fails when store or broker cannot be read; a fault in the
+ * books is no failure but in the report.
  *
  * Consistency: one snapshot of the store first, the stream behind it. What happened after the snapshot is left out, so a
  * running pipeline gives no false alarm; what was deleted from the outbox before it must be in the stream.
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { Audit } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const check = Effect.gen(function* () {
+ *   const { committed, faults, ok, waiting } = yield* Audit.runAudit(Accounts.name)
+ *   yield* Console.log(ok ? `${committed} committed, ${waiting} not yet published` : faults)
+ * })
+ * ```
  */
 export const runAudit = Effect.fnUntraced(function* (stream: string) {
   const store = yield* AuditStore
@@ -103,7 +115,9 @@ interface KeyFacts {
   waiting: number
 }
 
-/** The judgement. Pure. */
+/**
+ * The judgement of `runAudit` by itself: from the store's facts and every event of the stream between two sequences, the report. Pure.
+ */
 export const audit = (
   stream: string,
   facts: AuditFacts,
