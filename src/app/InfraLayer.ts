@@ -23,6 +23,7 @@ import type { PipelineView } from "../pipeline/PipelineView.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
 import type { StreamView } from "../pipeline/StreamView.ts"
 import type { Transactor } from "../pipeline/Transactor.ts"
+import type { ViolationDesk } from "../pipeline/ViolationDesk.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
 import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
 import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
@@ -70,6 +71,7 @@ export type Infra =
   | ServerUrls
   | StreamView
   | Transactor
+  | ViolationDesk
 
 /** Everything in memory. */
 export const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(

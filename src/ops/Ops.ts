@@ -41,6 +41,16 @@ const noThread = Effect.succeed("")
  * The operations of a pipeline as routes of the application's own router: the console (files without data, for anybody), and for those
  * who may: overview, live feed, parked keys, traces, controls, metrics and the audit. Needs the ports of `MemoryPipeline`, or of
  * `PgPipeline` and `NatsPipeline`; say the pipeline's `handlers`, and its `partitions` if they are not the default.
+ *
+ * ```ts
+ * import { Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import * as Ops from "millrace/ops"
+ * import { Accounts, handlers } from "./accounts.ts"
+ *
+ * const routes = Layer.mergeAll(Ops.layer(Accounts, { handlers, prefix: "/accounts", token: Redacted.make("secret") }))
+ * const app = HttpRouter.serve(routes)
+ * ```
  */
 export const layer = <Events extends EventSchemas>(
   stream: EventStream<Events>,

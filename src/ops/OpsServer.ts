@@ -10,6 +10,7 @@ import { overviewGroupLayer } from "./OverviewHttp.ts"
 import * as OverviewSampler from "./OverviewSampler.ts"
 import { parkedGroupLayer } from "./ParkedHttp.ts"
 import { traceGroupLayer } from "./TraceHttp.ts"
+import { violationsGroupLayer } from "./ViolationsHttp.ts"
 
 /** What the operations of a pipeline are served with. */
 export interface OpsOptions {
@@ -44,7 +45,8 @@ export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, 
       parkedGroupLayer(stream, mask, readOnly),
       overviewGroupLayer(name, command, isStopping),
       traceGroupLayer({ declaration, mask, handlers }),
-      controlGroupLayer(name, options)
+      controlGroupLayer(name, options),
+      violationsGroupLayer(name, command, readOnly)
     ]),
     Layer.provideMerge(OverviewSampler.layer({ ...options, declaration })),
     Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))

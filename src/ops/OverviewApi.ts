@@ -186,6 +186,8 @@ export const PartitionBody = Schema.Struct({
   perSecond: Schema.Finite,
   p95Ms: Schema.Int,
   failures: Schema.Int,
+  /** Of the oldest events in hand, where they are for longer than a second; ten at most. */
+  keysInFlight: Schema.Array(Schema.String),
   paused: Schema.NullOr(Said),
   lastError: Schema.NullOr(Schema.Struct({ atMs: Schema.Int, key: Schema.String, message: Schema.String }))
 })

@@ -1,5 +1,6 @@
 import type { Operation } from "../pipeline/ControlDesk.ts"
 import type { ControlBody } from "./ControlApi.ts"
+import type { AcknowledgeBody } from "./ViolationsApi.ts"
 
 /** How the commands begin where nobody says otherwise: as the package brings them. */
 export const commandDefault = "npx millrace"
@@ -27,6 +28,25 @@ export const cliOfControl = (command: string, body: ControlBody): string => {
   }
 }
 
+/** How a parked key is looked at. */
+export const cliOfShow = (command: string, handler: string, key: string): string =>
+  lineOf(command)(["parked", "show", handler, key])
+
+/** The same of an acknowledgement. */
+export const cliOfAcknowledge = (
+  command: string,
+  { handler, key, upToId, why }: Omit<AcknowledgeBody, "actor" | "dryRun">
+): string =>
+  lineOf(command)([
+    "violations",
+    "acknowledge",
+    handler,
+    key,
+    ...(upToId === undefined ? [] : ["--up-to", String(upToId)]),
+    "--why",
+    why
+  ])
+
 /** The same of something that was done; null: the command line has no such act. */
 export const cliOfOperation = (
   command: string,
@@ -42,6 +62,7 @@ export const cliOfOperation = (
     return cliOfControl(command, { act, instance, ...by })
   if (act === "repartition") return cliOfControl(command, { act, partitions: Number.parseInt(detail, 10), ...by })
   if (handler === undefined || key === undefined) return null
+  if (act === "acknowledge") return cliOfAcknowledge(command, { handler, key, why })
   const reason = why === "" ? [] : ["--why", why]
   if (act === "edit") return line(["parked", "edit", handler, key, detail.replace("version ", ""), "--payload", "…"])
   return line(["parked", act, "--handler", handler, "--key", key, ...reason])

@@ -85,10 +85,10 @@ const parkedResult = ({ aside }: PipelineFacts, { command }: RunningOptions) => 
 const orderResult = ({ violations }: PipelineFacts, { command }: RunningOptions) => {
   const violated = [...violations].filter(([, count]) => count > 0)
   return violated.length === 0
-    ? ok("no violation was ever seen")
+    ? ok("no violation is open")
     : failed(
         `order violations: ${violated.map(([handler, count]) => `${handler} ${count}`).join(", ")}`,
-        `\`${command} audit\` names them; their keys stand still until somebody looks`
+        `\`${command} violations list\` names them; find the cause, mend their keys, and \`violations acknowledge\``
       )
 }
 

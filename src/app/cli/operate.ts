@@ -14,6 +14,7 @@ import { parkedCommand } from "./parkedCommand.ts"
 import { repartitionCommand } from "./repartitionCommand.ts"
 import { askRunning, textOf as auditText } from "./runningAudit.ts"
 import { tailCommand } from "./tailCommand.ts"
+import { violationsCommand } from "./violationsCommand.ts"
 
 const audit = Command.make(
   "audit",
@@ -89,6 +90,7 @@ export const operate = Command.make("millrace").pipe(
       group: "Operate",
       commands: [
         parkedCommand,
+        violationsCommand,
         pauseCommand,
         resumeCommand,
         throttleCommand,

@@ -227,6 +227,18 @@ const repartition = Effect.gen(function* () {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
+// violations stay on record; what somebody has looked into no longer counts
+const acknowledgeViolations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const statements = [
+    `ALTER TABLE millrace.order_violation ADD COLUMN acknowledged_at timestamptz, ADD COLUMN acknowledged_by text,
+       ADD COLUMN acknowledged_why text`,
+    `CREATE INDEX ON millrace.order_violation (stream, handler) WHERE acknowledged_at IS NULL`,
+    `ALTER TABLE millrace.operation ADD COLUMN key text`
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
 // the partition is the key's hash, which only the code knows
 const carryOverParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -261,5 +273,6 @@ export const pipelineMigrations: MigrationSet = {
   "0006_note_effects": noteEffects,
   "0007_balance_handlers": balanceHandlers,
   "0008_operate": operate,
-  "0009_repartition": repartition
+  "0009_repartition": repartition,
+  "0010_acknowledged_violations": acknowledgeViolations
 }

@@ -9,6 +9,7 @@ import { Empty, Loaded, Pane } from "./Pane.tsx"
 import { remembered } from "./remembered.ts"
 import { Time, Twin } from "./Said.tsx"
 import { useResource } from "./useResource.ts"
+import { Violations } from "./Violations.tsx"
 
 /** Names of the rules that this browser does not want to hear of. */
 const muted = remembered("local", "millrace.muted")
@@ -112,6 +113,7 @@ export const Alerts = ({ body }: { readonly body: OverviewBody }) => {
           only.
         </p>
       </Pane>
+      <Violations open={body.violations} />
       <Doctor />
     </>
   )

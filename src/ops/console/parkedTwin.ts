@@ -47,7 +47,5 @@ export const editTwin = (handler: string, key: string, version: number, why: str
 
 export const traceTwin = (name: string): string => `${command.value} explain ${quoted(name)}`
 
-export const tailTwin = (type: string, key: string, partition: string): string =>
-  [command.value, "tail", "--follow", ...flag("type", type), ...flag("key", key), ...flag("partition", partition)].join(
-    " "
-  )
+export const tailTwin = (filter: Readonly<Record<"type" | "key" | "partition" | "outcome", string>>): string =>
+  [command.value, "tail", ...Object.entries(filter).flatMap(([name, value]) => flag(name, value))].join(" ")
