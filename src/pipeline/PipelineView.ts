@@ -98,7 +98,7 @@ export interface KeyFacts {
  * somebody. `behind`: put aside behind another event of its key. `discarded`: somebody took it out.
  */
 export const outcomes = ["handled", "waiting", "retrying", "parked", "behind", "discarded"] as const
-/** One of them. */
+/** What a handler has made of one event, a word of `outcomes`. */
 export type Outcome = (typeof outcomes)[number]
 
 /** An event by its name in the stream. */

@@ -238,7 +238,10 @@ export const tableMeanings: Readonly<Record<string, TableMeaning>> = {
       version: "Version that came.",
       seq,
       epoch: "Epoch of the lease under which it was seen.",
-      seen_at: "When."
+      seen_at: "When.",
+      acknowledged_at: "When somebody acknowledged it; null: nobody has, and it counts.",
+      acknowledged_by: "Who, as they said.",
+      acknowledged_why: "What they found."
     }
   },
   control: {
@@ -265,6 +268,7 @@ export const tableMeanings: Readonly<Record<string, TableMeaning>> = {
       actor: "Who, as they said.",
       why: "Their reason.",
       handler: "The handler it was about; null: none, or all.",
+      key: "The key it was about; null: none.",
       partition: "The partition it was about; null: none, or all.",
       instance: "The instance it was about; null: none.",
       detail: "What else there is to say, such as a rate.",
