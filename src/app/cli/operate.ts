@@ -9,6 +9,7 @@ import { explainCommand } from "./explainCommand.ts"
 import { lagCommand } from "./lagCommand.ts"
 import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } from "./lookCommands.ts"
 import { asking, opsFlags } from "./opsFlags.ts"
+import { operateCorpus } from "./operateCorpus.ts"
 import { print } from "./Output.ts"
 import { parkedCommand } from "./parkedCommand.ts"
 import { repartitionCommand } from "./repartitionCommand.ts"
@@ -98,6 +99,7 @@ export const operate = Command.make("millrace").pipe(
         undrainCommand,
         repartitionCommand
       ]
-    }
+    },
+    { group: "Change", commands: [operateCorpus] }
   ])
 )
