@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 /** Suites that start nothing. Whatever is not listed is taken to start real servers. */
-const pure = ["test/*.test.ts", "test/{architecture,domain,ops,pipeline}/**/*.test.ts"]
+const pure = ["test/*.test.ts", "test/docs/documents.test.ts", "test/{architecture,domain,ops,pipeline}/**/*.test.ts"]
 const all = ["test/**/*.test.ts", "examples/**/*.test.ts"]
 
 const cores = Math.min(availableParallelism(), 8)

@@ -57,7 +57,7 @@ const client = (url: Redacted.Redacted) => PgClient.layer({ url, startupParamete
 
 const servers = Layer.unwrap(
   Effect.map(EmbeddedServers, ({ databaseUrl = Redacted.make(""), natsUrl = "" }) =>
-    PgPipeline.layerFrom.pipe(
+    PgPipeline.layerFrom().pipe(
       Layer.provideMerge(NatsPipeline.layer({ url: Redacted.make(natsUrl), name: "bookings" })),
       Layer.provideMerge(client(databaseUrl))
     )

@@ -11,8 +11,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { run } from "./command.ts"
 import { coldImport, hasNoSideEffects, isClosed, sizes } from "./imports.ts"
-import { manifest, root } from "./manifest.ts"
-import { installed, documented, runs, typeChecks, worksAlone } from "./scratchApp.ts"
+import { manifest, nodeMin, root } from "./manifest.ts"
+import { documented, installed, oldestNode, runs, saysWhatToDo, typeChecks, worksAlone } from "./scratchApp.ts"
 
 const here = fileURLToPath(root)
 const scratch = mkdtempSync(join(tmpdir(), "millrace-package-"))
@@ -63,6 +63,8 @@ try {
     if (manager === "pnpm") continue
     for (const line of await sizes(app)) say(`    ${line}`)
     say(`    cold import: ${coldImport(app)}`)
+    await step("the command's words", () => saysWhatToDo(app))
+    await step(`it runs on Node ${nodeMin}`, () => runs(app, oldestNode(app)))
   }
   await step("with effect alone", () => worksAlone(scratch, tarball))
 } finally {

@@ -32,8 +32,8 @@ export const printedBy = (cwd: string, file: string, ...args: ReadonlyArray<stri
 }
 
 /** Started, with what it has printed so far. */
-export const start = (cwd: string, env: Record<string, string>, ...args: ReadonlyArray<string>) => {
-  const child: ChildProcess = spawn(process.execPath, args, { cwd, env: { ...environment, ...env } })
+export const start = (node: string, cwd: string, env: Record<string, string>, ...args: ReadonlyArray<string>) => {
+  const child: ChildProcess = spawn(node, args, { cwd, env: { ...environment, ...env } })
   let printed = ""
   const keep = (chunk: Buffer) => void (printed += chunk.toString())
   child.stdout?.on("data", keep)

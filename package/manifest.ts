@@ -34,6 +34,9 @@ const drivers = Object.fromEntries(
   ].map(([name, version]) => [name, `^${version}`])
 )
 
+/** The oldest Node that Effect's platform runs on, and so do we: the README's program is run on it. */
+export const nodeMin = "22.19.0"
+
 export const manifest = {
   name: own.name,
   version: own.version,
@@ -42,7 +45,7 @@ export const manifest = {
   keywords: ["effect", "outbox", "event-driven", "postgres", "nats", "jetstream", "ordered", "exactly-once"],
   type: "module",
   sideEffects: false,
-  engines: { node: ">=22" },
+  engines: { node: `>=${nodeMin}` },
   files: ["lib", "src", "README.md", "CHANGELOG.md", "LICENSE"],
   bin: { millrace: "lib/app/millrace.js" },
   exports: {

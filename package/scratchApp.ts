@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { printedBy, run, start } from "./command.ts"
-import { manifest, root } from "./manifest.ts"
+import { manifest, nodeMin, root } from "./manifest.ts"
 
 const compilerOptions = {
   target: "es2024",
@@ -43,6 +43,16 @@ export const installed = (parent: string, manager: "npm" | "pnpm", tarball: stri
   if (manager === "npm") run(folder, "npm", "install", "--no-package-lock")
   else run(folder, "npx", "pnpm", "install", "--prefer-offline", "--no-lockfile", "--ignore-workspace")
   return folder
+}
+
+/** The oldest Node that we say we run on, which is the oldest that Effect's platform says it runs on. */
+export const oldestNode = (folder: string): string => {
+  const { engines } = JSON.parse(readFileSync(join(folder, "node_modules/@effect/platform-node/package.json"), "utf8"))
+  assert.equal(manifest.engines.node, engines.node)
+  run(folder, "npm", "install", "--no-save", "--no-package-lock", `nodejs@npm:node@${nodeMin}`)
+  const node = join(folder, "node_modules/nodejs/bin/node")
+  assert.equal(run(folder, node, "--version").trim(), `v${nodeMin}`)
+  return node
 }
 
 /** With Effect alone the library is there, and what needs a driver says which. */
@@ -89,10 +99,23 @@ export const typeChecks = (folder: string, declarations: boolean): void => {
   assert.match(lines, /node_modules\/millrace\/lib\/ops\/index\.d\.ts/)
 }
 
+const bin = (folder: string) => join(folder, "node_modules/millrace/lib/app/millrace.js")
+
+const onNode20 =
+  "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.20.2'}})"
+
+/** What the command says on a Node that is too old, and where no pipeline answers, is about this application. */
+export const saysWhatToDo = (folder: string): void => {
+  const old = printedBy(folder, process.execPath, "--import", onNode20, bin(folder), "lag")
+  assert.equal(old, `millrace needs Node ${nodeMin} or newer, and this is 20.20.2\n`)
+  const said = printedBy(folder, join(folder, "node_modules/.bin/millrace"), "lag", "--url", "http://127.0.0.1:1")
+  assert.match(said, /no pipeline answers at http:.*; start the application that it is part of/)
+}
+
 /** The README's program runs in memory: a deposit reaches both handlers, and the operations are mounted. */
-export const runs = async (folder: string): Promise<void> => {
+export const runs = async (folder: string, node = process.execPath): Promise<void> => {
   const port = await freePort()
-  const app = start(folder, { PORT: String(port) }, "main.ts")
+  const app = start(node, folder, { PORT: String(port) }, "main.ts")
   // oxlint-disable-next-line typescript/no-explicit-any -- asserted below, field by field
   const ask = async (path: string, method = "GET"): Promise<any> => {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method, signal: AbortSignal.timeout(5_000) })
@@ -112,7 +135,7 @@ export const runs = async (folder: string): Promise<void> => {
     const overview = await ask("/ops/overview")
     const names = overview.handlers.map(({ name }: { readonly name: string }) => name)
     assert.deepEqual(names.toSorted(), ["letter", "statement"])
-    operates(folder, `http://127.0.0.1:${port}`)
+    operates(folder, node, `http://127.0.0.1:${port}`)
   } finally {
     app.stop()
     await app.ended
@@ -120,17 +143,16 @@ export const runs = async (folder: string): Promise<void> => {
 }
 
 /** The package's own command looks at the application's pipeline and changes it. */
-const operates = (folder: string, url: string) => {
-  const millrace = (...args: ReadonlyArray<string>) =>
-    run(folder, join(folder, "node_modules/.bin/millrace"), ...args, "--url", url)
+const operates = (folder: string, node: string, url: string) => {
+  const millrace = (...args: ReadonlyArray<string>) => run(folder, node, bin(folder), ...args, "--url", url)
   assert.match(millrace("lag"), /letter[^]*statement/)
   millrace("pause", "letter", "--why", "it is tried")
-  assert.match(millrace("activity"), /pause .*letter/)
+  assert.match(millrace("activity"), /pause .*letter[^]*\$ npx millrace pause letter --why 'it is tried'/)
   millrace("resume", "letter")
   assert.match(millrace("audit"), /^it adds up: 1 committed = 1 published/)
   assert.match(
     run(folder, join(folder, "node_modules/.bin/millrace"), "parked", "list", "--help"),
-    /^ {2}millrace parked list$/m
+    /^ {2}npx millrace parked list$/m
   )
 }
 

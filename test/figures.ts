@@ -1,4 +1,4 @@
-// Figures of failure, on real servers: `node test/figures.ts poison|outage|balanced|upgrade`. Each says what it saw, and exits 1 unless it
+// Figures of failure, on real servers: `node test/figures.ts poison|outage|balanced|upgrade|watching`. Each says what it saw, and exits 1 unless it
 // holds. They take minutes, and are no part of `npx pnpm test`.
 import { Effect } from "effect"
 import { fnv1a } from "../src/pipeline/Partition.ts"
@@ -8,6 +8,7 @@ import { eventually } from "./support/servers/Eventually.ts"
 import { at } from "./support/servers/Http.ts"
 import { pushReceiver, type ReceivedPush } from "./support/servers/Receivers.ts"
 import { startServers, TestServers } from "./support/servers/TestServers.ts"
+import { watching } from "./support/servers/Watching.ts"
 import { upgradeUnderLoad } from "./support/servers/Upgrade.ts"
 
 const say = (line: string) => Effect.sync(() => void process.stdout.write(`${line}\n`))
@@ -222,7 +223,8 @@ const figures: Readonly<Record<string, Effect.Effect<void, unknown>>> = {
   poison,
   outage,
   balanced,
-  upgrade: upgradeUnderLoad(check)
+  upgrade: upgradeUnderLoad(check),
+  watching: Effect.scoped(watching(check))
 }
 
 const wanted = process.argv.slice(2).filter((name) => name in figures)

@@ -1,6 +1,6 @@
 import { Context, Effect, Result, Schema, SchemaIssue } from "effect"
 import { type Setting, setting } from "./Setting.ts"
-import { address, roles, roleNames, text, whole, yesOrNo } from "./settingSchemas.ts"
+import { address, roles, roleNames, schemaName, text, whole, yesOrNo } from "./settingSchemas.ts"
 import { telemetrySettings } from "./telemetry/telemetrySettings.ts"
 
 /** Every setting there is. Help, README and validation are made from this one table. */
@@ -27,6 +27,12 @@ export const settings = {
     address(["postgres:", "postgresql:"], "postgres://user:password@host:5432/database"),
     undefined,
     "A Postgres of yours, instead of the embedded one."
+  ),
+  databaseSchema: setting(
+    "DATABASE_SCHEMA",
+    schemaName,
+    "millrace",
+    "Schema of the pipeline's tables; the tables of the orders are where the search path puts them."
   ),
   natsUrl: setting(
     "NATS_URL",

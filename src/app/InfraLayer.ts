@@ -5,7 +5,6 @@ import { EmbeddedServers } from "../infra/embedded/EmbeddedServers.ts"
 import * as MemoryPipeline from "../infra/memory/MemoryPipeline.ts"
 import * as NatsPipeline from "../infra/nats/NatsPipeline.ts"
 import { migrate } from "../infra/postgres/Migrations.ts"
-import type { SessionsUnbounded } from "../infra/postgres/SessionLimits.ts"
 import * as PgPipeline from "../infra/postgres/PgPipeline.ts"
 import type { AuditStore } from "../pipeline/AuditStore.ts"
 import type { Backlog } from "../pipeline/Backlog.ts"
@@ -24,6 +23,7 @@ import type { PipelineView } from "../pipeline/PipelineView.ts"
 import type { RelayStore } from "../pipeline/RelayStore.ts"
 import type { StreamView } from "../pipeline/StreamView.ts"
 import type { Transactor } from "../pipeline/Transactor.ts"
+import type { ViolationDesk } from "../pipeline/ViolationDesk.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
 import * as MemoryOrderStore from "./orders/MemoryOrderStore.ts"
 import * as MemoryOrderViews from "./orders/MemoryOrderViews.ts"
@@ -71,6 +71,7 @@ export type Infra =
   | ServerUrls
   | StreamView
   | Transactor
+  | ViolationDesk
 
 /** Everything in memory. */
 export const memoryInfra: Layer.Layer<Infra> = Layer.mergeAll(
@@ -90,7 +91,8 @@ export type InfraFailure =
   | BrokerRefused
   | BrokerUnavailable
   | StoreUnavailable
-  | SessionsUnbounded
+  | PgPipeline.SchemaNameInvalid
+  | PgPipeline.SessionsUnbounded
   | SqlError.SqlError
   | Migrator.MigrationError
 
@@ -112,6 +114,7 @@ export const serverInfra = (
         Layer.provideMerge(
           PgPipeline.layer({
             url: databaseUrl,
+            schema: config.databaseSchema,
             connectionsMax: config.databaseConnectionsMax,
             keepAlive: "20 seconds",
             pooled: config.databasePooling === "transaction"

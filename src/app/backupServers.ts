@@ -6,9 +6,10 @@ import { NatsConnection } from "../infra/nats/NatsConnection.ts"
 import * as NatsEventLog from "../infra/nats/NatsEventLog.ts"
 import * as NatsStreamRemoval from "../infra/nats/NatsStreamRemoval.ts"
 import * as NatsStreamView from "../infra/nats/NatsStreamView.ts"
-import { migrate, migratePipeline, pipelineMigrations, pipelineMigrationsTable } from "../infra/postgres/Migrations.ts"
+import { migrate, pipelineMigrations } from "../infra/postgres/Migrations.ts"
 import * as PgBackupStore from "../infra/postgres/PgBackupStore.ts"
 import { clientLayer } from "../infra/postgres/PgControl.ts"
+import { migratePipelineIn, pipelineMigrationsPlaces } from "../infra/postgres/PipelineTables.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
 import { BackupSchema } from "./backup/BackupSchema.ts"
 import { orderMigrations, orderMigrationsTable, orderTables } from "./orders/orderMigrations.ts"
@@ -52,10 +53,14 @@ const started = Effect.fnUntraced(function* (config: AppConfigValues, say: Say) 
 /** One connection copies. */
 const connectionsMax = 1
 
-const tables = ({ databasePooling }: AppConfigValues, { databaseUrl }: Urls) => {
-  const scope = { appTables: orderTables, migrationTables: [pipelineMigrationsTable, orderMigrationsTable] }
+const tables = ({ databasePooling, databaseSchema }: AppConfigValues, { databaseUrl }: Urls) => {
+  const migrations = [
+    pipelineMigrationsPlaces(databaseSchema),
+    { table: orderMigrationsTable, places: [orderMigrationsTable] }
+  ]
+  const scope = { schema: databaseSchema, appTables: orderTables, migrations }
   const pooled = databasePooling === "transaction"
-  return Layer.merge(PgBackupStore.layer(scope), schema).pipe(
+  return Layer.merge(PgBackupStore.layer(scope), schemaIn(databaseSchema)).pipe(
     Layer.provide(clientLayer({ url: databaseUrl, connectionsMax, keepAlive: "20 seconds", pooled }))
   )
 }
@@ -71,16 +76,17 @@ const broker = (config: AppConfigValues, { natsUrl }: Urls) => {
   )
 }
 
-const schema = Layer.effect(
-  BackupSchema,
-  Effect.map(SqlClient.SqlClient, (sql) => ({
-    migrations: [
-      { table: pipelineMigrationsTable, done: Object.keys(pipelineMigrations) },
-      { table: orderMigrationsTable, done: Object.keys(orderMigrations) }
-    ],
-    migrate: Effect.andThen(migratePipeline, migrate(orderMigrationsTable, orderMigrations)).pipe(
-      Effect.asVoid,
-      Effect.provideService(SqlClient.SqlClient, sql)
-    )
-  }))
-)
+const schemaIn = (name: string) =>
+  Layer.effect(
+    BackupSchema,
+    Effect.map(SqlClient.SqlClient, (sql) => ({
+      migrations: [
+        { table: pipelineMigrationsPlaces(name).table, done: Object.keys(pipelineMigrations) },
+        { table: orderMigrationsTable, done: Object.keys(orderMigrations) }
+      ],
+      migrate: Effect.andThen(migratePipelineIn(name), migrate(orderMigrationsTable, orderMigrations)).pipe(
+        Effect.asVoid,
+        Effect.provideService(SqlClient.SqlClient, sql)
+      )
+    }))
+  )

@@ -6,10 +6,12 @@ import { clientLayer } from "../infra/postgres/PgControl.ts"
 import { hasTables } from "../infra/postgres/pgSchemaChecks.ts"
 import { postgresChecks } from "../infra/postgres/pgChecks.ts"
 import * as PgPipelineView from "../infra/postgres/PgPipelineView.ts"
+import * as PgSchema from "../infra/postgres/PgSchema.ts"
 import { storeChecks } from "../ops/runningChecks.ts"
 import { type Check, check, ok, warning } from "../pipeline/Check.ts"
 import { PipelineView } from "../pipeline/PipelineView.ts"
 import type { AppConfigValues } from "./AppConfig.ts"
+import { ownCommand } from "./cli/CommandName.ts"
 import { dataDirCheck } from "./doctor/localChecks.ts"
 import { orderMigrations, orderMigrationsTable, orderTables } from "./orders/orderMigrations.ts"
 import { Orders } from "./orders/Orders.ts"
@@ -39,19 +41,24 @@ export const checksOfStore = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ReadonlyArray<Check>, never, Scope.Scope> {
   if (Option.isNone(config.databaseUrl)) return []
   const url = config.databaseUrl.value
-  if (!(yield* hasTables(url).pipe(Effect.orElseSucceed(() => false)))) return []
-  const client = clientLayer({ url, connectionsMax: 1, keepAlive: "20 seconds", pooled: true })
+  if (!(yield* hasTables(url, config.databaseSchema).pipe(Effect.orElseSucceed(() => false)))) return []
+  const client = PgSchema.layerIn(config.databaseSchema).pipe(
+    Layer.provide(clientLayer({ url, connectionsMax: 1, keepAlive: "20 seconds", pooled: true }))
+  )
   const built = yield* Effect.option(Layer.build(PgPipelineView.layer.pipe(Layer.provide(client))))
   if (Option.isNone(built)) return []
   const view = Context.get(built.value, PipelineView)
-  return yield* storeChecks({ stream: Orders.name, backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds) }).pipe(
-    Effect.provideService(PipelineView, view)
-  )
+  return yield* storeChecks({
+    stream: Orders.name,
+    backlogAgeMax: Duration.seconds(config.backlogAgeMaxSeconds),
+    command: ownCommand
+  }).pipe(Effect.provideService(PipelineView, view))
 })
 
 const ofPostgres = (config: AppConfigValues, url: Redacted.Redacted) =>
   postgresChecks({
     url,
+    schema: config.databaseSchema,
     pooled: config.databasePooling === "transaction",
     app: { table: orderMigrationsTable, migrations: orderMigrations, tables: orderTables }
   })

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { Predicate } from "effect"
+import { Predicate, Schema } from "effect"
+import { readFileSync } from "node:fs"
 
 const platform = "@effect/platform-node"
 
@@ -7,9 +8,24 @@ const platform = "@effect/platform-node"
 const isMissing = (error: unknown) =>
   Predicate.hasProperty(error, "code") && error.code === "ERR_MODULE_NOT_FOUND" && String(error).includes(platform)
 
-const sayMissing = () => {
-  process.stderr.write(`millrace needs ${platform}: npm install ${platform}\n`)
+const end = (line: string) => {
+  process.stderr.write(`${line}\n`)
   process.exitCode = 1
 }
 
-await import("./cli/runOperate.ts").catch((error: unknown) => (isMissing(error) ? sayMissing() : Promise.reject(error)))
+const sayMissing = () => end(`millrace needs ${platform}: npm install ${platform}`)
+
+const Manifest = Schema.fromJsonString(Schema.Struct({ engines: Schema.Struct({ node: Schema.String }) }))
+
+/** What the package's manifest asks for. Installing only warns of it. */
+const nodeMin = Schema.decodeSync(Manifest)(
+  readFileSync(new URL("../../package.json", import.meta.url), "utf8")
+).engines.node.replace(">=", "")
+
+const isTooOld = process.versions.node.localeCompare(nodeMin, "en", { numeric: true }) < 0
+
+if (isTooOld) end(`millrace needs Node ${nodeMin} or newer, and this is ${process.versions.node}`)
+else
+  await import("./cli/runOperate.ts").catch((error: unknown) =>
+    isMissing(error) ? sayMissing() : Promise.reject(error)
+  )

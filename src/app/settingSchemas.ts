@@ -18,6 +18,15 @@ export const yesOrNo = Schema.Literals(["true", "false"]).pipe(
 /** Not empty. */
 export const text = Schema.String.check(Schema.isMinLength(1))
 
+/** A schema of Postgres that has no need of quotes, which is what the library takes. */
+export const schemaName = text.check(
+  Schema.makeFilter((value: string) =>
+    /^(?!pg_)[a-z_][a-z0-9_]{0,62}$/.test(value)
+      ? undefined
+      : "must be lower-case letters, digits and _, at most 63, begin with a letter or _, and not with pg_"
+  )
+)
+
 // An empty variable counts as one that is not set. What is wrong with an address is said without showing it.
 export const address = (protocols: ReadonlyArray<string>, form: string) => {
   const isAddress = (value: string) => URL.canParse(value) && protocols.includes(new URL(value).protocol)

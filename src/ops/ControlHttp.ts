@@ -20,6 +20,7 @@ interface ControlOptions {
   readonly checks: ReadonlyArray<Check>
   readonly backlogAgeMax: Duration.Duration
   readonly ackWait: Duration.Duration
+  readonly command: string
 }
 
 /** What operators may do, and what the doctor says, over HTTP. */
@@ -33,14 +34,14 @@ export const controlGroupLayer = (stream: string, options: ControlOptions) =>
       const log = yield* EventLog
       const checks = yield* checksOf(stream, options)
       const act = Effect.fnUntraced(function* (body: ControlBody) {
-        if (body.act === "repartition") return yield* wish(desk, stream, body)
+        if (body.act === "repartition") return yield* wish(desk, stream, options.command, body)
         const target = targetOf(body)
         yield* known(view, stream, target, body.act)
         const { actor, why } = body
         const changed = yield* desk.change(stream, body.act, target, changeOf(body), { actor, why })
         // Instances look at what is wanted with their next beat, which this brings on.
         yield* log.ring(rebalanceDoorbell(stream))
-        return { changed, cli: cliOfControl(body) }
+        return { changed, cli: cliOfControl(options.command, body) }
       })
       return handlers.handleAll({
         control: ({ payload }) =>
@@ -57,22 +58,30 @@ export const controlGroupLayer = (stream: string, options: ControlOptions) =>
   )
 
 /** Those of the application first; what it looks at itself is not looked at again. */
-const checksOf = Effect.fnUntraced(function* (stream: string, { ackWait, backlogAgeMax, checks }: ControlOptions) {
+const checksOf = Effect.fnUntraced(function* (
+  stream: string,
+  { ackWait, backlogAgeMax, checks, command }: ControlOptions
+) {
   const overview = yield* Overview
-  const own = [...(yield* runningChecks({ stream, backlogAgeMax })), ackWaitCheck(ackWait, overview.current)]
+  const own = [...(yield* runningChecks({ stream, backlogAgeMax, command })), ackWaitCheck(ackWait, overview.current)]
   const known = new Set(checks.map(({ name }) => name))
   return [...checks, ...own.filter(({ name }) => !known.has(name))]
 })
 
 const namesOf = (leases: ReadonlyArray<LeaseFacts>) => [...new Set(leases.map(({ handler }) => handler))].join(", ")
 
-const wish = Effect.fnUntraced(function* (desk: ControlDesk["Service"], stream: string, body: Repartition) {
+const wish = Effect.fnUntraced(function* (
+  desk: ControlDesk["Service"],
+  stream: string,
+  command: string,
+  body: Repartition
+) {
   const { actor, partitions, why } = body
   const answer = yield* desk.repartition(stream, partitions, { actor, why })
   if (answer._tag === "undeclared") return yield* new NotFoundProblem({ detail: `nobody has declared ${stream} yet` })
   if (answer._tag === "older")
     return yield* new OlderInstancesProblem({ instances: answer.instances, detail: answer.instances.join(", ") })
-  return { changed: answer._tag === "wanted", cli: cliOfControl(body) }
+  return { changed: answer._tag === "wanted", cli: cliOfControl(command, body) }
 })
 
 type Repartition = Extract<ControlBody, { readonly act: "repartition" }>

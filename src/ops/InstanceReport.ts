@@ -28,6 +28,10 @@ const PartitionReport = Schema.Tuple([
 ])
 export type PartitionReport = typeof PartitionReport.Type
 
+/** Keys in flight of a partition, of the oldest event first: the handler's place in `handlers`, the partition, the keys. */
+const KeysReport = Schema.Tuple([Schema.Int, Schema.Int, Schema.Array(Schema.String)])
+export type KeysReport = typeof KeysReport.Type
+
 const ErrorReport = Schema.Struct({
   handler: Schema.String,
   partition: Schema.Int,
@@ -54,6 +58,8 @@ export const InstanceReport = Schema.Struct({
   draining: Schema.Boolean,
   handlers: Schema.Array(HandlerReport),
   partitions: Schema.Array(PartitionReport),
+  /** Of partitions whose oldest event is in hand for longer than `keysAfterMs`; left out by older versions. */
+  inFlight: Schema.optionalKey(Schema.Array(KeysReport)),
   /** The newest of partitions in hand. */
   errors: Schema.Array(ErrorReport),
   /** The newest that are worth a look, oldest first. */
@@ -72,3 +78,11 @@ export const reportIn = Schema.decodeOption(Text)
 export const signalsReportedMax = 50
 export const errorsReportedMax = 50
 export const textMaxChars = 300
+
+/**
+ * Keys in flight that a report has: of so many of a partition, and so much text in all, of what is stuck longest. What is
+ * handled within a second is gone before anybody has read of it.
+ */
+export const keysAfterMs = 1_000
+export const keysOfPartitionMax = 10
+export const keysReportedMaxChars = 8_192

@@ -11,6 +11,7 @@ import {
   signalsReportedMax,
   textMaxChars
 } from "./InstanceReport.ts"
+import { keysInFlight } from "./keysInFlight.ts"
 import { bucketOf, latencyBuckets, quantileOf } from "./Latency.ts"
 
 interface HandlerMeasures {
@@ -77,6 +78,7 @@ export class Measures {
         inHand: status.balanced.get(name) ?? inHandOf(status, name)
       })),
       partitions: this.#partitionsOf(status, names),
+      inFlight: keysInFlight(status, names),
       errors: this.#errorsOf(status),
       signals: this.#signals,
       leaseChanges: this.#leaseChanges,
@@ -84,7 +86,7 @@ export class Measures {
     }
     const whole = JSON.stringify(report)
     // What is too much to say would not be said at all: then single partitions are left out.
-    const text = whole.length <= reportMaxChars ? whole : JSON.stringify({ ...report, partitions: [] })
+    const text = whole.length <= reportMaxChars ? whole : JSON.stringify({ ...report, partitions: [], inFlight: [] })
     if (text === this.#said) return undefined
     this.#said = text
     return text

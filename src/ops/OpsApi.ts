@@ -5,6 +5,7 @@ import { line, wholeText } from "./opsFields.ts"
 import { EventUnreadableProblem, KeyNotParkedProblem, ReadOnlyProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 import { overviewGroup } from "./OverviewApi.ts"
 import { traceGroup } from "./TraceApi.ts"
+import { violationsGroup } from "./ViolationsApi.ts"
 
 /** A handler, and what it has parked: a key, or a single event by `key@version`. */
 const Name = { handler: line(64), key: line(1_100) }
@@ -161,9 +162,12 @@ const parked = HttpApiGroup.make("parked")
   )
   .prefix("/ops")
 
-/** Operations on a running pipeline. Served to this machine, or to whoever has the token. */
+/**
+ * Operations on a running pipeline, as a contract for `HttpApiClient.make`. Served to this machine, or to whoever has the token. Its
+ * requests are listed in `docs/reference/operations-api.md`.
+ */
 export class OpsApi extends HttpApi.make("ops-api")
-  .add(parked, overviewGroup, traceGroup, controlGroup)
+  .add(parked, overviewGroup, traceGroup, controlGroup, violationsGroup)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotate(HttpApi.ParseOptions, { errors: "all" })
   .annotateMerge(OpenApi.annotations({ title: "Millrace operations" })) {}

@@ -10,6 +10,7 @@ import { overviewGroupLayer } from "./OverviewHttp.ts"
 import * as OverviewSampler from "./OverviewSampler.ts"
 import { parkedGroupLayer } from "./ParkedHttp.ts"
 import { traceGroupLayer } from "./TraceHttp.ts"
+import { violationsGroupLayer } from "./ViolationsHttp.ts"
 
 /** What the operations of a pipeline are served with. */
 export interface OpsOptions {
@@ -19,6 +20,8 @@ export interface OpsOptions {
   /** Shown to people, to tell one pipeline from another. */
   readonly environment: string
   readonly version: string
+  /** How the commands begin that are shown to people, beside an act and in remedies: `npx millrace`. */
+  readonly command: string
   /** Nothing can be changed, only seen. */
   readonly readOnly: boolean
   /** What the doctor looks at besides the pipeline itself: its servers, say. */
@@ -33,16 +36,17 @@ export interface OpsOptions {
 
 /** Operations on a pipeline, for any application's router. Who may ask is the caller's to say: see `opsGuard`. */
 export const layer = <Events extends EventSchemas>(stream: EventStream<Events>, options: OpsOptions) => {
-  const { handlers, isStopping = () => false, partitions, readOnly } = options
+  const { command, handlers, isStopping = () => false, partitions, readOnly } = options
   const { name, subject } = stream
   const declaration = { name, subject, partitions }
   const mask = maskOf(stream)
   return HttpApiBuilder.layer(OpsApi).pipe(
     Layer.provide([
       parkedGroupLayer(stream, mask, readOnly),
-      overviewGroupLayer(name, isStopping),
+      overviewGroupLayer(name, command, isStopping),
       traceGroupLayer({ declaration, mask, handlers }),
-      controlGroupLayer(name, options)
+      controlGroupLayer(name, options),
+      violationsGroupLayer(name, command, readOnly)
     ]),
     Layer.provideMerge(OverviewSampler.layer({ ...options, declaration })),
     Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))

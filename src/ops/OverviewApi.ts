@@ -111,6 +111,8 @@ export const OverviewBody = Schema.Struct({
   stream: Schema.String,
   environment: Schema.String,
   version: Schema.String,
+  /** How the commands of its command line begin. */
+  command: Schema.String,
   readOnly: Schema.Boolean,
   stale: Schema.Array(Stale),
   /** What is published to: so many partitions, from number `first` on. */
@@ -184,6 +186,8 @@ export const PartitionBody = Schema.Struct({
   perSecond: Schema.Finite,
   p95Ms: Schema.Int,
   failures: Schema.Int,
+  /** Of the oldest events in hand, where they are for longer than a second; ten at most. */
+  keysInFlight: Schema.Array(Schema.String),
   paused: Schema.NullOr(Said),
   lastError: Schema.NullOr(Schema.Struct({ atMs: Schema.Int, key: Schema.String, message: Schema.String }))
 })

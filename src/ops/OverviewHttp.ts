@@ -10,7 +10,7 @@ import { Overview } from "./Overview.ts"
 import { type ActivityBody, activityMax, feedHeartbeatSeconds } from "./OverviewApi.ts"
 
 /** The pipeline at a glance, over HTTP: now, as it changes, as it was, and what was done. */
-export const overviewGroupLayer = (stream: string, isStopping: () => boolean) =>
+export const overviewGroupLayer = (stream: string, command: string, isStopping: () => boolean) =>
   HttpApiBuilder.group(
     OpsApi,
     "overview",
@@ -32,7 +32,7 @@ export const overviewGroupLayer = (stream: string, isStopping: () => boolean) =>
           Effect.all({ done: desk.operations(stream, limit), facts: view.facts(stream, 1) }, { concurrency: 2 }).pipe(
             Effect.mapError((error) => new StoreUnavailableProblem({ detail: error.message })),
             Effect.map(({ done, facts }) =>
-              [...done.map(operationBody), ...signalBodies(facts.instances)]
+              [...done.map((one) => operationBody(command, one)), ...signalBodies(facts.instances)]
                 .sort((a, b) => b.atMs - a.atMs)
                 .slice(0, limit)
             )
@@ -48,7 +48,7 @@ const live = ({ current, frames }: Overview["Service"]) =>
     Stream.drop(Stream.tick(`${feedHeartbeatSeconds} seconds`), 1).pipe(Stream.mapEffect(() => current))
   )
 
-const operationBody = (operation: Operation): ActivityBody => {
+const operationBody = (command: string, operation: Operation): ActivityBody => {
   const { act, actor, atMs, detail, handler, key, why } = operation
   const words = [act, ...placeOf(operation), detail, why === "" ? "" : `(${why})`]
   return {
@@ -60,7 +60,7 @@ const operationBody = (operation: Operation): ActivityBody => {
     text: words.filter((word) => word !== "").join(" "),
     handler: handler ?? null,
     key: key ?? null,
-    cli: cliOfOperation(operation)
+    cli: cliOfOperation(command, operation)
   }
 }
 

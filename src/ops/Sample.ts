@@ -27,6 +27,8 @@ export interface Sample {
 export interface Lag {
   readonly events: number
   readonly oldestMs: number
+  /** Of a partition that nobody reads: when the stream was asked, and when the oldest was stored. */
+  readonly asked?: { readonly atMs: number; readonly oldestAtMs: number | undefined }
 }
 
 export const lagAt = (handler: string, partition?: number) =>
@@ -49,8 +51,15 @@ export const lagOf = ({ inHand, pending }: ConsumerStats, oldestAtMs: number | u
 /** The same of a partition that nobody reads. */
 export const lagBehind = ({ events, oldestStoredAtMs }: Behind, nowMs: number): Lag => ({
   events,
-  oldestMs: oldestStoredAtMs === undefined ? 0 : Math.max(0, nowMs - oldestStoredAtMs)
+  oldestMs: ageOf(oldestStoredAtMs, nowMs),
+  asked: { atMs: nowMs, oldestAtMs: oldestStoredAtMs }
 })
+
+/** The same some time later, without asking: what waits grows older. */
+export const lagLater = (lag: Lag, nowMs: number): Lag => ({ ...lag, oldestMs: ageOf(lag.asked?.oldestAtMs, nowMs) })
+
+const ageOf = (oldestAtMs: number | undefined, nowMs: number) =>
+  oldestAtMs === undefined ? 0 : Math.max(0, nowMs - oldestAtMs)
 
 /** How far apart two samples have to be to tell a rate. */
 const rateMs = 5_000

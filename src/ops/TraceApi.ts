@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+import { eventStates } from "./eventStates.ts"
 import { partitionMax, wholeText } from "./opsFields.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 
@@ -14,7 +15,9 @@ export const TailEventBody = Schema.Struct({
   version: Schema.Int,
   eventId: Schema.String,
   traceparent: Schema.String,
-  payloadBytes: Schema.Int
+  payloadBytes: Schema.Int,
+  /** Where an outcome was asked for: the handlers that have made it of this event. */
+  handlers: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export type TailEventBody = typeof TailEventBody.Type
 
@@ -43,7 +46,7 @@ const Attempt = Schema.Struct({
  */
 export const HandledBody = Schema.Struct({
   handler: Schema.String,
-  state: Schema.Literals(["handled", "passed", "waiting", "retrying", "parked", "behind", "discarded"]),
+  state: Schema.Literals(eventStates),
   /** Effects outside that say so: when it was begun and when it was confirmed. */
   intendedAtMs: Schema.NullOr(Schema.Int),
   confirmedAtMs: Schema.NullOr(Schema.Int),
@@ -114,6 +117,9 @@ const TailQuery = {
   type: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
   key: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(1_100))),
   partition: Schema.optionalKey(wholeText(0, partitionMax)),
+  /** Only what a handler, or this one, has made this of; of the newest events, as they are now. */
+  outcome: Schema.optionalKey(Schema.Literals(eventStates)),
+  handler: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
   /** Only behind this sequence. */
   afterSeq: Schema.optionalKey(wholeText(0, Number.MAX_SAFE_INTEGER)),
   limit: Schema.optionalKey(wholeText(1, tailMax))

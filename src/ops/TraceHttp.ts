@@ -5,11 +5,12 @@ import type { BrokerRefused, BrokerUnavailable, StoreUnavailable } from "../pipe
 import type { ParkingDesk } from "../pipeline/ParkingDesk.ts"
 import type { PipelineView } from "../pipeline/PipelineView.ts"
 import { StreamView } from "../pipeline/StreamView.ts"
-import { eventBody, tailOf } from "./keyEvents.ts"
+import { eventBody } from "./keyEvents.ts"
 import { traceOf, type TraceOptions } from "./keyTrace.ts"
 import { OpsApi } from "./OpsApi.ts"
 import { NotFoundProblem, StoreUnavailableProblem } from "./opsProblems.ts"
 import type { Overview } from "./Overview.ts"
+import { tailOf } from "./tail.ts"
 import { tailMax } from "./TraceApi.ts"
 
 /** The newest events, one event, and all that is known of a key, over HTTP. */
@@ -23,7 +24,7 @@ export const traceGroupLayer = (options: TraceOptions) =>
       const { declaration, mask } = options
       return handlers.handleAll({
         tail: ({ query: { limit = tailMax, ...filter } }) =>
-          tailOf(declaration, filter, limit).pipe(Effect.mapError(unavailable), Effect.provideContext(services)),
+          tailOf(options, filter, limit).pipe(Effect.mapError(unavailable), Effect.provideContext(services)),
         event: ({ params: { seq } }) =>
           stream.at(declaration, seq).pipe(
             Effect.mapError(unavailable),

@@ -7,7 +7,10 @@ export interface TraceName {
   readonly isOf: (payload: string) => boolean
 }
 
-/** The application's own names; none: it is a key. */
+/**
+ * The application's own names, such as an order's, for `explain` and the console's search. Without it, or when it answers none, what
+ * is asked for is a key.
+ */
 export const TraceNames = Context.Reference<(name: string) => Effect.Effect<Option.Option<TraceName>>>(
   "millrace/ops/TraceNames",
   { defaultValue: () => () => Effect.succeedNone }

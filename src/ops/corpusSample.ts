@@ -21,7 +21,7 @@ export interface EventSource<E> {
   readonly readAtOnceMax: number
 }
 
-/** What is sampled. */
+/** How many events are sampled, and what is hidden of them. */
 export interface SampleOptions {
   /** Of each type and version: half of them the oldest, half the newest. */
   readonly perType: number

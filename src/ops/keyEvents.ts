@@ -76,36 +76,8 @@ const searchFrom = Effect.fnUntraced(function* (
   return from
 })
 
-/** Events that are read to find those that fit a filter, the newest. */
-const tailSearchedMax = 5_000
-
-/** What a tail may be narrowed to. */
-export interface TailFilter {
-  readonly type?: string | undefined
-  readonly key?: string | undefined
-  readonly partition?: number | undefined
-  readonly afterSeq?: number | undefined
-}
-
-/** The newest events that fit, newest first. */
-export const tailOf = Effect.fnUntraced(function* (declaration: LogDeclaration, filter: TailFilter, limit: number) {
-  const stream = yield* StreamView
-  const { lastSeq } = yield* stream.stats(declaration.name)
-  const isNarrow = filter.type !== undefined || filter.key !== undefined || filter.partition !== undefined
-  const searched = isNarrow ? tailSearchedMax : limit
-  const fromSeq = Math.max((filter.afterSeq ?? 0) + 1, lastSeq - searched + 1, 1)
-  if (fromSeq > lastSeq) return { lastSeq, events: [] }
-  const read = yield* stream.read(declaration, { fromSeq, eventsMax: searched, payloads: false })
-  const fits = read.filter(
-    ({ key, partition, type }) =>
-      (filter.type === undefined || filter.type === type) &&
-      (filter.key === undefined || filter.key === key) &&
-      (filter.partition === undefined || filter.partition === partition)
-  )
-  return { lastSeq: Math.max(lastSeq, read.at(-1)?.seq ?? 0), events: fits.slice(-limit).reverse().map(tailBody) }
-})
-
-const tailBody = (event: SeenEvent): TailEventBody => ({
+/** An event without its payload. */
+export const tailBody = (event: SeenEvent): TailEventBody => ({
   seq: event.seq,
   storedAtMs: event.storedAtMs,
   partition: event.partition,

@@ -139,7 +139,7 @@ export const seen = {
   ),
   parkedEvents: gauge("millrace_parked_events", "Events that are put aside", "handler"),
   retryingKeys: gauge("millrace_retrying_keys", "Keys that are put aside until their next attempt", "handler"),
-  violations: gauge("millrace_order_violations", "Order violations that are recorded; must be 0", "handler"),
+  violations: gauge("millrace_order_violations", "Order violations that nobody has acknowledged; must be 0", "handler"),
   leasesOwned: gauge("millrace_leases_owned", "Partitions that somebody works on", "handler"),
   leasesUnowned: gauge("millrace_leases_unowned", "Partitions that nobody works on", "handler"),
   leaseEpochs: gauge(

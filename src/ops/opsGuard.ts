@@ -27,7 +27,11 @@ const headerOf = (request: HttpServerRequest.HttpServerRequest, name: string) =>
 const refusalWithout = (token: Redacted.Redacted, request: HttpServerRequest.HttpServerRequest) =>
   same(headerOf(request, "authorization") ?? "", `Bearer ${Redacted.value(token)}`)
     ? undefined
-    : problem(401, "Operations need the token", "send it as `Authorization: Bearer …`; it is OPS_TOKEN of the pipeline")
+    : problem(
+        401,
+        "Operations need the token",
+        "send it as `Authorization: Bearer …`; it is OPS_TOKEN of the pipeline, or the `token` of its Ops.layer"
+      )
 
 // A browser on this machine may be led here by a page of somebody else, and a proxy on it may speak for anybody.
 const refusalOfStranger = (request: HttpServerRequest.HttpServerRequest) => {
@@ -37,7 +41,11 @@ const refusalOfStranger = (request: HttpServerRequest.HttpServerRequest) => {
   const isDirect = ["forwarded", "x-forwarded-for"].every((name) => headerOf(request, name) === undefined)
   return loopback.test(peer) && loopbackHost.test(headerOf(request, "host") ?? "") && isOwn && isDirect
     ? undefined
-    : problem(403, "Operations are for this machine", "set OPS_TOKEN to let others in, or ask from the machine itself")
+    : problem(
+        403,
+        "Operations are for this machine",
+        "set OPS_TOKEN, or the `token` of Ops.layer, to let others in, or ask from the machine itself"
+      )
 }
 
 const isLoopbackOrigin = (origin: string | undefined) =>

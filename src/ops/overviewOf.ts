@@ -12,6 +12,7 @@ export interface Surroundings {
   readonly stream: string
   readonly environment: string
   readonly version: string
+  readonly command: string
   readonly readOnly: boolean
   readonly outboxRowsMax: number
 }
@@ -33,6 +34,7 @@ export const overviewOf = (samples: Samples, now: Sample, about: Surroundings): 
     stream: about.stream,
     environment: about.environment,
     version: about.version,
+    command: about.command,
     readOnly: about.readOnly,
     stale: now.faults,
     partitions: facts.partitions,

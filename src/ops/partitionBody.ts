@@ -1,3 +1,4 @@
+import { keysOf } from "./keysInFlight.ts"
 import type { PartitionBody } from "./OverviewApi.ts"
 import { partitionRow } from "./partitionColumns.ts"
 import type { Samples } from "./Sample.ts"
@@ -23,6 +24,7 @@ export const partitionBodyOf = (
     epoch,
     cursor,
     ...partitionRow(lease, last, before),
+    keysInFlight: owner === undefined ? [] : keysOf(last.reports.get(owner), handler, partition),
     paused: by === undefined ? null : { actor: by.actor, why: by.why, atMs: Math.round(by.atMs) },
     lastError: error === undefined ? null : { atMs: error.atMs, key: error.key, message: error.message }
   }

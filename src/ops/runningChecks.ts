@@ -9,6 +9,8 @@ export interface RunningOptions {
   readonly stream: string
   /** Beyond this age of what waits in the outbox, commands are refused. */
   readonly backlogAgeMax: Duration.Duration
+  /** How the commands of its command line begin. */
+  readonly command: string
 }
 
 /** Rows of the outbox that are counted. */
@@ -17,18 +19,19 @@ const rowsMax = 10_000
 /** An outbox is emptied within milliseconds; what waits for longer than this waits for something. */
 const outboxAgeMax = Duration.seconds(10)
 
-const storeRemedy = "check that Postgres answers (`pnpm start doctor` where the pipeline runs)"
+const storeRemedy = ({ command }: RunningOptions) =>
+  `check that Postgres answers (\`${command} doctor\` where the pipeline runs)`
 
 /** What the store says of the pipeline's state, whether one runs now or not. */
 export const storeChecks = (options: RunningOptions): Effect.Effect<ReadonlyArray<Check>, never, PipelineView> =>
   Effect.gen(function* () {
     const facts = yield* factsOf(options)
     const onFacts = (name: string, result: (facts: PipelineFacts) => CheckResult) =>
-      check(name, storeRemedy, Effect.map(facts, result))
+      check(name, storeRemedy(options), Effect.map(facts, result))
     return [
-      onFacts("outbox", (found) => outboxResult(found, options.backlogAgeMax)),
-      onFacts("parked keys", parkedResult),
-      onFacts("order", orderResult)
+      onFacts("outbox", (found) => outboxResult(found, options)),
+      onFacts("parked keys", (found) => parkedResult(found, options)),
+      onFacts("order", (found) => orderResult(found, options))
     ]
   })
 
@@ -40,11 +43,11 @@ export const runningChecks = (
     const facts = yield* factsOf(options)
     const view = yield* StreamView
     const onFacts = (name: string, result: (facts: PipelineFacts) => CheckResult) =>
-      check(name, storeRemedy, Effect.map(facts, result))
+      check(name, storeRemedy(options), Effect.map(facts, result))
     return [
       ...(yield* storeChecks(options)),
       onFacts("relay", relayResult),
-      onFacts("partitions", partitionsResult),
+      onFacts("partitions", (found) => partitionsResult(found, options)),
       onFacts("controls", controlsResult),
       check("stream size", "check that NATS answers", Effect.map(view.stats(options.stream), streamResult))
     ]
@@ -56,12 +59,12 @@ const factsOf = ({ stream }: RunningOptions) =>
 
 const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`
 
-const outboxResult = ({ outbox }: PipelineFacts, ageMax: Duration.Duration) => {
+const outboxResult = ({ outbox }: PipelineFacts, { backlogAgeMax, command }: RunningOptions) => {
   const { heldKeys, oldestMs, rows } = outbox
   const count = `${rows}${rows === rowsMax ? " or more" : ""}`
   const said = rows === 0 ? "empty" : `${count} events wait, the oldest for ${seconds(oldestMs)}`
-  const remedy = "look at the relay: `pnpm start lag`, and its log; the broker may be away, full, or refuse batches"
-  if (oldestMs > Duration.toMillis(ageMax)) return failed(`${said}: commands are refused`, remedy)
+  const remedy = `look at the relay: \`${command} lag\`, and its log; the broker may be away, full, or refuse batches`
+  if (oldestMs > Duration.toMillis(backlogAgeMax)) return failed(`${said}: commands are refused`, remedy)
   if (oldestMs > Duration.toMillis(outboxAgeMax)) return warning(said, remedy)
   return heldKeys === 0
     ? ok(said)
@@ -71,21 +74,21 @@ const outboxResult = ({ outbox }: PipelineFacts, ageMax: Duration.Duration) => {
       )
 }
 
-const parkedResult = ({ aside }: PipelineFacts) => {
+const parkedResult = ({ aside }: PipelineFacts, { command }: RunningOptions) => {
   const parked = aside.filter(({ parkedKeys }) => parkedKeys > 0)
   const said = parked.map(({ handler, parkedKeys }) => `${handler} ${parkedKeys}`).join(", ")
   return parked.length === 0
     ? ok("none")
-    : warning(said, "`pnpm start parked list`, then `parked show`; mend the cause, and `parked replay`")
+    : warning(said, `\`${command} parked list\`, then \`parked show\`; mend the cause, and \`parked replay\``)
 }
 
-const orderResult = ({ violations }: PipelineFacts) => {
+const orderResult = ({ violations }: PipelineFacts, { command }: RunningOptions) => {
   const violated = [...violations].filter(([, count]) => count > 0)
   return violated.length === 0
-    ? ok("no violation was ever seen")
+    ? ok("no violation is open")
     : failed(
         `order violations: ${violated.map(([handler, count]) => `${handler} ${count}`).join(", ")}`,
-        "`pnpm start audit` names them; their keys stand still until somebody looks"
+        `\`${command} violations list\` names them; find the cause, mend their keys, and \`violations acknowledge\``
       )
 }
 
@@ -94,13 +97,13 @@ const relayResult = ({ relay }: PipelineFacts) =>
     ? failed("nobody leads it: what is committed waits in the outbox", "start a process with the role relay")
     : ok(`led by ${relay.leader}, epoch ${relay.epoch}, published up to ${relay.lastSeq}`)
 
-const partitionsResult = ({ leases }: PipelineFacts) => {
+const partitionsResult = ({ leases }: PipelineFacts, { command }: RunningOptions) => {
   const unowned = leases.filter(({ owner }) => owner === undefined)
   return unowned.length === 0
     ? ok(`all ${leases.length} are owned`)
     : warning(
         `nobody has ${describe(unowned)}`,
-        "start a process with the role worker, or look why none takes them: `pnpm start instances`, `undrain`"
+        `start a process with the role worker, or look why none takes them: \`${command} instances\`, \`undrain\``
       )
 }
 
@@ -132,6 +135,9 @@ const streamResult = ({ bytes, bytesMax, messages }: { bytes: number; bytesMax: 
   const share = Math.round((bytes / bytesMax) * 100)
   const said = `${messages} events, ${share} % of what it may hold`
   return share >= 80
-    ? warning(said, "raise STREAM_MAX_BYTES and the stream's max_bytes before it is full and events wait in the outbox")
+    ? warning(
+        said,
+        "raise STREAM_MAX_BYTES (`maxBytes` of NatsPipeline) and the stream's max_bytes before it is full and events wait in the outbox"
+      )
     : ok(said)
 }

@@ -7,6 +7,15 @@ import { logSignal, SignalSink } from "../pipeline/Signals.ts"
 /**
  * Where everything goes that an engine has to say: to the log, into the metrics, and into what this instance reports of itself.
  * Provide it to each pipeline; without it the operations surface knows only what is stored.
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { Pipeline } from "millrace"
+ * import * as Ops from "millrace/ops"
+ * import { Accounts, handlers } from "./accounts.ts"
+ *
+ * const pipeline = Pipeline.layer(Accounts, handlers).pipe(Layer.provide(Ops.signals))
+ * ```
  */
 export const signals = Layer.unwrap(
   Effect.sync(() => {

@@ -4,13 +4,14 @@ import type { LogDeclaration } from "../pipeline/EventLog.ts"
 import type { BrokerRefused, BrokerUnavailable, StoreUnavailable } from "../pipeline/PipelineError.ts"
 import { type LeaseFacts, type PipelineFacts, PipelineView } from "../pipeline/PipelineView.ts"
 import { type ConsumerStats, type StreamStats, StreamView } from "../pipeline/StreamView.ts"
-import { type Fault, type Lag, lagAt, lagBehind, lagOf, reportsOf, type Sample } from "./Sample.ts"
+import { type Fault, type Lag, lagAt, lagBehind, lagLater, lagOf, reportsOf, type Sample } from "./Sample.ts"
 
 /** How long a store may take to answer somebody who only looks. */
 const answerMax = "3 seconds"
 
-/** Partitions nobody reads that are looked at, at a time. */
-const unreadMax = 64
+/** Partitions nobody reads that are asked about in one look: those never asked, and those asked longest ago. */
+const newMax = 64
+const againMax = 8
 
 /** Reads both stores. What does not answer is taken from the sample before, and named. */
 export const takeSample = Effect.fnUntraced(function* (
@@ -32,7 +33,7 @@ export const takeSample = Effect.fnUntraced(function* (
   const atMs = Math.round(yield* Clock.currentTimeMillis)
   const known = Exit.isSuccess(facts) ? facts.value : (before?.facts ?? nothingKnown(atMs))
   const lags = Exit.isSuccess(broker)
-    ? yield* lagsOf(declaration, known, broker.value.consumers)
+    ? yield* lagsOf(declaration, known, broker.value.consumers, before?.lags ?? new Map<string, Lag>())
     : (before?.lags ?? new Map<string, Lag>())
   const sample: Sample = {
     atMs,
@@ -77,7 +78,8 @@ const nothingKnown = (nowMs: number): PipelineFacts => ({
 const lagsOf = Effect.fnUntraced(function* (
   declaration: LogDeclaration,
   facts: PipelineFacts,
-  consumers: ReadonlyArray<ConsumerStats>
+  consumers: ReadonlyArray<ConsumerStats>,
+  before: ReadonlyMap<string, Lag>
 ) {
   const ordered = facts.leases.filter(({ delivery }) => delivery === "ordered")
   const balanced = new Set(facts.leases.flatMap(({ delivery, handler }) => (delivery === "balanced" ? [handler] : [])))
@@ -86,8 +88,9 @@ const lagsOf = Effect.fnUntraced(function* (
     owner !== undefined && read.has(lagAt(handler, partition))
   const unread = yield* unreadLags(
     declaration,
-    ordered.filter((lease) => !isRead(lease)).slice(0, unreadMax),
-    facts.nowMs
+    ordered.filter((lease) => !isRead(lease)),
+    facts.nowMs,
+    before
   )
   const shared = yield* Effect.forEach(
     consumers.filter(({ handler, partition }) => partition === undefined && balanced.has(handler)),
@@ -102,19 +105,32 @@ const lagsOf = Effect.fnUntraced(function* (
   return new Map<string, Lag>([...owned, ...unread, ...shared])
 })
 
-const unreadLags = (declaration: LogDeclaration, leases: ReadonlyArray<LeaseFacts>, nowMs: number) =>
+/** Each question takes the broker a consumer of its own, so they take turns; in between, what waits grows older. */
+const unreadLags = (
+  declaration: LogDeclaration,
+  leases: ReadonlyArray<LeaseFacts>,
+  nowMs: number,
+  before: ReadonlyMap<string, Lag>
+) =>
   Effect.gen(function* () {
     const stream = yield* StreamView
+    const known = leases.map((lease) => ({ lease, last: before.get(lagAt(lease.handler, lease.partition)) }))
+    const fresh = known.filter(({ last }) => last?.asked === undefined).slice(0, newMax)
+    const old = known.flatMap(({ last, lease }) =>
+      last?.asked === undefined ? [] : [{ lease, last, askedAtMs: last.asked.atMs }]
+    )
+    const again = old.toSorted((a, b) => a.askedAtMs - b.askedAtMs).slice(0, againMax)
     const asked = yield* Effect.forEach(
-      leases,
-      ({ cursor, handler, partition }) =>
+      [...fresh, ...again],
+      ({ lease: { cursor, handler, partition } }) =>
         stream.behind(declaration, partition, cursor).pipe(
           Effect.map((behind) => [[lagAt(handler, partition), lagBehind(behind, nowMs)] as const]),
           orNothing
         ),
       { concurrency: 8 }
     )
-    return asked.flat()
+    const kept = old.map(({ last, lease }) => [lagAt(lease.handler, lease.partition), lagLater(last, nowMs)] as const)
+    return [...kept, ...asked.flat()]
   })
 
 /** A balanced handler's oldest event is the first behind the floor of its consumer, or near it. */

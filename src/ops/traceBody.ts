@@ -165,10 +165,13 @@ const verdictOf = (
     violations.map((version) => `${handler} got version ${version} out of order`)
   )
   if (wrong.length > 0) return { inOrder: false, verdict: `no: ${wrong.join("; ")}` }
+  const known = handlers.flatMap(({ acknowledged, handler }) =>
+    acknowledged.map((version) => `; acknowledged: ${handler} got version ${version} out of order`)
+  )
   const done = events.filter(({ handlers: all }) =>
     all.every(({ state }) => state === "handled" || state === "passed" || state === "discarded")
   )
-  return { inOrder: true, verdict: `yes, ${done.length} of ${events.length} handled by all` }
+  return { inOrder: true, verdict: `yes, ${done.length} of ${events.length} handled by all${known.join("")}` }
 }
 
 /** What is said of many events is said once, with the first of them. */

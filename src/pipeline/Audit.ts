@@ -21,7 +21,7 @@ export interface AuditFault {
   readonly version: number
 }
 
-/** One handler's balance: published = handled + parked + discarded + inFlight. */
+/** One handler's balance, in events: published = handled + parked + discarded + inFlight. */
 export interface HandlerAudit {
   readonly name: string
   readonly handled: number
@@ -29,10 +29,12 @@ export interface HandlerAudit {
   /** Taken out of the parking lot by somebody, on record. */
   readonly discarded: number
   readonly inFlight: number
+  /** Those that nobody has acknowledged. */
   readonly orderViolations: number
+  readonly acknowledgedViolations: number
 }
 
-/** One partition's balance; the handlers' parts of it are summed up. */
+/** One partition's balance, in events; what its handlers have done is summed up over all of them. */
 export interface PartitionAudit {
   readonly partition: number
   readonly committed: number
@@ -62,7 +64,7 @@ export interface AuditReport {
   readonly faults: ReadonlyArray<AuditFault>
 }
 
-/** Faults that are named; all of them are counted. */
+/** Faults that a report names, the first so many; `faultCount` counts all of them. */
 export const auditFaultsShownMax = 50
 
 /** Events of the stream read at a time. */
@@ -70,10 +72,22 @@ const readEventsMax = 5_000
 
 /**
  * Counts everything, at any time, also under load: what was committed, published, handled and parked, key by key, and
- * compares it with every event that the stream still holds.
+ * compares it with every event that the stream still holds. Fails when store or broker cannot be read; a fault in the
+ * books is no failure but in the report.
  *
  * Consistency: one snapshot of the store first, the stream behind it. What happened after the snapshot is left out, so a
  * running pipeline gives no false alarm; what was deleted from the outbox before it must be in the stream.
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { Audit } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const check = Effect.gen(function* () {
+ *   const { committed, faults, ok, waiting } = yield* Audit.runAudit(Accounts.name)
+ *   yield* Console.log(ok ? `${committed} committed, ${waiting} not yet published` : faults)
+ * })
+ * ```
  */
 export const runAudit = Effect.fnUntraced(function* (stream: string) {
   const store = yield* AuditStore
@@ -101,7 +115,9 @@ interface KeyFacts {
   waiting: number
 }
 
-/** The judgement. Pure. */
+/**
+ * The judgement of `runAudit` by itself: from the store's facts and every event of the stream between two sequences, the report. Pure.
+ */
 export const audit = (
   stream: string,
   facts: AuditFacts,
@@ -201,11 +217,16 @@ const handlerFaults = (
   const isDone = ({ key, version }: StoredRef) =>
     version <= (progress.get(key) ?? 0) || beyond.get(key)?.has(version) === true
   const lost = known.filter((ref) => passed(ref) && !isDone(ref))
+  // A key that nobody ever appended to was written to the stream by somebody else: what came of it is acknowledged with it.
+  const explained = new Set(violations.filter(({ isOpen }) => !isOpen).map(({ key }) => key))
   // What still waits may have been published, handled, and lost by the broker, before the relay could record it.
   const ahead = [...beyond].flatMap(([key, versions]) => [...versions].map((version) => [key, version] as const))
-  const phantoms = [...progress, ...ahead].filter(([key, version]) => version > (keys.get(key)?.committed ?? 0))
+  const open = violations.filter(({ isOpen }) => isOpen)
+  const phantoms = [...progress, ...ahead].filter(
+    ([key, version]) => version > (keys.get(key)?.committed ?? 0) && !(explained.has(key) && !keys.has(key))
+  )
   return [
-    ...violations.map(({ key, version }) => fault("order violation", key, version)),
+    ...open.map(({ key, version }) => fault("order violation", key, version)),
     ...lost.map(({ key, version }) => fault("lost", key, version)),
     ...phantoms.map(([key, version]) => fault("handled and never committed", key, version))
   ]
@@ -234,7 +255,9 @@ const balanceOf = (
     balance.handled += reached - parked - discarded
     balance.inFlight += of.published - reached
   }
-  return { name: handler.name, ...balance, orderViolations: handler.violations.length }
+  const open = handler.violations.filter(({ isOpen }) => isOpen).length
+  const acknowledgedViolations = handler.violations.length - open
+  return { name: handler.name, ...balance, orderViolations: open, acknowledgedViolations }
 }
 
 const partitionOfAudit = (

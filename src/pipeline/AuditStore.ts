@@ -15,8 +15,8 @@ export interface HandlerFacts {
   readonly parked: ReadonlyMap<string, number>
   /** By key: how many somebody took out of the parking lot. */
   readonly discarded: ReadonlyMap<string, number>
-  /** Order violations that were seen and recorded. */
-  readonly violations: ReadonlyArray<{ readonly key: string; readonly version: number }>
+  /** Order violations that were seen and recorded; open until somebody acknowledges them. */
+  readonly violations: ReadonlyArray<{ readonly key: string; readonly version: number; readonly isOpen: boolean }>
 }
 
 /** Everything the store knows of a stream, as of one moment. */

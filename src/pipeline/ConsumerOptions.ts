@@ -1,6 +1,6 @@
 import { Duration } from "effect"
 
-/** How an instance keeps its share. */
+/** How an instance keeps its share of the handlers: heartbeat, transactions at a time, limits of what is put aside. */
 export interface ConsumerOptions {
   /** How often it shows itself alive and renews; a third of the lease at most. */
   readonly heartbeatEvery: Duration.Duration

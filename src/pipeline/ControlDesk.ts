@@ -70,7 +70,7 @@ export interface Operation {
   readonly actor: string
   readonly why: string
   readonly handler: string | undefined
-  /** Of parking acts. */
+  /** Of acts on keys: parked ones, and violations. */
   readonly key: string | undefined
   readonly partition: number | undefined
   readonly instance: string | undefined
@@ -113,7 +113,7 @@ export class ControlDesk extends Context.Service<
      */
     readonly repartition: (stream: string, partitions: number, by: Actor) => Effect.Effect<Wish, StoreUnavailable>
     readonly list: (stream: string) => Effect.Effect<ReadonlyArray<ControlEntry>, StoreUnavailable>
-    /** What was done, to parked keys too, newest first. */
+    /** What was done, to parked keys and violations too, newest first. */
     readonly operations: (stream: string, limit: number) => Effect.Effect<ReadonlyArray<Operation>, StoreUnavailable>
   }
 >()("millrace/pipeline/ControlDesk") {}

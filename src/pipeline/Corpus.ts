@@ -40,6 +40,17 @@ export const corpusLine = (type: string, schemaVersion: number, payload: string)
 /**
  * Reads a corpus with today's Schemas: each line by the version it says it is, and then as today's. An empty one is at
  * fault, since it proves nothing. Never throws.
+ *
+ * ```ts
+ * import { readFileSync } from "node:fs"
+ * import { checkCorpus } from "millrace/testing"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const check = (file: string) => {
+ *   const { faults, ok } = checkCorpus(Accounts, readFileSync(file, "utf8").split("\n"))
+ *   return ok ? "read" : faults.map(({ detail, line }) => `line ${line}: ${detail}`)
+ * }
+ * ```
  */
 export const checkCorpus = <Events extends EventSchemas>(
   stream: EventStream<Events>,

@@ -12,6 +12,7 @@ export interface EventSchema extends Schema.Codec<{ readonly _tag: string }, unk
  */
 export const versionField = "schemaVersion"
 
+/** One version of an event, and the way to it from the version before. */
 interface Step {
   readonly version: number
   readonly schema: EventSchema
@@ -44,6 +45,23 @@ export class Versions<Current extends EventSchema> {
 /**
  * The first version of an event that this program still reads: `Event.versions(PaidV1).next(PaidV2, (old) => …)`.
  * It is number 1, or what its Schema declares as `schemaVersion`, unless `first` says otherwise.
+ *
+ * Stored events never change: they are read by the version they were written as, then brought up step by step, so handlers and
+ * `append` know the last one only. One that is newer than this program is `SchemaNewer`, and waits for an instance that knows it.
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Event, EventStream } from "millrace"
+ *
+ * const PaidV1 = Schema.TaggedStruct("Paid", { user: Schema.String, euros: Schema.Int })
+ * const PaidV2 = Schema.TaggedStruct("Paid", { user: Schema.String, cents: Schema.Int })
+ *
+ * const Payments = EventStream.make("payments", {
+ *   subject: "payment",
+ *   events: { paid: Event.versions(PaidV1).next(PaidV2, ({ euros, user }) => PaidV2.make({ user, cents: 100 * euros })) },
+ *   key: (event) => event.user
+ * })
+ * ```
  */
 export const versions = <First extends EventSchema>(
   schema: First,
@@ -56,7 +74,7 @@ export const versions = <First extends EventSchema>(
 /** What a stream is declared with: a Schema, or a Schema with the versions before it. */
 export type EventDefinition = EventSchema | Versions<EventSchema>
 
-/** A payload that was read. */
+/** A payload that was read: as it was written, and as today's version of the event. */
 export interface ReadEvent {
   /** The version it was written as. */
   readonly schemaVersion: number
@@ -66,7 +84,7 @@ export interface ReadEvent {
   readonly event: unknown
 }
 
-/** How one kind of event is written and read. */
+/** How one kind of event is written to JSON text and read from it, in all its versions. */
 export interface EventCodec {
   /** The `_tag` of today's version. */
   readonly tag: string

@@ -4,7 +4,7 @@ import type { EndedTopology, Topology } from "./Partition.ts"
 import type { BrokerRefused, BrokerUnavailable, DeliveryInterrupted, StreamMismatch } from "./PipelineError.ts"
 import type { RowRef } from "./RelayStore.ts"
 
-/** A stream as declared in code. */
+/** A stream as declared in code: its name, the first token of its subjects, and the number of its partitions. */
 export interface LogDeclaration {
   readonly name: string
   readonly subject: string
@@ -13,7 +13,7 @@ export interface LogDeclaration {
   readonly first?: number
 }
 
-/** What the broker says of a stream. */
+/** What the broker says of a stream now: where it begins and ends, which stream it is, what it takes. */
 export interface LogInfo {
   readonly firstSeq: number
   readonly lastSeq: number

@@ -24,7 +24,7 @@ export type EventOf<Events extends EventSchemas, Type extends keyof Events = key
 /** Longest key, in UTF-8 bytes. It travels in a message header. */
 export const keyMaxBytes = 1024
 
-/** What an append may ask for. */
+/** What an append may ask for besides writing its events; everything may be left out. */
 export interface AppendOptions {
   /** Refuse unless the key is at this version (0: has no events yet). All events must then be of one key. */
   readonly expectedVersion?: number
@@ -70,7 +70,29 @@ export interface EventStream<Events extends EventSchemas> {
   readonly check: (type: string, payload: string, key: string) => Result.Result<void, Unreadable>
 }
 
-/** A stream of these events, ordered by this key. Names become subject tokens: letters, digits, `-` and `_`. */
+/**
+ * A stream of these events, ordered by this key. Names become subject tokens: 1 to 64 letters, digits, `-` and `_`; another one is a
+ * defect when the pipeline starts. `events` maps wire names, which are stored and must stay, to Schemas. `key` is at most 1,024 bytes long.
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { EventStream, Transactor } from "millrace"
+ *
+ * const Opened = Schema.TaggedStruct("Opened", { door: Schema.String })
+ * const Closed = Schema.TaggedStruct("Closed", { door: Schema.String })
+ *
+ * const Doors = EventStream.make("doors", {
+ *   subject: "door",
+ *   events: { opened: Opened, closed: Closed },
+ *   key: (event) => event.door
+ * })
+ *
+ * const slam = Effect.gen(function* () {
+ *   const { run } = yield* Transactor
+ *   return yield* run(Doors.append([Opened.make({ door: "front" }), Closed.make({ door: "front" })]))
+ * })
+ * ```
+ */
 export const make = <const Events extends EventSchemas>(
   name: string,
   options: {

@@ -1,4 +1,4 @@
-import { Duration, Effect, type Result } from "effect"
+import { Array as Arr, Duration, Effect, type Result } from "effect"
 import type { StoredEvent } from "./Envelope.ts"
 import type { EventOf, EventSchemas, EventStream } from "./EventStream.ts"
 import { breakerDefault, type BreakerPolicy } from "./HandlerBreaker.ts"
@@ -6,7 +6,7 @@ import type { Unreadable } from "./PipelineError.ts"
 import { type RetryPolicy, retryPolicyDefault } from "./RetryPolicy.ts"
 import type { RateLimit } from "./Throttle.ts"
 
-/** One event in a handler's hands. */
+/** One event in a handler's hands, with what identifies it: the same in every attempt but for `attempt`. */
 export interface Delivery<out Event> {
   readonly event: Event
   readonly eventId: string
@@ -49,7 +49,9 @@ export interface Handler<out E = unknown, out R = never> {
   readonly run: (deliveries: ReadonlyArray<Delivery<unknown>>) => Effect.Effect<void, E, R>
 }
 
-/** What a handler is made with. */
+/**
+ * What every handler may be made with: all event types, `retryPolicyDefault` and no limit of its rate unless said otherwise.
+ */
 export interface HandlerOptions<Type, E> {
   /** The event types it wants; the others pass it by, in order. All types when left out. */
   readonly on?: ReadonlyArray<Type>
@@ -58,7 +60,9 @@ export interface HandlerOptions<Type, E> {
   readonly rate?: RateLimit
 }
 
-/** What an external handler is made with. */
+/**
+ * What an external handler may be made with besides: how it asks, how many keys at a time, and when its downstream counts as down.
+ */
 export interface ExternalOptions<Type, E, Event = never, R = never> extends HandlerOptions<Type, E> {
   /**
    * "Did you already do this?": asked before an effect that was begun earlier is made again, after a crash or a failed
@@ -78,7 +82,26 @@ export const keysAtOnceDefaultMax = 64
 
 const effectsKeptDefault = Duration.days(7)
 
-/** A handler whose effects are in the database: one event at a time, inside the transaction that records its progress. */
+/**
+ * A handler whose effects are in the database: one event at a time, inside the transaction that records its progress.
+ *
+ * Delivery semantics: exactly once, per key in commit order. A failure rolls back, and is retried by the policy; in the end its
+ * key is parked. It must not wait for anything outside the database: a transaction that idles for 2 s is ended.
+ *
+ * ```ts
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Effect } from "effect"
+ * import { Handler } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const balance = Handler.transactional(Accounts, "balance", {}, ({ event: { _tag, account, cents } }) =>
+ *   Effect.flatMap(
+ *     PgClient.PgClient,
+ *     (sql) => sql`UPDATE balance SET cents = cents + ${_tag === "Deposited" ? cents : -cents} WHERE id = ${account}`
+ *   )
+ * )
+ * ```
+ */
 export const transactional = <
   Events extends EventSchemas,
   E,
@@ -95,6 +118,20 @@ export const transactional = <
 /**
  * The same for handlers that can write many events with one statement: it is given up to 200 events at a time, those of
  * a key in order. When it fails, the batch is split until the failing key stands alone.
+ *
+ * ```ts
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Array, Effect } from "effect"
+ * import { Handler } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const journal = Handler.transactionalBatch(Accounts, "journal", {}, (deliveries) =>
+ *   Effect.flatMap(PgClient.PgClient, (sql) => {
+ *     const rows = Array.map(deliveries, ({ event, key, version }) => ({ account: key, version, cents: event.cents }))
+ *     return sql`INSERT INTO journal ${sql.insert(rows)}`
+ *   })
+ * )
+ * ```
  */
 export const transactionalBatch = <
   Events extends EventSchemas,
@@ -105,10 +142,41 @@ export const transactionalBatch = <
   stream: EventStream<Events>,
   name: string,
   options: HandlerOptions<Type, E>,
-  handle: (deliveries: ReadonlyArray<Delivery<EventOf<Events, Type>>>) => Effect.Effect<void, E, R>
-): Handler<E, R> => make(stream, name, options, "transactional", handle)
+  handle: (deliveries: Arr.NonEmptyReadonlyArray<Delivery<EventOf<Events, Type>>>) => Effect.Effect<void, E, R>
+): Handler<E, R> =>
+  make(stream, name, options, "transactional", (deliveries) =>
+    Arr.isReadonlyArrayNonEmpty(deliveries) ? handle(deliveries) : Effect.void
+  )
 
-/** A handler whose effects are elsewhere (mail, HTTP): at least once, under `delivery.idempotencyKey`. */
+/**
+ * A handler whose effects are elsewhere (mail, HTTP): at least once, under `delivery.idempotencyKey`.
+ *
+ * Delivery semantics: per key in commit order; `keysAtOnceMax` keys at a time, one event of a key at a time. After a crash, or when an
+ * answer was lost, the same event comes again under the same idempotency key: hand it on, or say with `confirm` what has happened.
+ *
+ * ```ts
+ * import { Duration, Effect, Schema } from "effect"
+ * import { HttpBody, HttpClient } from "effect/http"
+ * import { Handler, RetryPolicy } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * class NotTaken extends Schema.TaggedError<NotTaken>()("NotTaken", { status: Schema.Int }) {}
+ *
+ * const retry = RetryPolicy.retryPolicy({
+ *   attemptsMax: 5,
+ *   delayMax: Duration.seconds(10),
+ *   attemptTimeout: Duration.seconds(3)
+ * })
+ * const notice = Handler.external(Accounts, "notice", { on: ["withdrawn"], retry }, ({ event, idempotencyKey }) =>
+ *   Effect.gen(function* () {
+ *     const headers = { "idempotency-key": idempotencyKey }
+ *     const body = HttpBody.jsonUnsafe(event)
+ *     const { status } = yield* HttpClient.post("https://bank.example/notices", { body, headers })
+ *     if (status >= 400) return yield* new NotTaken({ status })
+ *   })
+ * )
+ * ```
+ */
 export const external = <Events extends EventSchemas, E, R, Type extends keyof Events & string = keyof Events & string>(
   stream: EventStream<Events>,
   name: string,
@@ -131,6 +199,16 @@ export const external = <Events extends EventSchemas, E, R, Type extends keyof E
  * that fails is put aside alone, with nothing behind it. For effects that do not depend on each other, such as sums.
  *
  * Delivery semantics: as the handler's own, and each event is still handled once; its name is balanced for good.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Handler } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const turnover = Handler.balanced(
+ *   Handler.transactional(Accounts, "turnover", {}, ({ event }) => Effect.logDebug(event.cents))
+ * )
+ * ```
  */
 export const balanced = <E, R>(handler: Handler<E, R>): Handler<E, R> => ({ ...handler, delivery: "balanced" })
 

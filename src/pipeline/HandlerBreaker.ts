@@ -35,7 +35,7 @@ export interface AttemptOf {
   readonly fresh: boolean
 }
 
-/** The breaker of one handler in one process. */
+/** The circuit breaker of one handler in one process: made by the engine from its `BreakerPolicy`. */
 export interface HandlerBreaker {
   /** Waits while the breaker is open, unless it is drained meanwhile, and makes the attempt once. */
   readonly through: <A, E, R>(

@@ -82,6 +82,16 @@ export class Lanes {
     return oldest === undefined ? undefined : appendedAtMsOf(oldest.stored.eventId)
   }
 
+  /** Keys of events in hand that are not done, of the oldest first. */
+  oldestKeys(keysMax: number): ReadonlyArray<string> {
+    const keys = new Set<string>()
+    for (const { done, stored } of this.#window) {
+      if (keys.size >= keysMax) break
+      if (!done) keys.add(stored.key)
+    }
+    return [...keys]
+  }
+
   /** The keys whose progress has to be read before these events can be accepted. Forgets idle lanes when there are too many. */
   unknownKeys(events: ReadonlyArray<StoredEvent>): ReadonlyArray<string> {
     if (this.#lanes.size >= lanesIdleMax) this.#forgetIdle()

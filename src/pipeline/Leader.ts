@@ -4,9 +4,13 @@ import type { LogDeclaration } from "./EventLog.ts"
 import type { LingerLimits } from "./Linger.ts"
 import type { RelayLease, RelayPosition, RowRef } from "./RelayStore.ts"
 
-/** Pauses, times and sizes of the relay. */
+/**
+ * How the relay waits and how much it takes at a time. The defaults are measured; `keepFor` is the one to think about.
+ */
 export interface RelayTiming {
+  /** How often a standby asks whether the leader is gone. */
   readonly standbyPoll: Duration.Duration
+  /** How often the leader extends its lease of 3 s. */
   readonly renewEvery: Duration.Duration
   /** Poll of an idle outbox, underneath the doorbell and the renewals. */
   readonly idlePollMax: Duration.Duration

@@ -10,7 +10,7 @@ export interface EffectRecord {
 /** What was committed: how many events each key has. */
 export type Committed = ReadonlyMap<string, number>
 
-/** Something that must never be. */
+/** Something that must never be: an effect lost, doubled, out of order, or of an event that was not committed. */
 export interface Fault {
   readonly kind: "lost" | "duplicated" | "out of order" | "phantom"
   readonly key: string
@@ -30,7 +30,7 @@ export interface Judgement {
   readonly faults: ReadonlyArray<Fault>
 }
 
-/** Faults that are named; all of them are counted. */
+/** Faults that a judgement names, the first so many; all of them are counted. */
 export const faultsShownMax = 20
 
 /**

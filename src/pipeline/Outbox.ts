@@ -1,7 +1,7 @@
 import { Context, type Effect } from "effect"
 import type { StoreUnavailable, VersionConflict } from "./PipelineError.ts"
 
-/** An event about to be written. */
+/** An event about to be written, as `EventStream.append` makes it: encoded, with its key and that key's hash slot. */
 export interface NewEntry {
   readonly eventId: string
   readonly key: string

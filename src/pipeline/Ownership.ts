@@ -19,7 +19,7 @@ export interface Claim {
   readonly abandoned?: true
 }
 
-/** A running process, as the others see it. */
+/** A running process, as the others see it and the console shows it. */
 export interface Instance {
   readonly id: string
   readonly host: string

@@ -1,6 +1,6 @@
 import type { StoredEvent } from "./Envelope.ts"
 
-/** One failed attempt at an event. */
+/** One failed attempt at an event: when, which, by which instance, and why. */
 export interface FailedAttempt {
   /** 1 for the first. */
   readonly attempt: number
@@ -14,7 +14,7 @@ export interface FailedAttempt {
 /** Failed attempts that are kept of an event, the newest. */
 export const attemptsKeptMax = 20
 
-/** Why an event was set aside or given up. */
+/** Why an event was set aside or given up: the last error, and what was tried before. */
 export interface ParkReason {
   readonly tag: string
   readonly message: string

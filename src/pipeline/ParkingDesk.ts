@@ -13,7 +13,9 @@ export interface ParkedFilter {
   readonly olderThanMs?: number | undefined
 }
 
-/** A parked key by its name. */
+/**
+ * What has parked it, and the name it is parked under: its key, or `key@version` for a single event of a balanced handler.
+ */
 export interface ParkedName {
   readonly handler: string
   readonly key: string
@@ -29,7 +31,7 @@ export interface FirstParked extends ParkedName {
   readonly version: number
 }
 
-/** Who does it, and why. */
+/** Who does it, and why: kept in the record of every act. Not authenticated: it is what they say. */
 export interface Actor {
   readonly actor: string
   readonly why: string

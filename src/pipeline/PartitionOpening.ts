@@ -32,7 +32,7 @@ export interface OwnedPartition {
   /** An operator wants nothing new to begin in it, or wants it to go on. */
   readonly pause: (paused: boolean) => Effect.Effect<void>
   /** What it has in hand. */
-  readonly status: () => Pick<PartitionStatus, "inHand" | "oldestAppendedAtMs">
+  readonly status: () => Omit<PartitionStatus, "handler" | "partition">
   /** Finish what is in hand, commit, and end. */
   readonly stop: Effect.Effect<void>
 }

@@ -34,7 +34,10 @@ export interface PartitionOptions {
   readonly instance: Instance
 }
 
-/** Why a partition's stream ends. */
+/**
+ * Why a partition's stream ends: another instance has it (`LeaseLost`), an event cannot be read, an order was violated, or a server
+ * is away. Run it again to go on behind the last commit.
+ */
 export type PartitionFailure =
   | BrokerRefused
   | BrokerUnavailable
@@ -52,6 +55,18 @@ export type PartitionFailure =
  * Delivery semantics: waits until the partition is free, owns it under an epoch while the stream runs, and gives it back.
  * Events come in commit order per key, at least once: those after the last commit come again when the stream is run
  * again. An instance that lost the partition meanwhile cannot commit.
+ *
+ * ```ts
+ * import { Console, Effect, Stream } from "effect"
+ * import { PartitionStream } from "millrace"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const instance = { id: "copier-1", host: "here", version: "1", roles: [] }
+ *
+ * const copy = PartitionStream.partition(Accounts, 3, { consumer: "copy", partitions: 16, instance }).pipe(
+ *   Stream.runForEach(({ commit, event }) => Effect.andThen(Console.log(event), commit))
+ * )
+ * ```
  */
 export const partition = <Events extends EventSchemas>(
   stream: EventStream<Events>,

@@ -93,7 +93,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
     restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
     wake: (key) => wake?.(key),
     pause: pause.set,
-    status: () => ({ inHand: inHand?.size ?? 0, oldestAppendedAtMs: inHand?.oldestAppendedAtMs }),
+    status: () => statusOf(inHand),
     stop
   }
   return { owned, run }
@@ -227,6 +227,12 @@ const signalsOf = (plan: InboxCommit) => {
   }))
   return [...parked, ...violated]
 }
+
+const statusOf = (inHand: Lanes | undefined): ReturnType<OwnedPartition["status"]> => ({
+  inHand: inHand?.size ?? 0,
+  oldestAppendedAtMs: inHand?.oldestAppendedAtMs,
+  oldestKeys: (keysMax) => inHand?.oldestKeys(keysMax) ?? []
+})
 
 const interrupted = (claim: Claim, cause: Cause.Cause<unknown>) => {
   if (Cause.hasInterruptsOnly(cause)) return Effect.void

@@ -19,7 +19,9 @@ import { relayTimingDefault, runRelay } from "./Relay.ts"
 import { RelayStore } from "./RelayStore.ts"
 import { signal } from "./Signals.ts"
 
-/** How a pipeline is run. */
+/**
+ * How a pipeline is run in this process. What is left out is as the defaults say.
+ */
 export interface PipelineOptions {
   /**
    * Of a stream that begins; `partitionsDefault` unless it says otherwise. One that is there keeps what it has, until
@@ -28,13 +30,17 @@ export interface PipelineOptions {
   readonly partitions?: number
   /** How this process is shown to people; its id is a new one unless it says otherwise. */
   readonly instance?: Partial<Instance>
-  readonly consumers?: ConsumerOptions
+  /** What differs from the defaults: heartbeat 1 s, 1 transaction at a time, 20 s to drain, 30 s ack wait, 100,000 events put aside, 10,000 of a key. */
+  readonly consumers?: Partial<ConsumerOptions>
   /** False: this instance never leads the relay. Somebody has to. */
   readonly relays?: boolean
-  readonly relay?: RelayTiming
+  /** What differs from the defaults: batches of 1,000 rows at most, nothing kept that was published. */
+  readonly relay?: Partial<RelayTiming>
 }
 
-/** Partitions of a stream unless it says otherwise. */
+/**
+ * Partitions of a stream unless it says otherwise: how many instances can share an ordered handler's work, at most.
+ */
 export const partitionsDefault = 16
 
 /**
@@ -55,10 +61,32 @@ export class Pipeline extends Context.Service<
   }
 >()("millrace/pipeline/Pipeline") {}
 
-/** What a handler, or each of several, needs to run. */
+/** The services that a handler, or any of several, needs to run: the union of their `R`. */
 export type HandlerServices<H> = H extends Handler<unknown, infer R> ? R : never
 
-/** The handlers' needs are taken from the layer's context once, when it is built. Without handlers it only shows itself. */
+/**
+ * Runs the relay (or its standby) and this instance's share of the handlers, in the background, for as long as the layer's scope is
+ * open. The handlers' needs are taken from the layer's context once, when it is built. Without handlers it only shows itself.
+ *
+ * Fails when the stream is not as declared (`StreamMismatch`: another database's events, say) or a server refuses;
+ * a broker that is still starting is waited for, a minute long. A name that cannot be one, or is there twice, is a defect.
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Pipeline, Transactor } from "millrace"
+ * import * as MemoryPipeline from "millrace/memory"
+ * import { Accounts, deposit, handlers } from "./accounts.ts"
+ *
+ * const live = Pipeline.layer(Accounts, handlers, { partitions: 4 }).pipe(Layer.provideMerge(MemoryPipeline.layer))
+ *
+ * const program = Effect.gen(function* () {
+ *   const { run } = yield* Transactor
+ *   yield* run(deposit("ada", 500))
+ *   yield* Effect.sleep("100 millis")
+ * })
+ * await Effect.runPromise(Effect.provide(program, live))
+ * ```
+ */
 export const layer = <Events extends EventSchemas, H extends Handler<unknown, unknown>>(
   stream: EventStream<Events>,
   handlers: ReadonlyArray<H>,
@@ -97,8 +125,8 @@ export const layer = <Events extends EventSchemas, H extends Handler<unknown, un
       )
       const ready = yield* Effect.forEach(provided, (handler) => ledgered(stream.name, handler))
       if (options.relays !== false)
-        yield* runRelay(found, instance.id, options.relay ?? relayTimingDefault).pipe(Effect.forkScoped)
-      const consumers = yield* runConsumers(found, ready, instance, options.consumers ?? consumerOptionsDefault)
+        yield* runRelay(found, instance.id, { ...relayTimingDefault, ...options.relay }).pipe(Effect.forkScoped)
+      const consumers = yield* runConsumers(found, ready, instance, { ...consumerOptionsDefault, ...options.consumers })
       return {
         stream: stream.name,
         partitions: topology.partitions,

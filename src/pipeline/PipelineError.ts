@@ -7,7 +7,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   cause: Schema.Defect()
 }) {
   override get message() {
-    return `${this.operation}: the database did not answer (${this.detail}); it is tried again`
+    return `${this.operation}: the database did not answer (${this.detail})`
   }
 }
 
@@ -17,7 +17,7 @@ export class BrokerUnavailable extends Schema.TaggedError<BrokerUnavailable>()("
   detail: Schema.String
 }) {
   override get message() {
-    return `${this.operation}: NATS did not answer (${this.detail}); it is tried again`
+    return `${this.operation}: NATS did not answer (${this.detail})`
   }
 }
 
@@ -134,7 +134,9 @@ export class SchemaNewer extends Schema.TaggedError<SchemaNewer>()("SchemaNewer"
   }
 }
 
-/** Why a stored event cannot be read. */
+/**
+ * Why a stored event cannot be read: it does not fit its Schema, or a newer program wrote it. Its key waits or is parked; nothing is dropped.
+ */
 export type Unreadable = DecodeFailed | SchemaNewer
 
 /** An event contradicts its key's history: an earlier one is missing. It must never happen. */

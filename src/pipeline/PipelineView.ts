@@ -54,6 +54,7 @@ export interface PipelineFacts {
   readonly leases: ReadonlyArray<LeaseFacts>
   readonly instances: ReadonlyArray<InstanceFacts>
   readonly aside: ReadonlyArray<AsideFacts>
+  /** By handler, those that nobody has acknowledged. */
   readonly violations: ReadonlyMap<string, number>
   readonly controls: ReadonlyArray<ControlEntry>
 }
@@ -70,8 +71,10 @@ export interface KeyHandlerFacts {
   readonly parked: ReadonlyArray<number>
   /** Versions that somebody took out. */
   readonly discarded: ReadonlyArray<number>
-  /** Versions that were order violations. */
+  /** Versions that were order violations, and nobody has acknowledged. */
   readonly violations: ReadonlyArray<number>
+  /** The same, acknowledged. */
+  readonly acknowledged: ReadonlyArray<number>
 }
 
 /** What the outbox has of a key. */
@@ -88,6 +91,25 @@ export interface KeyFacts {
   readonly version: number
   readonly outbox: ReadonlyArray<OutboxFacts>
   readonly handlers: ReadonlyArray<KeyHandlerFacts>
+}
+
+/**
+ * What a handler has made of an event. `waiting`: not handled yet. `retrying`: put aside, tried again by itself. `parked`: waits for
+ * somebody. `behind`: put aside behind another event of its key. `discarded`: somebody took it out.
+ */
+export const outcomes = ["handled", "waiting", "retrying", "parked", "behind", "discarded"] as const
+/** What a handler has made of one event, a word of `outcomes`. */
+export type Outcome = (typeof outcomes)[number]
+
+/** An event by its name in the stream. */
+export interface EventPlace {
+  readonly key: string
+  readonly version: number
+}
+
+/** An event, and a handler that has made something of it. */
+export interface HandlerPlace extends EventPlace {
+  readonly handler: string
 }
 
 /** An effect outside, as its handler noted it. */
@@ -108,6 +130,12 @@ export class PipelineView extends Context.Service<
   {
     readonly facts: (stream: string, rowsMax: number) => Effect.Effect<PipelineFacts, StoreUnavailable>
     readonly key: (stream: string, key: string) => Effect.Effect<KeyFacts, StoreUnavailable>
+    /** Which handlers have made this of which of these events. Takes time in proportion to events and handlers. */
+    readonly having: (
+      stream: string,
+      events: ReadonlyArray<EventPlace>,
+      outcome: Outcome
+    ) => Effect.Effect<ReadonlyArray<HandlerPlace>, StoreUnavailable>
     /** Effects of these events that were noted. */
     readonly effects: (
       stream: string,

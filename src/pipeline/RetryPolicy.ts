@@ -9,8 +9,9 @@ export type FailureClass = "retryable" | "poison" | "fatal"
 /** Tags of a handler's errors, as far as its error type tells them. */
 export type TagOf<E> = E extends { readonly _tag: infer Tag extends string } ? Tag : never
 
-/** What one error tag does differently. */
+/** What one error tag does differently from the policy: what it means, and when it is tried again. */
 export interface TagPolicy {
+  /** As the policy says, unless it is given. */
   readonly class?: FailureClass
   /** Delays between attempts that fail with this tag. */
   readonly schedule?: Schedule.Schedule<unknown, unknown>
@@ -35,11 +36,13 @@ export interface RetryPolicy<in E = unknown> {
   readonly byTag: Readonly<Record<string, TagPolicy>>
 }
 
-/** What a policy is made of. */
+/** What `retryPolicy` is made of: how many attempts, how far apart, how long each. */
 export interface RetryLimits {
   /** The first attempt included. */
   readonly attemptsMax: number
+  /** Longest pause between two attempts. */
   readonly delayMax: Duration.Duration
+  /** How long one attempt may take before it counts as failed. */
   readonly attemptTimeout: Duration.Duration
 }
 
@@ -55,7 +58,22 @@ export const retryPolicy = (limits: RetryLimits): RetryPolicy => ({
   byTag: {}
 })
 
-/** The policy with what single error tags do differently. Tags that the errors do not have do not compile. */
+/**
+ * The policy with what single error tags do differently. Tags that the errors do not have do not compile.
+ *
+ * ```ts
+ * import { Schedule, Schema } from "effect"
+ * import { RetryPolicy } from "millrace"
+ *
+ * class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
+ * class NoSuchAddress extends Schema.TaggedError<NoSuchAddress>()("NoSuchAddress", {}) {}
+ *
+ * const retry = RetryPolicy.withTags<Busy | NoSuchAddress>({
+ *   Busy: { schedule: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 60 })) },
+ *   NoSuchAddress: { class: "poison" }
+ * })(RetryPolicy.retryPolicyDefault)
+ * ```
+ */
 export const withTags =
   <E>(byTag: { readonly [Tag in TagOf<E>]?: TagPolicy }) =>
   (policy: RetryPolicy): RetryPolicy<E> => {

@@ -8,6 +8,8 @@ export interface PartitionStatus {
   readonly inHand: number
   /** Of the oldest of them, in milliseconds since 1970; undefined when there is none. */
   readonly oldestAppendedAtMs: number | undefined
+  /** Keys of events in hand, of the oldest first. */
+  readonly oldestKeys: (keysMax: number) => ReadonlyArray<string>
 }
 
 /** What an instance has in hand. */

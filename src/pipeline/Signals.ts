@@ -118,12 +118,14 @@ export type Signal =
   | { readonly _tag: "ConnectionRestored"; readonly peer: string }
   | { readonly _tag: "StreamDrifted"; readonly stream: string; readonly differences: ReadonlyArray<string> }
 
-/** Where signals go: the log, unless another sink is provided. */
+/**
+ * Where signals go: the log (`logSignal`), unless another sink is provided. `Ops.signals` of `millrace/ops` makes metrics of them, too.
+ */
 export const SignalSink = Context.Reference<(signal: Signal) => Effect.Effect<void>>("millrace/pipeline/SignalSink", {
   defaultValue: () => logSignal
 })
 
-/** Hands a signal to the sink. */
+/** Hands a signal to the sink that is provided. The engine calls it; adapters of your own may. */
 export const signal = (event: Signal): Effect.Effect<void> => Effect.flatMap(SignalSink, (sink) => sink(event))
 
 /** One line per signal, with its fields as annotations; batches are for counting, and none. */
@@ -134,12 +136,13 @@ export const logSignal = (event: Signal): Effect.Effect<void> => {
   return logAt[levelOf[_tag]](text).pipe(Effect.annotateLogs({ signal: _tag, ...fields }))
 }
 
+/** Signals that are logged: all but batches, which are counted. */
 type Said = Exclude<Signal["_tag"], "BatchPublished" | "BatchHandled">
 
-/** How loud a signal is. */
+/** How loud a signal is in the log. Errors want a person; warnings may mend themselves. */
 export type Level = "debug" | "info" | "warning" | "error"
 
-/** Of all that are said, how loud. */
+/** Of all signals that are logged, how loud. Batches are counted and not logged. */
 export const levelOf: { readonly [Tag in Said]: Level } = {
   LeadershipTaken: "debug",
   LeadershipLost: "warning",
@@ -184,7 +187,7 @@ const logAt: { readonly [level in Level]: (text: string) => Effect.Effect<void> 
   error: Effect.logError
 }
 
-/** What a signal says, in words. */
+/** What a signal says, in one sentence for a person; its fields are annotations of the log line. */
 export const sentenceOf = (event: Signal): string => {
   switch (event._tag) {
     case "KeyParked":

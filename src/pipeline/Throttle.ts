@@ -4,6 +4,7 @@ import { RateLimiter } from "effect/persistence"
 /** So many events in so much time, per instance; what is too much waits. */
 export interface RateLimit {
   readonly events: number
+  /** The time in which so many may begin, such as `"1 second"`. */
   readonly per: Duration.Input
 }
 

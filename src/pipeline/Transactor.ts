@@ -6,6 +6,25 @@ import type { StoreUnavailable } from "./PipelineError.ts"
  *
  * Guarantees: all or nothing; a failure, a defect or an interruption rolls back. A lost connection is a typed
  * `StoreUnavailable`, and then whether the transaction committed is unknown. Nested runs join as savepoints.
+ *
+ * In Postgres it is the same as the client's own `withTransaction`; in memory it is the only one there is.
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { Transactor } from "millrace"
+ * import { deposit } from "./accounts.ts"
+ *
+ * const twice = Effect.gen(function* () {
+ *   const { afterCommit, run } = yield* Transactor
+ *   yield* run(
+ *     Effect.gen(function* () {
+ *       yield* deposit("ada", 500)
+ *       yield* deposit("bob", 500)
+ *       yield* afterCommit(Console.log("both, or none"))
+ *     })
+ *   )
+ * })
+ * ```
  */
 export class Transactor extends Context.Service<
   Transactor,

@@ -2,6 +2,9 @@
  * Millrace: ordered event pipelines for Effect. Define a stream of events, append to it inside your own transactions,
  * and run handlers that see each key's events in commit order. Adapters: `millrace/postgres`, `millrace/nats`,
  * `millrace/memory`.
+ *
+ * A program begins with `EventStream.make`, handlers of `Handler`, and `Pipeline.layer`. The services are the ports that adapters
+ * provide; of them, programs use `Transactor` and, by `append`, `Outbox`. Examples import the README's `accounts.ts`.
  */
 export * as Audit from "./Audit.ts"
 export * as Event from "./Event.ts"
@@ -16,6 +19,7 @@ export * as RetryPolicy from "./RetryPolicy.ts"
 export * as Signals from "./Signals.ts"
 export { AuditStore } from "./AuditStore.ts"
 export { Backlog } from "./Backlog.ts"
+export { ControlDesk } from "./ControlDesk.ts"
 export { CrashLog } from "./CrashLog.ts"
 export { EffectLedger } from "./EffectLedger.ts"
 export { EventLedger } from "./EventLedger.ts"
@@ -25,5 +29,8 @@ export { Outbox } from "./Outbox.ts"
 export { Ownership } from "./Ownership.ts"
 export { ParkingDesk } from "./ParkingDesk.ts"
 export { ParkingLot } from "./ParkingLot.ts"
+export { PipelineView } from "./PipelineView.ts"
 export { RelayStore } from "./RelayStore.ts"
+export { StreamView } from "./StreamView.ts"
 export { Transactor } from "./Transactor.ts"
+export { ViolationDesk } from "./ViolationDesk.ts"

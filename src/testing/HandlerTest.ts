@@ -10,13 +10,13 @@ import { type AttemptOutcome, outcomeOf } from "./Spies.ts"
 /** What became of an event: as an attempt ends, or `Passed` when the handler does not want its type. */
 export type HandlerOutcome = AttemptOutcome | { readonly _tag: "Passed" }
 
-/** How an event is given to a handler. */
+/** How an event is given to a handler: once, or several times, as after a crash. */
 export interface WhenOptions {
   /** So many times, each under the same idempotency key, as after a crash; the outcome is the last one's. 1 unless said otherwise. */
   readonly times?: number
 }
 
-/** A history, and what a handler makes of the next event. */
+/** A history that a handler has behind it, and what it makes of the next event. */
 export interface Given<Events extends EventSchemas> {
   /**
    * Hands the handler the history first, which it must handle, then this event, and says how that ended. Failures are
@@ -34,6 +34,21 @@ export interface Given<Events extends EventSchemas> {
  *
  * Events are written and read by the stream's Schemas on their way, with versions per key. A transactional handler runs in
  * a transaction in memory: what it asks for `afterCommit` happens only when it succeeds.
+ *
+ * ```ts
+ * import assert from "node:assert/strict"
+ * import { Effect } from "effect"
+ * import { Handler } from "millrace"
+ * import { HandlerTest } from "millrace/testing"
+ * import { Accounts } from "./accounts.ts"
+ *
+ * const audit = Handler.external(Accounts, "audit", { on: ["withdrawn"] }, ({ event }) => Effect.logDebug(event.cents))
+ *
+ * const outcome = await Effect.runPromise(
+ *   HandlerTest.given(Accounts).when(audit, { _tag: "Deposited", account: "ada", cents: 500 })
+ * )
+ * assert.deepEqual(outcome, { _tag: "Passed" })
+ * ```
  */
 export const given = <Events extends EventSchemas>(
   stream: EventStream<Events>,

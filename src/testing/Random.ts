@@ -11,7 +11,7 @@ export interface Random {
   readonly pick: <A>(items: Some<A>) => A
 }
 
-/** Source: mulberry32 by Tommy Ettinger (public domain). */
+/** Numbers that are the same for the same seed. Source: mulberry32 by Tommy Ettinger (public domain). */
 export const makeRandom = (seed: number): Random => {
   let state = (seed ^ 0x9e3779b9) >>> 0
   const next = () => {

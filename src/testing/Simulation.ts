@@ -53,7 +53,7 @@ export interface Scenario<Events extends EventSchemas, E> {
   readonly play: (effects: Effects, seed: number) => Play<E>
 }
 
-/** How it is simulated. */
+/** How it is simulated: which faults, and on which adapters. */
 export interface SimulationOptions {
   /** What differs from `faultPlanDefault`. */
   readonly plan?: Partial<FaultPlan>
@@ -65,6 +65,16 @@ export interface SimulationOptions {
  * Plays the histories of seeds 1 to `seeds`, or of the given ones, and fails with the first that breaks a promise: an
  * effect lost, doubled or out of order, an event without its transaction, a key parked with a hole, something that never
  * came to rest, or what the scenario itself finds wrong.
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Transactor } from "millrace"
+ * import { type Effects, Simulation } from "millrace/testing"
+ * import { Accounts, deposit, handlers } from "./accounts.ts"
+ * const write = () => Effect.flatMap(Transactor, ({ run }) => run(deposit("ada", 500)))
+ * const play = ({ observe }: Effects) => ({ handlers: handlers.map(observe), write })
+ * const thirtyHistories = Simulation.check({ stream: Accounts, play }, 30)
+ * ```
  */
 export const check = Effect.fnUntraced(function* <Events extends EventSchemas, E>(
   scenario: Scenario<Events, E>,
@@ -109,10 +119,7 @@ interface World {
   nowMs: number
 }
 
-interface Trouble {
-  readonly failureShare: number
-  readonly delayShare: number
-}
+type Trouble = Readonly<Record<"failureShare" | "delayShare", number>>
 
 interface Started {
   readonly scope: Scope.Closeable

@@ -27,7 +27,7 @@ export class NotSettled extends Schema.TaggedError<NotSettled>()("NotSettled", {
   }
 }
 
-/** How a pipeline for tests is made. */
+/** How a pipeline for tests is made: how many partitions, and how patient it is. */
 export interface TestPipelineOptions {
   /** 4 unless said otherwise. */
   readonly partitions?: number
@@ -35,7 +35,7 @@ export interface TestPipelineOptions {
   readonly patienceMs?: number
 }
 
-/** A running pipeline in memory, and what a test asks it. */
+/** A running pipeline in memory, what a test does to it, and what it asks it. */
 export interface TestPipeline<Events extends EventSchemas> {
   /** Appends in a transaction of its own. */
   readonly append: (
@@ -65,6 +65,21 @@ export interface TestPipeline<Events extends EventSchemas> {
  * parking. It stops with the scope.
  *
  * Delivery semantics: those of the real one; the memory adapters keep the same laws as Postgres and NATS.
+ *
+ * ```ts
+ * import assert from "node:assert/strict"
+ * import { Effect } from "effect"
+ * import { TestPipeline } from "millrace/testing"
+ * import { Accounts, handlers } from "./accounts.ts"
+ *
+ * const test = Effect.gen(function* () {
+ *   const pipeline = yield* TestPipeline.make(Accounts, handlers)
+ *   yield* pipeline.append({ _tag: "Deposited", account: "ada", cents: 500 })
+ *   yield* pipeline.settled
+ *   assert.deepEqual(pipeline.deliveries("letter").map(({ outcome }) => outcome._tag), ["Handled"])
+ * })
+ * await Effect.runPromise(Effect.scoped(test))
+ * ```
  */
 export const make = Effect.fnUntraced(function* <Events extends EventSchemas, R = never>(
   stream: EventStream<Events>,

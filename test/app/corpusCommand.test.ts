@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -10,6 +11,16 @@ const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "millrace-corpus-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
+
+/** The package's own command, which knows no stream. */
+const millrace = (...args: ReadonlyArray<string>) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, ["src/app/millrace.ts", "corpus", ...args], {
+    encoding: "utf8"
+  })
+  return { status, stderr, stdout }
+}
+
+const shopStream = "./src/app/orders/Orders.ts#Orders"
 
 describe("corpus", () => {
   it.live(
@@ -40,6 +51,20 @@ describe("corpus", () => {
           ["o-1", "o-2", "o-5", "o-6", "o-1"]
         )
         assert.strictEqual((yield* runApp(["corpus", "check", file])).code, 0)
+
+        const elsewhere = `${file}.2`
+        const asked = ["--to", elsewhere, "--per-type", "4", "--redact", "email,userId", "--url", url]
+        assert.strictEqual(millrace("record", "--stream", shopStream, ...asked).status, 0)
+        assert.strictEqual(readFileSync(elsewhere, "utf8"), text)
+        assert.include(millrace("check", "--stream", shopStream, file).stdout, "5 events are read")
+        const wrong = millrace("check", "--stream", "./src/app/orders/Orders.ts#Order", file)
+        assert.deepStrictEqual(
+          [wrong.status, wrong.stderr.trim()],
+          [
+            2,
+            "--stream ./src/app/orders/Orders.ts#Order: ./src/app/orders/Orders.ts exports no EventStream Order; it has Orders"
+          ]
+        )
 
         writeFileSync(file, text.replace('"amount"', '"cents"'))
         const checked = yield* runApp(["corpus", "check", file])

@@ -192,6 +192,35 @@ layer(withPoisonedOrder, { excludeTestServices: true, timeout: "30 seconds" })("
   )
 
   it.effect(
+    "tail by outcome: what came of events is shown once it has come, with who has made it of them",
+    () =>
+      Effect.gen(function* () {
+        const shop = yield* AppUnderTest
+        const tail = yield* startApp(["tail", "--outcome", "behind", "--last", "1"], { MILLRACE_URL: shop.url })
+        const places = (...args: ReadonlyArray<string>) =>
+          Effect.map(cli(["tail", "--no-follow", "--key", "ada", "-o", "jsonl", ...args]), ({ stdout }) =>
+            (stdout === "" ? [] : linesOf(stdout)).map((one) => [at(one, "type"), at(one, "handlers")])
+          )
+        assert.deepStrictEqual(yield* places("--outcome", "parked"), [["created", ["push"]]])
+        assert.deepStrictEqual(yield* places("--outcome", "behind"), [["paid", ["push"]]])
+        assert.deepStrictEqual(yield* places("--outcome", "passed", "--handler", "points"), [["created", ["points"]]])
+        assert.deepStrictEqual(yield* places("--outcome", "handled", "--handler", "push"), [])
+        yield* eventually(
+          "the first one",
+          Effect.sync(() => /paid .*ada@2 .*push\n/.test(tail.stdout()))
+        )
+        yield* shop.ship("poisoned")
+        yield* eventually(
+          "another one that waits behind it",
+          Effect.sync(() => /shipped .*ada@3 .*push\n/.test(tail.stdout()))
+        )
+        assert.strictEqual(tail.stdout().split("ada@2").length, 2)
+        assert.strictEqual((yield* cli(["tail", "--outcome", "perfect"])).code, 2)
+      }),
+    slowly
+  )
+
+  it.effect(
     "colour is for states, on request of a terminal only; --no-color and NO_COLOR take it away",
     () =>
       Effect.gen(function* () {

@@ -56,6 +56,7 @@ const endless: ReadonlyArray<readonly [example: RegExp, says: RegExp]> = [
   [/^pnpm start lag --watch$/, /read-model \d/],
   [/^pnpm start lag --watch .*jsonl/, /"handlers":\[/],
   [/^pnpm start tail$/, /created .* ada@1/],
+  [/^pnpm start tail --outcome parked/, /created .* ada@1 .*push/],
   [/^pnpm start tail --type paid --key ada$/, /paid .* ada@/]
 ]
 
@@ -70,6 +71,8 @@ const codesOf = ([name, subcommand]: ReadonlyArray<string>): ReadonlyArray<numbe
   if (name === "parked" && subcommand === "list") return [exitCode.ok, exitCode.parkedRemain]
   if (subcommand === "replay") return [exitCode.ok, exitCode.parkedRemain]
   // Its payload is left to the reader, and nothing of that id is there to be drained.
+  // Nor is there an order violation.
+  if (subcommand === "acknowledge") return [exitCode.failure]
   return [name === "drain" || subcommand === "edit" ? exitCode.failure : exitCode.ok]
 }
 
@@ -80,7 +83,7 @@ describe("help", () => {
       Effect.gen(function* () {
         const root = yield* runApp(["--help"])
         for (const { name } of childrenOf(millrace)) assert.match(root.stdout, new RegExp(`^ {2}${name} {2,}\\S`, "m"))
-        for (const parent of ["orders", "parked"]) {
+        for (const parent of ["orders", "parked", "violations"]) {
           const help = yield* runApp([parent, "--help"])
           for (const { path } of leaves.filter((leaf) => leaf.path[0] === parent && leaf.path.length > 1))
             assert.match(help.stdout, new RegExp(`^ {2}${path[1]} {2,}\\S`, "m"))

@@ -28,6 +28,18 @@ describe.skipIf(chromiumPath === undefined)("the live page", { timeout: 60_000 }
 
   const rows = (page: Page) => page.locator("#tail-rows tbody tr th")
 
+  test("the tail by outcome says who has made it of the events, and stays in the address and the command", async () => {
+    const { page } = await opened("tail")
+    await rows(page).first().waitFor()
+    await page.getByLabel("Outcome").selectOption("parked")
+    await page.getByRole("columnheader", { name: "parked by" }).waitFor()
+    expect(await page.locator("#tail-rows tbody tr").first().innerText()).toContain("mail, push")
+    expect(page.url()).toContain("outcome=parked")
+    await page.getByText("pnpm start tail --outcome parked").waitFor()
+    await page.getByLabel("Outcome").selectOption("")
+    await page.getByRole("columnheader", { name: "parked by" }).waitFor({ state: "detached" })
+  })
+
   test("the tail moves by itself, stands still under the pointer, and says how many are new", async () => {
     const { page } = await opened("tail")
     await rows(page).first().waitFor()
@@ -47,6 +59,29 @@ describe.skipIf(chromiumPath === undefined)("the live page", { timeout: 60_000 }
     await page.keyboard.press("Escape")
     await page.getByText(/^Held/).waitFor({ state: "detached" })
     expect(await rows(page).count()).toBeLessThanOrEqual(500)
+  })
+
+  test("a thousand frames leave nothing behind: no node, no listener", async () => {
+    const begunMs = Date.now()
+    let sent = 0
+    const clock = () => begunMs + (sent += 1) * 500
+    const { page } = await opened("", { frameEveryMs: 10, clock })
+    const cdp = await page.context().newCDPSession(page)
+    await cdp.send("Performance.enable")
+    const counted = async () => {
+      await cdp.send("HeapProfiler.collectGarbage")
+      const { metrics } = await cdp.send("Performance.getMetrics")
+      return ["Nodes", "JSEventListeners"].map((name) => metrics.find((one) => one.name === name)?.value ?? 0)
+    }
+    // Until the sparklines are full.
+    await expect.poll(() => sent, { timeout: 30_000 }).toBeGreaterThan(600)
+    const [nodes = 0, listeners = 0] = await counted()
+    const from = sent
+    await expect.poll(() => sent, { timeout: 40_000 }).toBeGreaterThan(from + 1_000)
+    const [nodesAfter = 0, listenersAfter = 0] = await counted()
+    expect(nodes).toBeGreaterThan(500)
+    expect(nodesAfter).toBeLessThan(nodes * 1.02)
+    expect(listenersAfter).toBe(listeners)
   })
 
   test("the partitions stand still while one of them is open, the vital signs do not", async () => {

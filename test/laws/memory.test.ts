@@ -13,6 +13,7 @@ import { repartitionLaws } from "../../src/testing/laws/RepartitionLaws.ts"
 import { sharedLaws } from "../../src/testing/laws/SharedLaws.ts"
 import { streamViewLaws } from "../../src/testing/laws/StreamViewLaws.ts"
 import { viewLaws } from "../../src/testing/laws/ViewLaws.ts"
+import { violationLaws } from "../../src/testing/laws/ViolationLaws.ts"
 import { suiteOf } from "./LawSuite.ts"
 import { memoryWorld } from "./MemoryWorld.ts"
 
@@ -31,4 +32,5 @@ suiteOf(eventLedgerLaws)("the event ledger in memory", memoryWorld)
 suiteOf(sharedLaws)("shared consumers in memory", MemoryPipeline.layer)
 suiteOf(controlLaws)("controls in memory", memoryWorld)
 suiteOf(viewLaws)("the view of a pipeline in memory", memoryWorld)
+suiteOf(violationLaws)("order violations in memory", memoryWorld)
 suiteOf(streamViewLaws)("the view of a stream in memory", MemoryPipeline.layer)

@@ -35,7 +35,8 @@ const inHand = (partition: number, events: number) => ({
   handler: "mail",
   partition,
   inHand: events,
-  oldestAppendedAtMs: events === 0 ? undefined : t0
+  oldestAppendedAtMs: events === 0 ? undefined : t0,
+  oldestKeys: (keysMax: number) => Array.from({ length: events }, (_, i) => `user-${partition}-${i}`).slice(0, keysMax)
 })
 
 const read = (text: string | undefined) => Option.getOrThrow(reportIn(text ?? ""))
@@ -52,6 +53,20 @@ describe("the age of an event", () => {
 })
 
 describe("what an instance reports", () => {
+  it("names the keys in flight where something is stuck, ten of a partition, and no more than fit", () => {
+    const reported = (afterMs: number, partitions: ReadonlyArray<ReturnType<typeof inHand>>) =>
+      read(new Measures().report(statusAt(t0 + afterMs, partitions))).inFlight ?? []
+    assert.deepStrictEqual(reported(500, [inHand(0, 2)]), [])
+    assert.deepStrictEqual(reported(5_000, [inHand(0, 2), inHand(1, 0)]), [[0, 0, ["user-0-0", "user-0-1"]]])
+    assert.lengthOf(reported(5_000, [inHand(0, 1_000)])[0]?.[2] ?? [], 10)
+    const many = reported(
+      5_000,
+      Array.from({ length: 1_024 }, (_, partition) => inHand(partition, 1_000))
+    )
+    assert.isAtMost(many.flatMap(([, , keys]) => keys).join("").length, 8_192)
+    assert.isAbove(many.length, 50)
+  })
+
   it("counts what was handled, by handler and partition, and how long it took", () => {
     const measures = new Measures()
     measures.note(handled("mail", 0, [10, 10, 1_000]), t0)

@@ -22,7 +22,7 @@ const token = Redacted.make("secret")
 const routes = Layer.mergeAll(
   HttpRouter.add("GET", "/", HttpServerResponse.text("the application")),
   Ops.layer(North, { handlers: northHandlers, prefix: "/north", token, environment: "test" }),
-  Ops.layer(South, { handlers: southHandlers, prefix: "/south", token, readOnly: true })
+  Ops.layer(South, { handlers: southHandlers, prefix: "/south", token, readOnly: true, command: "./south" })
 )
 
 const pipelines = Layer.mergeAll(
@@ -81,7 +81,18 @@ describe("Ops.layer", () => {
       )
 
       const pause = { method: "POST", body: JSON.stringify({ act: "pause", actor: "test", why: "" }) }
-      assert.strictEqual((yield* ask("/north/ops/control", pause)).status, 200)
+      const paused = yield* ask("/north/ops/control", pause)
+      assert.strictEqual(paused.status, 200)
+
+      // What people are told to type is what this application has.
+      const words = (path: string) => Effect.flatMap(ask(path), (answer) => Effect.promise(() => answer.text()))
+      assert.include(yield* Effect.promise(() => paused.text()), `"cli":"npx millrace pause --all"`)
+      assert.include(yield* activity("north"), `"cli":"npx millrace pause --all"`)
+      assert.include(yield* words("/north/ops/overview"), `"command":"npx millrace"`)
+      assert.include(yield* words("/south/ops/overview"), `"command":"./south"`)
+      const remedies = yield* words("/north/ops/doctor")
+      assert.include(remedies, "`npx millrace parked list`")
+      assert.notInclude(remedies, "pnpm")
       assert.strictEqual((yield* ask("/south/ops/control", pause)).status, 403)
     }).pipe(Effect.scoped)
   )

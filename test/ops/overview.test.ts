@@ -30,6 +30,7 @@ const looking = Effect.fnUntraced(function* (handlers: ReadonlyArray<Handler>) {
   const sampler = OverviewSampler.layer({
     declaration: { name: noteStream.name, subject: noteStream.subject, partitions: 1 },
     environment: "test",
+    command: "pnpm start",
     version: "1",
     readOnly: false
   }).pipe(Layer.provide(Layer.succeedContext(Context.add(world.services, PipelineView, { ...view, facts }))))
@@ -153,6 +154,7 @@ describe("a pipeline at a glance", () => {
       const close = yield* overview.partition("notes", 0)
       assert.deepStrictEqual([close?.state, close?.owner, close?.lastError?.key], ["failing", "ada", "bad"])
       assert.match(close?.lastError?.message ?? "", /Refused/)
+      assert.deepStrictEqual(close?.keysInFlight, [])
       assert.isUndefined(yield* overview.partition("notes", 1))
       assert.isUndefined(yield* overview.partition("nobody", 0))
     })

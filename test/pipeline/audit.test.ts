@@ -51,7 +51,15 @@ describe("an audit", () => {
     assert.isTrue(report.ok)
     assert.deepStrictEqual([report.committed, report.published, report.waiting, report.inStream], [3, 3, 0, 3])
     assert.deepStrictEqual(report.handlers, [
-      { name: "points", handled: 3, parked: 0, discarded: 0, inFlight: 0, orderViolations: 0 }
+      {
+        name: "points",
+        handled: 3,
+        parked: 0,
+        discarded: 0,
+        inFlight: 0,
+        orderViolations: 0,
+        acknowledgedViolations: 0
+      }
     ])
     assert.deepStrictEqual(report.partitions, [
       { partition: 0, committed: 3, published: 3, handled: 3, parked: 0, discarded: 0, inFlight: 0 }
@@ -94,6 +102,22 @@ describe("an audit", () => {
     assert.isTrue(audit("t", facts({ kept: back }), whole.slice(0, 2), ends(1)).ok)
   })
 
+  it("counts a violation that was acknowledged apart, and finds no fault in it", () => {
+    const violations = [{ key: "ada", version: 2, isOpen: false }]
+    const report = audit("t", facts({ handlers: [handler({ violations })] }), whole, ends(1))
+    assert.deepStrictEqual([report.ok, report.handlers[0]?.orderViolations], [true, 0])
+    assert.strictEqual(report.handlers[0]?.acknowledgedViolations, 1)
+  })
+
+  it("excuses what came of an acknowledged key that nobody appended to, and no other progress beyond what was committed", () => {
+    const violated = (key: string, isOpen: boolean) =>
+      facts({ handlers: [handler({ progress: new Map([[key, 9]]), violations: [{ key, version: 9, isOpen }] })] })
+    const nobodys = "handled and never committed: stray"
+    assert.deepStrictEqual(kinds(violated("stray", true), []).slice(-2), ["order violation: stray", nobodys])
+    assert.notInclude(kinds(violated("stray", false), []), nobodys)
+    assert.include(kinds(violated("ada", false), []), "handled and never committed: ada")
+  })
+
   it("does not ask a stream that was made anew for its beginning", () => {
     assert.isFalse(audit("t", facts(), whole.slice(2), ends(1)).ok)
     assert.isTrue(audit("t", facts({ remade: true }), whole.slice(2), ends(1)).ok)
@@ -123,7 +147,7 @@ describe("an audit", () => {
     ],
     [
       "a recorded violation",
-      facts({ handlers: [handler({ violations: [{ key: "ada", version: 2 }] })] }),
+      facts({ handlers: [handler({ violations: [{ key: "ada", version: 2, isOpen: true }] })] }),
       whole,
       "order violation: ada"
     ],

@@ -59,6 +59,18 @@ describe("an event that comes in", () => {
     assert.deepStrictEqual([plan.cursorFrom, plan.cursorTo, plan.parked, plan.violations], [0, 4, [], []])
   })
 
+  it("is named among the oldest in hand, once for its key, until it is done", () => {
+    const { lanes, ready } = open({ ada: fresh, bob: fresh, cleo: fresh })
+    for (const event of [stored(1, "ada", 1), stored(2, "ada", 2), stored(3, "bob", 1), stored(4, "cleo", 1)])
+      lanes.accept(event)
+    assert.deepStrictEqual(lanes.oldestKeys(10), ["ada", "bob", "cleo"])
+    assert.deepStrictEqual(lanes.oldestKeys(2), ["ada", "bob"])
+    const [first] = takeAll(ready.slice(0, 1))
+    lanes.plan(claim, first === undefined ? [] : [first])
+    lanes.plan(claim, takeAll(ready.filter(({ key }) => key === "bob")))
+    assert.deepStrictEqual(lanes.oldestKeys(10), ["ada", "cleo"])
+  })
+
   it("parks its key with evidence when an earlier one is missing, and what follows is parked behind it", () => {
     const { lanes, ready } = open({ ada: { version: 1, parked: false }, bob: fresh })
     for (const event of [stored(1, "ada", 3), stored(2, "ada", 4), stored(3, "bob", 1)]) lanes.accept(event)

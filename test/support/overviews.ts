@@ -36,6 +36,7 @@ export const overviewOf = (fields: Partial<OverviewBody> = {}): OverviewBody => 
   atMs: 1_000_000,
   stream: "orders",
   environment: "test",
+  command: "pnpm start",
   version: "1.2.3",
   readOnly: false,
   stale: [],

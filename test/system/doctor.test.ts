@@ -6,7 +6,7 @@ import { DiscardPolicy, type JetStreamManager, jetstreamManager } from "@nats-io
 import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { tempDataDir } from "../../src/infra/embedded/TempServers.ts"
-import { migratePipeline } from "../../src/infra/postgres/Migrations.ts"
+import { migratePipeline } from "../../src/infra/postgres/PipelineTables.ts"
 import { postgresChecks } from "../../src/infra/postgres/pgChecks.ts"
 import { orderMigrations, orderMigrationsTable, orderTables } from "../../src/app/orders/orderMigrations.ts"
 import { diagnose } from "../../src/ops/Doctor.ts"
@@ -182,7 +182,7 @@ describe("Postgres", () => {
           /2 to be made: 0001_create_order_tables/,
           /then start this one/
         )
-        yield* query(databaseUrl, "INSERT INTO millrace_migrations (migration_id, name) VALUES (99, 'from_the_future')")
+        yield* query(databaseUrl, "INSERT INTO millrace.migrations (migration_id, name) VALUES (99, 'from_the_future')")
         const { code, found } = yield* doctor(environment)
         assert.strictEqual(code, 10)
         expectIn(found, "migrations", "failed", /0099_from_the_future is not known/, /start the version that made them/)

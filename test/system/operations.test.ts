@@ -111,11 +111,12 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "90 seconds" })(
           yield* call(url, "POST", "/ops/parked/act", { json: { act: "replay", filter: {}, ...by } }),
           yield* call(url, "POST", "/ops/parked/edit", {
             json: { handler: "mail", key: "a", version: 1, payload: "{}", ...by }
-          })
+          }),
+          yield* call(url, "POST", "/ops/violations/acknowledge", { json: { handler: "mail", key: "a", ...by } })
         ]
         assert.deepStrictEqual(
           refused.map(({ status }) => status),
-          [403, 403, 403]
+          [403, 403, 403, 403]
         )
         const dry = yield* call(url, "POST", "/ops/parked/act", {
           json: { act: "replay", filter: {}, dryRun: true, ...by }

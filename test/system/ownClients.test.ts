@@ -94,7 +94,7 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
       const letter = Handler.external(Letters, "letter", {}, ({ event: { account, total } }) =>
         Effect.sync(() => void letters.set(account, [...(letters.get(account) ?? []), total]))
       )
-      const ports = PgPipeline.layerFrom.pipe(Layer.provideMerge(NatsPipeline.layerFrom(connection)))
+      const ports = PgPipeline.layerFrom().pipe(Layer.provideMerge(NatsPipeline.layerFrom(connection)))
       const both = Layer.mergeAll(Pipeline.layer(Accounts, [balance]), Pipeline.layer(Letters, [letter]))
       const app = both.pipe(
         Layer.provideMerge(Layer.effectDiscard(createTables)),
@@ -126,7 +126,7 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
   it.effect("client whose sessions may idle in a transaction for ever is refused, with what to do", () =>
     Effect.gen(function* () {
       const { databaseUrl } = yield* TestServers
-      const ports = PgPipeline.layerFrom.pipe(
+      const ports = PgPipeline.layerFrom().pipe(
         Layer.provide(MemoryEventLog.layer),
         Layer.provide(PgClient.layer({ url: databaseUrl }))
       )
@@ -145,7 +145,7 @@ layer(TestServers.layer, { excludeTestServices: true, timeout: "60 seconds" })("
       const portsOf = (url: Redacted.Redacted, i: number) =>
         i < 2
           ? PgPipeline.layer({ url, connectionsMax: 2, keepAlive: "20 seconds" })
-          : PgPipeline.layerFrom.pipe(Layer.provide(ownClient(url)))
+          : PgPipeline.layerFrom().pipe(Layer.provide(ownClient(url)))
       const [first = Layer.empty, ...others] = urls.map((url, i) =>
         Layer.effectDiscard(append(`account-${i}`)).pipe(
           Layer.provide(portsOf(url, i)),

@@ -3,7 +3,7 @@
  * What does not compile, for those who embed the library. Read by `tsc`: where an error is expected and none comes, that is one.
  * Each refusal stands beside the same thing done right.
  */
-import { Context, Effect, Layer, Schema, type Stream } from "effect"
+import { Context, Duration, Effect, Layer, Schema, type Stream } from "effect"
 import { EventStream, Handler, type Outbox, PartitionStream, Pipeline, type PipelineError, RetryPolicy } from "millrace"
 import * as MemoryPipeline from "millrace/memory"
 
@@ -90,3 +90,11 @@ void failures
 // @ts-expect-error -- it can fail
 const never: Stream.Stream<unknown, never, unknown> = partition
 void never
+
+// Options say what differs from the defaults, and no more than there is.
+void Pipeline.layer(Accounts, [], {
+  consumers: { ackWait: Duration.minutes(1) },
+  relay: { keepFor: Duration.hours(1) }
+})
+// @ts-expect-error -- there is no such option
+void Pipeline.layer(Accounts, [], { consumers: { heartbeat: Duration.seconds(1) } })

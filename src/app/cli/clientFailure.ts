@@ -1,13 +1,14 @@
 import { Predicate } from "effect"
 import { HttpClientError } from "effect/http"
+import { commandDefault } from "../../ops/cliTwin.ts"
 import { CommandFailed, exitCode } from "./exitCodes.ts"
 
 /** A failed call in words: what happened, why, and what to do next. */
 export const commandFailed =
-  (url: string) =>
+  (url: string, command: string) =>
   (error: unknown): CommandFailed => {
     if (error instanceof HttpClientError.HttpClientError)
-      return new CommandFailed({ message: unreachable(url, error), code: exitCode.failure })
+      return new CommandFailed({ message: unreachable(url, command, error), code: exitCode.failure })
     const title = Predicate.hasProperty(error, "title")
       ? String(error.title)
       : error instanceof Error
@@ -18,15 +19,19 @@ export const commandFailed =
     return new CommandFailed({ message, code: exitCode.failure })
   }
 
-const unreachable = (url: string, error: HttpClientError.HttpClientError) => {
+const unreachable = (url: string, command: string, error: HttpClientError.HttpClientError) => {
   if (error.reason._tag === "TransportError")
-    return `no pipeline answers at ${url}; start one with \`pnpm start pipeline\`, or name its address with --url or MILLRACE_URL`
+    return `no pipeline answers at ${url}; ${startOf(command)}, or name its address with --url or MILLRACE_URL`
   const status = Predicate.hasProperty(error.reason, "response") ? statusOf(error.reason.response) : undefined
   if (status === 401) return `the pipeline at ${url} wants its OPS_TOKEN; give it with --token or OPS_TOKEN`
   if (status === 403)
     return `the pipeline at ${url} is operated from its own machine only; start it with OPS_TOKEN to let others in`
   return `the pipeline at ${url} gave an answer that does not fit: ${error.message}`
 }
+
+/** The package's own command starts none: what it asks is part of an application. */
+const startOf = (command: string) =>
+  command === commandDefault ? "start the application that it is part of" : `start one with \`${command} pipeline\``
 
 const statusOf = (response: unknown) => (Predicate.hasProperty(response, "status") ? response.status : undefined)
 

@@ -5,14 +5,10 @@ import type { AppConfigValues } from "../AppConfig.ts"
 import { pipelineInfra } from "../AppLayer.ts"
 import { Orders } from "../orders/Orders.ts"
 import { CommandFailed, exitCode } from "./exitCodes.ts"
-import { asking, type OpsOptions } from "./opsFlags.ts"
+import type { OpsOptions } from "./opsFlags.ts"
+import { pipelineSource } from "./pipelineSource.ts"
 import { say } from "./Output.ts"
 import { reasonOf } from "./reasonOf.ts"
-
-/** How much is read at each end: a pipeline is asked event by event. */
-const ofPipeline = { searchedMax: 1_000, readAtOnceMax: 100 }
-
-const askedAtOnceMax = 8
 
 const failed = (error: unknown) =>
   new CommandFailed({ message: `no events can be read: ${reasonOf(error)}`, code: exitCode.failure })
@@ -32,21 +28,4 @@ const brokerSource = Effect.fnUntraced(function* (config: AppConfigValues) {
     read: (fromSeq, eventsMax) => Effect.mapError(read(fromSeq, eventsMax), failed)
   }
   return source
-})
-
-const pipelineSource = (options: OpsOptions): EventSource<CommandFailed> => ({
-  ...ofPipeline,
-  bounds: asking(options, (ops) => ops.overview.overview()).pipe(Effect.map(({ broker }) => broker)),
-  read: (fromSeq, eventsMax) =>
-    asking(options, (ops) =>
-      Effect.forEach(
-        Array.from({ length: eventsMax }, (_, i) => fromSeq + i),
-        (seq) =>
-          ops.trace.event({ params: { seq } }).pipe(
-            Effect.map((event) => [event]),
-            Effect.catchTag("NotFoundProblem", () => Effect.succeed([]))
-          ),
-        { concurrency: askedAtOnceMax }
-      )
-    ).pipe(Effect.map((events) => events.flat()))
 })

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { Argument, Command, TerminalCapabilities } from "effect/cli"
 import { activityMax } from "../../ops/OverviewApi.ts"
+import { CommandName } from "./CommandName.ts"
 import { explainText, type Story } from "./explainText.ts"
 import type { OpsClient } from "./OpsClient.ts"
 import { asking, opsFlags } from "./opsFlags.ts"
@@ -20,7 +21,7 @@ export const explainCommand = Command.make(
   Effect.fnUntraced(function* ({ name, ...options }) {
     const story = yield* asking(options, (ops) => tell(ops, name))
     const { canColor } = yield* TerminalCapabilities.TerminalCapabilities
-    yield* print(options.output, story, explainText(story, canColor), story.events)
+    yield* print(options.output, story, explainText(story, yield* CommandName, canColor), story.events)
   })
 ).pipe(
   Command.withDescription(

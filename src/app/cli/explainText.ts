@@ -19,14 +19,14 @@ interface Moment {
 }
 
 /** The whole story of one key: what became of it, why it waits, all moments in order, and how each event stands. */
-export const explainText = (trace: Story, canColor: boolean): string =>
+export const explainText = (trace: Story, command: string, canColor: boolean): string =>
   [
     headOf(trace, canColor),
     ...trace.waits.map((why) => `${painted("waits", "warn", canColor)}  ${why}`),
     ...(trace.events.length > 0 && trace.waits.length === 0 ? ["nothing waits: all is done"] : []),
     ...(trace.earlier === 0 ? [] : [`${trace.earlier} earlier events are not shown`]),
     ...(trace.events.length === 0 ? [] : ["", timeline(trace, canColor), "", standing(trace, canColor)]),
-    ...nextSteps(trace)
+    ...nextSteps(trace, command)
   ].join("\n")
 
 const headOf = ({ asked, inOrder, key, partition, verdict, version }: TraceBody, canColor: boolean) => {
@@ -129,12 +129,12 @@ const standing = ({ events }: TraceBody, canColor: boolean): string => {
 }
 
 /** What can be done now. */
-const nextSteps = ({ events, key }: TraceBody): ReadonlyArray<string> => {
+const nextSteps = ({ events, key }: TraceBody, command: string): ReadonlyArray<string> => {
   const parked = new Set(
     events.flatMap(({ handlers }) => handlers.filter(({ state }) => state === "parked").map(({ handler }) => handler))
   )
   const name = /^[\w.@-]+$/.test(key) ? key : JSON.stringify(key)
   return parked.size === 0
     ? []
-    : ["", ...[...parked].map((handler) => `next  pnpm start parked show ${handler} ${name}`)]
+    : ["", ...[...parked].map((handler) => `next  ${command} parked show ${handler} ${name}`)]
 }

@@ -114,6 +114,7 @@ export const partitionText = (one: PartitionBody, nowMs: number, canColor: boole
     `  lag        ${one.lag}${one.lag > 0 ? `, the oldest ${time(one.oldestMs)} old` : ""}`,
     `  in hand    ${known(one.inHand)}`,
     `  pace       ${known(one.perSecond)} a second, p95 ${time(one.p95Ms)}, ${known(one.failures)} failures in the last minute`,
+    ...(one.keysInFlight.length === 0 ? [] : [`  in flight  ${one.keysInFlight.join(", ")}`]),
     ...(one.paused === null
       ? []
       : [`  paused     by ${one.paused.actor} ${durationText(nowMs - one.paused.atMs)} ago: ${one.paused.why}`]),

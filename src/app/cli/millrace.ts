@@ -16,6 +16,7 @@ import { pipelineCommand } from "./pipelineCommand.ts"
 import { restoreCommand } from "./restoreCommand.ts"
 import { simulateCommand } from "./simulateCommand.ts"
 import { tailCommand } from "./tailCommand.ts"
+import { violationsCommand } from "./violationsCommand.ts"
 
 /** `--no-color`, for all commands. `run.ts` acts on it before anything is parsed, so that it holds for help too. */
 const colour = GlobalFlag.Setting("color")({
@@ -48,6 +49,7 @@ export const millrace = Command.make("millrace").pipe(
       group: "Operate",
       commands: [
         parkedCommand,
+        violationsCommand,
         pauseCommand,
         resumeCommand,
         throttleCommand,

@@ -1,5 +1,7 @@
 import { Effect, Layer, Option } from "effect"
 import { CliOutput, Command, type HelpDoc, TerminalCapabilities } from "effect/cli"
+import { commandDefault } from "../../ops/cliTwin.ts"
+import { CommandName } from "./CommandName.ts"
 import { drainCommand, pauseCommand, resumeCommand, throttleCommand, undrainCommand } from "./controlCommands.ts"
 import { textOf as diagnosisText } from "./diagnosisText.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
@@ -7,11 +9,13 @@ import { explainCommand } from "./explainCommand.ts"
 import { lagCommand } from "./lagCommand.ts"
 import { activityCommand, alertsCommand, instancesCommand, partitionsCommand } from "./lookCommands.ts"
 import { asking, opsFlags } from "./opsFlags.ts"
+import { operateCorpus } from "./operateCorpus.ts"
 import { print } from "./Output.ts"
 import { parkedCommand } from "./parkedCommand.ts"
 import { repartitionCommand } from "./repartitionCommand.ts"
 import { askRunning, textOf as auditText } from "./runningAudit.ts"
 import { tailCommand } from "./tailCommand.ts"
+import { violationsCommand } from "./violationsCommand.ts"
 
 const audit = Command.make(
   "audit",
@@ -45,7 +49,7 @@ const doctor = Command.make(
 )
 
 /** Examples are written for this repository, where commands begin with `pnpm start`; elsewhere they begin with their name. */
-export const asMillrace = Layer.effect(
+const renamedExamples = Layer.effect(
   CliOutput.Presenter,
   Effect.map(CliOutput.Presenter, ({ present }) => ({
     present: (event: CliOutput.Presenter.Event) =>
@@ -53,11 +57,14 @@ export const asMillrace = Layer.effect(
   }))
 )
 
+/** The commands as the package brings them. */
+export const asMillrace = Layer.merge(renamedExamples, Layer.succeed(CommandName, commandDefault))
+
 const withNames = (doc: HelpDoc.HelpDoc) => ({ ...doc, examples: doc.examples?.map(renamed) ?? [] })
 
 const renamed = (example: HelpDoc.ExampleDoc) => ({
   ...example,
-  command: example.command.replace(/^pnpm start/, "millrace")
+  command: example.command.replace(/^pnpm start/, commandDefault)
 })
 
 /** The commands that ask a running pipeline, whichever application it is part of. */
@@ -84,6 +91,7 @@ export const operate = Command.make("millrace").pipe(
       group: "Operate",
       commands: [
         parkedCommand,
+        violationsCommand,
         pauseCommand,
         resumeCommand,
         throttleCommand,
@@ -91,6 +99,7 @@ export const operate = Command.make("millrace").pipe(
         undrainCommand,
         repartitionCommand
       ]
-    }
+    },
+    { group: "Change", commands: [operateCorpus] }
   ])
 )

@@ -1,6 +1,7 @@
 import { Effect, Option, type Redacted } from "effect"
 import { Flag } from "effect/cli"
 import { hostname, userInfo } from "node:os"
+import { CommandName } from "./CommandName.ts"
 import { urlFlag } from "./urlFlag.ts"
 import { commandFailed } from "./clientFailure.ts"
 import { OpsClient, tokenFlag, withOps } from "./OpsClient.ts"
@@ -24,4 +25,6 @@ export const actor = () => `${userInfo().username}@${hostname()}`
 
 /** Asks the pipeline; what it refuses, and that none answers, is said in words. */
 export const asking = <A, E>({ token, url }: OpsOptions, ask: (ops: OpsClient["Service"]) => Effect.Effect<A, E>) =>
-  Effect.flatMap(OpsClient, ask).pipe(withOps(url, token), Effect.mapError(commandFailed(url)))
+  Effect.flatMap(CommandName, (command) =>
+    Effect.flatMap(OpsClient, ask).pipe(withOps(url, token), Effect.mapError(commandFailed(url, command)))
+  )

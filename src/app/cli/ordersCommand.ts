@@ -8,6 +8,7 @@ import { OrderBody } from "../http/OrdersApi.ts"
 import { ApiClient, withApi } from "./ApiClient.ts"
 import { urlFlag } from "./urlFlag.ts"
 import { commandFailed } from "./clientFailure.ts"
+import { ownCommand } from "./CommandName.ts"
 import { type OutputFormat, outputFlag, print } from "./Output.ts"
 
 const orderId = Argument.String("order-id").pipe(Argument.withSchema(OrderId))
@@ -50,7 +51,7 @@ const common = { url: urlFlag, output: outputFlag }
 const show = <E>({ output, url }: CommonOptions, order: Effect.Effect<OrderBody, E, ApiClient>) =>
   order.pipe(
     withApi(url),
-    Effect.mapError(commandFailed(url)),
+    Effect.mapError(commandFailed(url, ownCommand)),
     Effect.flatMap((body) => print(output, Schema.encodeSync(OrderBody)(body), textOf(body)))
   )
 

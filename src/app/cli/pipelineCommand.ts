@@ -12,6 +12,7 @@ import { appVersion } from "../version.ts"
 import { CommandFailed, exitCode, ExitWith } from "./exitCodes.ts"
 import { drainOnSignal } from "./interruption.ts"
 import { say } from "./Output.ts"
+import { showStatus } from "./pipelineStatus.ts"
 import { reasonOf } from "./reasonOf.ts"
 
 const flagOfSetting = ({ doc, env, fallback, flag }: (typeof settingLines)[number]) =>
@@ -91,6 +92,7 @@ const run = Effect.fnUntraced(function* (
   )
   state.started = true
   yield* announce(startedMs, config.role).pipe(Effect.provideContext(services))
+  yield* showStatus.pipe(Effect.provideContext(services))
   const { ended } = Context.get(services, Engine)
   // Without `begin`, answers on kept connections would hold a process that does half of its work for a whole drain.
   return yield* Effect.catch(ended, (error) =>

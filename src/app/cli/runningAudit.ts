@@ -18,7 +18,9 @@ export const AuditBody = Schema.Struct({
   waiting: Schema.Int,
   again: Schema.Int,
   inStream: Schema.Int,
-  handlers: Schema.Array(Schema.Struct({ name: Schema.String, ...Balance, orderViolations: Schema.Int })),
+  handlers: Schema.Array(
+    Schema.Struct({ name: Schema.String, ...Balance, orderViolations: Schema.Int, acknowledgedViolations: Schema.Int })
+  ),
   partitions: Schema.Array(
     Schema.Struct({ partition: Schema.Int, committed: Schema.Int, published: Schema.Int, ...Balance })
   ),
@@ -60,7 +62,7 @@ export const textOf = (report: AuditReport | AuditBody): string => {
     "",
     table([
       ["handler", "handled", "parked", "discarded", "in flight", "order violations"],
-      ...handlers.map((one) => [one.name, one.handled, one.parked, one.discarded, one.inFlight, one.orderViolations])
+      ...handlers.map((one) => [one.name, one.handled, one.parked, one.discarded, one.inFlight, violationsText(one)])
     ]),
     ...faults.map(
       ({ handler, key, kind, version }) =>
@@ -68,3 +70,7 @@ export const textOf = (report: AuditReport | AuditBody): string => {
     )
   ].join("\n")
 }
+
+/** What was acknowledged is no fault any more, and is not forgotten. */
+const violationsText = ({ acknowledgedViolations, orderViolations }: AuditBody["handlers"][number]) =>
+  acknowledgedViolations === 0 ? orderViolations : `${orderViolations} (${acknowledgedViolations} acknowledged)`

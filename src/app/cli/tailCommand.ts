@@ -1,6 +1,7 @@
 import { DateTime, Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { PartitionNumber } from "../../ops/ControlApi.ts"
+import { type EventState, eventStates } from "../../ops/eventStates.ts"
 import { tailMax, type TailEventBody } from "../../ops/TraceApi.ts"
 import { asking, opsFlags, type OpsOptions } from "./opsFlags.ts"
 import { print, say } from "./Output.ts"
@@ -12,6 +13,14 @@ const flags = {
   partition: Flag.Int("partition").pipe(
     Flag.withDescription("Only of this partition"),
     Flag.withSchema(PartitionNumber),
+    Flag.optional
+  ),
+  outcome: Flag.Literals("outcome", eventStates).pipe(
+    Flag.withDescription("Only events of which a handler has made this; printed once they have come to it"),
+    Flag.optional
+  ),
+  handler: Flag.String("handler").pipe(
+    Flag.withDescription("With --outcome: only what this handler has made of them"),
     Flag.optional
   ),
   last: Flag.Int("last").pipe(
@@ -29,6 +38,8 @@ interface TailOptions extends OpsOptions {
   readonly type: Option.Option<string>
   readonly key: Option.Option<string>
   readonly partition: Option.Option<number>
+  readonly outcome: Option.Option<EventState>
+  readonly handler: Option.Option<string>
 }
 
 /** How often the stream is looked at. */
@@ -39,9 +50,11 @@ export const tailCommand = Command.make(
   "tail",
   flags,
   Effect.fnUntraced(function* ({ follow, last, ...options }) {
-    const newest = yield* read(options, { limit: last })
-    yield* show(options, newest.events)
-    if (follow) return yield* following(options, newest.lastSeq)
+    const isOfOutcome = Option.isSome(options.outcome)
+    const newest = yield* read(options, { limit: isOfOutcome ? tailMax : last })
+    yield* show(options, newest.events.slice(0, last))
+    if (!follow) return
+    return yield* isOfOutcome ? followingOutcome(options, newest.events) : following(options, newest.lastSeq)
   })
 ).pipe(
   Command.withDescription(
@@ -51,14 +64,17 @@ export const tailCommand = Command.make(
   Command.withExamples([
     { command: "pnpm start tail", description: "All events" },
     { command: "pnpm start tail --type paid --key ada", description: "The payments of ada" },
+    { command: "pnpm start tail --outcome parked --handler push", description: "What push has given up, as it does" },
     { command: "pnpm start tail --partition 11 --last 100 --no-follow -o jsonl", description: "What is there, and end" }
   ])
 )
 
-const filterOf = ({ key, partition, type }: TailOptions) => ({
+const filterOf = ({ handler, key, outcome, partition, type }: TailOptions) => ({
   ...(Option.isSome(type) ? { type: type.value } : {}),
   ...(Option.isSome(key) ? { key: key.value } : {}),
-  ...(Option.isSome(partition) ? { partition: partition.value } : {})
+  ...(Option.isSome(partition) ? { partition: partition.value } : {}),
+  ...(Option.isSome(outcome) ? { outcome: outcome.value } : {}),
+  ...(Option.isSome(handler) ? { handler: handler.value } : {})
 })
 
 const read = (options: TailOptions, place: { readonly limit: number; readonly afterSeq?: number }) =>
@@ -78,6 +94,23 @@ const following = Effect.fnUntraced(function* (options: TailOptions, lastSeq: nu
   )
 })
 
+/** What comes of an event comes after it: the newest are looked at again and again, and each is shown once. */
+const followingOutcome = Effect.fnUntraced(function* (options: TailOptions, first: ReadonlyArray<TailEventBody>) {
+  let shown = new Set(first.map(({ seq }) => seq))
+  const look = Effect.gen(function* () {
+    const { events } = yield* read(options, { limit: tailMax })
+    yield* show(
+      options,
+      events.filter(({ seq }) => !shown.has(seq))
+    )
+    shown = new Set(events.map(({ seq }) => seq))
+  })
+  return yield* Effect.sleep(pause).pipe(
+    Effect.andThen(Effect.catch(look, ({ message }) => say(message))),
+    Effect.forever
+  )
+})
+
 const show = ({ output }: TailOptions, newestFirst: ReadonlyArray<TailEventBody>) =>
   Effect.forEach(
     newestFirst.toReversed(),
@@ -85,12 +118,13 @@ const show = ({ output }: TailOptions, newestFirst: ReadonlyArray<TailEventBody>
     { discard: true }
   )
 
-const lineOf = ({ key, partition, payloadBytes, seq, storedAtMs, type, version }: TailEventBody) =>
+const lineOf = ({ handlers, key, partition, payloadBytes, seq, storedAtMs, type, version }: TailEventBody) =>
   [
     DateTime.formatIso(DateTime.makeUnsafe(storedAtMs)),
     String(seq).padStart(9),
     `p${partition}`.padEnd(5),
     type.padEnd(12),
     `${key}@${version}`,
-    `${payloadBytes} B`
+    `${payloadBytes} B`,
+    ...(handlers === undefined ? [] : [handlers.join(", ")])
   ].join("  ")

@@ -36,5 +36,7 @@ export class EmbeddedFailed extends Schema.TaggedError<EmbeddedFailed>()("Embedd
   }
 }
 
-/** Whatever keeps `EmbeddedServers` from starting. */
+/**
+ * Whatever keeps `EmbeddedServers` from starting: another process has the folder, no nats-server was found, or a step failed. Each says what to do.
+ */
 export type EmbeddedError = DataDirBusy | NatsServerMissing | EmbeddedFailed

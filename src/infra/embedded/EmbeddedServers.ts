@@ -6,7 +6,7 @@ import { startPostgres } from "./EmbeddedPostgres.ts"
 import { openDataDir, type ServerOptions } from "./ServerOptions.ts"
 import type { ServerHandle } from "./SupervisedServer.ts"
 
-/** Which servers to start, and where. */
+/** Which servers to start, and where their data is. */
 export interface EmbeddedOptions extends ServerOptions {
   readonly postgres: boolean
   readonly nats: boolean
@@ -16,7 +16,29 @@ export interface EmbeddedOptions extends ServerOptions {
   readonly syncAlways?: boolean
 }
 
-/** What was started; the fields of a server that was not asked for are undefined. */
+/**
+ * What was started; the fields of a server that was not asked for are undefined. They stop with the scope, and with the process
+ * however it ends. A layer of it needs the services of `@effect/platform-node`.
+ *
+ * ```ts
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { EmbeddedServers } from "millrace/embedded"
+ * import * as NatsPipeline from "millrace/nats"
+ * import * as PgPipeline from "millrace/postgres"
+ *
+ * const servers = Layer.unwrap(
+ *   Effect.map(EmbeddedServers, ({ databaseUrl = Redacted.make(""), natsUrl = "" }) =>
+ *     PgPipeline.layer({ url: databaseUrl }).pipe(
+ *       Layer.provideMerge(NatsPipeline.layer({ url: Redacted.make(natsUrl), name: "app" }))
+ *     )
+ *   )
+ * ).pipe(
+ *   Layer.provide(EmbeddedServers.layer({ postgres: true, nats: true, dataDir: ".millrace" })),
+ *   Layer.provide(NodeServices.layer)
+ * )
+ * ```
+ */
 export class EmbeddedServers extends Context.Service<
   EmbeddedServers,
   {

@@ -76,5 +76,5 @@ const missing = (name: string, why: string) =>
   new EmbeddedFailed({
     doing: `looking for Postgres in ${basename(name)}`,
     why,
-    remedy: `install it with \`pnpm install\` (package ${name}), or set DATABASE_URL to a running Postgres 18`
+    remedy: `install the package ${name}, or use a Postgres of your own (DATABASE_URL)`
   })

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { EmbeddedFailed } from "./EmbeddedError.ts"
 import { attempt, makeDirectory } from "./HostFiles.ts"
 
-/** What both servers can be told. */
+/** What both servers can be told: where, and what happens when one ends. */
 export interface ServerOptions {
   /** Holds everything that must survive; made if absent. One live process at a time. */
   readonly dataDir: string

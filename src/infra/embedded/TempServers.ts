@@ -25,7 +25,17 @@ export const removeDataDir = (directory: string): Effect.Effect<void> =>
     await fs.rm(directory, { recursive: true, force: true, maxRetries: 5 })
   }).pipe(Effect.ignore)
 
-/** `EmbeddedServers` in a temporary directory: both of them, without fsync in Postgres, watched, unless told otherwise. */
+/**
+ * `EmbeddedServers` in a temporary directory: both of them, without fsync in Postgres, watched, unless told otherwise. For tests.
+ *
+ * ```ts
+ * import { NodeServices } from "@effect/platform-node"
+ * import { Layer } from "effect"
+ * import { tempServers } from "millrace/embedded"
+ *
+ * const postgresOnly = tempServers({ nats: false }).pipe(Layer.provide(NodeServices.layer))
+ * ```
+ */
 export const tempServers = (
   options: Partial<Omit<EmbeddedOptions, "dataDir">> = {}
 ): Layer.Layer<EmbeddedServers, EmbeddedError> =>

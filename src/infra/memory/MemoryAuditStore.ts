@@ -41,7 +41,11 @@ const factsOf = (tables: MemoryTables): AuditFacts => {
       discarded: countByKey(tables.discarded.filter((one) => one.handler === name).map((one) => one.event.key)),
       violations: tables.violations
         .filter((one) => one.handler === name)
-        .map(({ event }) => ({ key: event.key, version: event.version }))
+        .map(({ acknowledged, event }) => ({
+          key: event.key,
+          version: event.version,
+          isOpen: acknowledged === undefined
+        }))
     }))
   }
 }

@@ -53,7 +53,7 @@ export const layer: Layer.Layer<EventLedger, never, MemoryState | Transactor> = 
           enter(tables, { ...commit, done, parked }, nowMs)
         }),
       doubt: (stream, handler, events) => Effect.sync(() => doubt(state.of(stream), handler, events)),
-      advance: (to) => Effect.sync(() => advance(state, to))
+      advance: (to) => Effect.map(Clock.currentTimeMillis, (nowMs) => advance(state, to, nowMs))
     })
   })
 )
@@ -93,7 +93,7 @@ const holds = ({ leases }: MemoryTables, { epoch, handler, opening, partition }:
 const leasesOf = ({ leases }: MemoryTables, handler: string) =>
   [...leases].flatMap(([at, lease]) => (columnsOf(at)[0] === handler ? [lease] : []))
 
-const advance = (state: MemoryState["Service"], to: Advance): Advanced => {
+const advance = (state: MemoryState["Service"], to: Advance, nowMs: number): Advanced => {
   const { afterSeq, claim, firstSeq, generation, isProven } = to
   const tables = state.of(claim.stream)
   const lease = tables.leases.get(rowKey(claim.handler, claim.partition))
@@ -104,16 +104,16 @@ const advance = (state: MemoryState["Service"], to: Advance): Advanced => {
   const entered = current.filter(({ seq }) => seq > floor).length
   if (!isProven && entered < afterSeq - floor) return { _tag: "unproven", afterSeq: floor }
   for (const other of leasesOf(tables, claim.handler)) other.cursor = Math.max(other.cursor, afterSeq)
-  return { _tag: "moved", gaps: sumUp(tables, claim, current, own, firstSeq) }
+  return { _tag: "moved", gaps: sumUp(tables, to, current, own, nowMs) }
 }
 
 /** What is behind the floor becomes one version per key. */
 const sumUp = (
   tables: MemoryTables,
-  { handler }: Claim,
+  { claim: { handler }, firstSeq }: Advance,
   ripe: ReadonlyArray<MemoryHandled>,
   own: ReadonlyArray<MemoryHandled>,
-  firstSeq: number
+  nowMs: number
 ) => {
   const tops = topsOf(ripe)
   const topOf = new Map(tops.map(({ key, version }) => [key, version]))
@@ -125,7 +125,7 @@ const sumUp = (
   }
   const gaps = gapsOf(tops, gone, before, firstSeq <= 1 && !tables.relay.remade)
   tables.violations.push(
-    ...gaps.map((gap) => ({ handler, handledVersion: gap.handledVersion, event: evidenceOf(gap) }))
+    ...gaps.map((gap) => ({ handler, handledVersion: gap.handledVersion, event: evidenceOf(gap), seenAtMs: nowMs }))
   )
   return gaps
 }

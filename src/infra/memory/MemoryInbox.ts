@@ -33,7 +33,7 @@ export const layer: Layer.Layer<Inbox, never, MemoryState | Transactor> = Layer.
         tables.progress.set(rowKey(handler, key), { version: to, parked: parks || before(commit, key).parked })
       }
       for (const one of parked) park(tables, { handler, partition, nowMs }, one)
-      tables.violations.push(...violations.map((one) => ({ ...one, handler })))
+      tables.violations.push(...violations.map((one) => ({ ...one, handler, seenAtMs: nowMs })))
     }
 
     const recordIfHeld = (commit: InboxCommit, nowMs: number) => {

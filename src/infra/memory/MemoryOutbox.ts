@@ -7,6 +7,9 @@ import { Transactor } from "../../pipeline/Transactor.ts"
 import { MemoryState } from "./MemoryState.ts"
 import { atCommit, inTransaction } from "./MemoryTransactor.ts"
 
+const outside =
+  "Outbox.append was called outside a transaction: run it inside Transactor.run, together with the change that causes the event"
+
 /** The outbox in memory. Rows appear to the relay when their transaction commits, never before. */
 export const layer: Layer.Layer<Outbox, never, MemoryState | Transactor | EventLog> = Layer.effect(
   Outbox,
@@ -32,7 +35,7 @@ export const layer: Layer.Layer<Outbox, never, MemoryState | Transactor | EventL
       entries: ReadonlyArray<NewEntry>,
       options: { readonly expectedVersion?: number }
     ) {
-      if (!(yield* inTransaction)) return yield* Effect.die(new Error("Outbox.append was called outside a transaction"))
+      if (!(yield* inTransaction)) return yield* Effect.die(new Error(outside))
       const [first] = entries
       if (first === undefined) return []
       const { expectedVersion } = options

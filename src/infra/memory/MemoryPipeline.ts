@@ -1,3 +1,4 @@
+/** Every port in memory, for tests, examples and first steps: the pipeline with nothing to install. */
 import { Layer } from "effect"
 import * as MemoryAuditStore from "./MemoryAuditStore.ts"
 import * as MemoryBacklog from "./MemoryBacklog.ts"
@@ -15,8 +16,23 @@ import * as MemoryPipelineView from "./MemoryPipelineView.ts"
 import * as MemoryRelayStore from "./MemoryRelayStore.ts"
 import { MemoryState } from "./MemoryState.ts"
 import * as MemoryTransactor from "./MemoryTransactor.ts"
+import * as MemoryViolationDesk from "./MemoryViolationDesk.ts"
 
-/** Every port in memory: the whole pipeline without a server. Nothing survives the process. */
+/**
+ * Every port in memory: the whole pipeline without a server. Nothing survives the process.
+ *
+ * Delivery semantics: those of Postgres and NATS, by the same laws, with one difference: transactions run one at a time. All pipelines
+ * of a process that are provided this one layer share its tables and its streams.
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { Pipeline } from "millrace"
+ * import * as MemoryPipeline from "millrace/memory"
+ * import { Accounts, handlers } from "./accounts.ts"
+ *
+ * const live = Pipeline.layer(Accounts, handlers).pipe(Layer.provideMerge(MemoryPipeline.layer))
+ * ```
+ */
 export const layer = Layer.mergeAll(
   MemoryOutbox.layer,
   MemoryInbox.layer,
@@ -30,5 +46,6 @@ export const layer = Layer.mergeAll(
   MemoryControlDesk.layer,
   MemoryPipelineView.layer,
   MemoryEffectLedger.layer,
-  MemoryEventLedger.layer
+  MemoryEventLedger.layer,
+  MemoryViolationDesk.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(MemoryTransactor.layer, MemoryEventLog.layer, MemoryState.layer)))

@@ -1,6 +1,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { type EffectFacts, goneShownMs, type KeyHandlerFacts, PipelineView } from "../../pipeline/PipelineView.ts"
-import { columnsOf, MemoryState, type MemoryTables, rowKey } from "./MemoryState.ts"
+import { columnsOf, MemoryState, type MemoryTables, type MemoryViolation, rowKey } from "./MemoryState.ts"
+import { havingIn } from "./memoryOutcomes.ts"
 
 /** What people want to see of a pipeline, in memory. */
 export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect(
@@ -21,6 +22,7 @@ export const layer: Layer.Layer<PipelineView, never, MemoryState> = Layer.effect
             handlers: handlersIn(tables).map(([handler, delivery]) => keyOf(tables, key, handler, delivery))
           }
         }),
+      having: (stream, events, outcome) => Effect.sync(() => havingIn(state.of(stream), events, outcome)),
       effects: (stream, handlers, eventIds) =>
         Effect.sync(() => {
           const noted = [...state.of(stream).effects].map(([at, effect]) => ({
@@ -79,11 +81,16 @@ const factsOf = (tables: MemoryTables, rowsMax: number, nowMs: number) => {
       events: parked.filter((one) => one.handler === handler).length
     })),
     violations: new Map(
-      [...Map.groupBy(violations, ({ handler }) => handler)].map(([handler, some]) => [handler, some.length])
+      [...Map.groupBy(violations.filter(isOpen), ({ handler }) => handler)].map(([handler, some]) => [
+        handler,
+        some.length
+      ])
     ),
     controls: [...controls.values()]
   }
 }
+
+const isOpen = ({ acknowledged }: MemoryViolation) => acknowledged === undefined
 
 /** An effect over all its generations. */
 const togetherOf = (some: ReadonlyArray<EffectFacts>): ReadonlyArray<EffectFacts> => {
@@ -121,6 +128,7 @@ const keyOf = (
     beyond: own(tables.handled.values()).flatMap((one) => (one.key === key ? [one.version] : [])),
     parked: ofKey(tables.parked),
     discarded: ofKey(tables.discarded),
-    violations: ofKey(tables.violations)
+    violations: ofKey(tables.violations.filter(isOpen)),
+    acknowledged: ofKey(tables.violations.filter((one) => !isOpen(one)))
   }
 }

@@ -5,6 +5,7 @@ import type { KeyProgress, OrderViolation } from "../../pipeline/Inbox.ts"
 import type { Instance } from "../../pipeline/Ownership.ts"
 import type { Topology } from "../../pipeline/Partition.ts"
 import type { FailedAttempt, ParkedEvent, ParkedStatus, ParkingAct } from "../../pipeline/Parked.ts"
+import type { Acknowledgement } from "../../pipeline/ViolationDesk.ts"
 
 /** A lease and what it protects. Times are milliseconds of the Effect clock. */
 export interface MemoryLease {
@@ -85,6 +86,13 @@ export interface MemoryParkedEvent extends ParkedEvent {
   readonly original?: string
 }
 
+/** An order violation that was seen, and who looked into it. */
+export interface MemoryViolation extends OrderViolation {
+  readonly handler: string
+  readonly seenAtMs: number
+  acknowledged?: Acknowledgement
+}
+
 /** Everything that Postgres would keep, by stream. Tests may look into it. */
 export interface MemoryTables {
   readonly heads: Map<string, number>
@@ -116,7 +124,8 @@ export interface MemoryTables {
   >
   /** Attempts under suspicion, by handler and partition, then by event. */
   readonly suspects: Map<string, Map<string, { readonly key: string; readonly version: number; attempts: number }>>
-  readonly violations: Array<OrderViolation & { readonly handler: string }>
+  /** None is ever taken out. */
+  readonly violations: Array<MemoryViolation>
   nextId: number
 }
 

@@ -4,7 +4,7 @@ import { BrokerUnavailable } from "../../pipeline/PipelineError.ts"
 import { signal } from "../../pipeline/Signals.ts"
 import { natsLogin } from "./NatsLogin.ts"
 
-/** How the pipeline connects to NATS. */
+/** How the pipeline connects to NATS, and how it shows itself there. */
 export interface NatsOptions {
   /** `nats://[user[:password]@]host[:port]`, several separated by commas; `tls://` for TLS. */
   readonly url: Redacted.Redacted
@@ -15,8 +15,8 @@ export interface NatsOptions {
 }
 
 /**
- * What a connection has to be opened with, here or by the application. Traps of the client's defaults (notes/nats.md, section 8):
- * ten reconnects and then never again; a dead peer unnoticed for minutes.
+ * What a connection has to be opened with, here or by the application; times are in milliseconds. By its defaults the client reconnects
+ * ten times and then never again, and does not notice a dead peer for minutes.
  */
 export const healing = {
   maxReconnectAttempts: -1,
@@ -69,19 +69,26 @@ const watched = Effect.fnUntraced(function* (connection: Connection) {
   })
 })
 
-const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable> =>
-  Effect.tryPromise({
+const open = (options: NatsOptions): Effect.Effect<Connection, BrokerUnavailable> => {
+  const { patience = patienceDefault, url } = options
+  const address = natsLogin(Redacted.value(url)).servers.join(", ")
+  const attempt = Effect.tryPromise({
     try: () => connect(connectOptions(options)),
     catch: (cause) =>
       new BrokerUnavailable({
-        operation: "connect to NATS",
+        operation: `connect to NATS at ${address}`,
         detail: cause instanceof Error ? cause.message : String(cause)
       })
-  }).pipe(
-    Effect.retry(
-      Schedule.spaced(Duration.millis(500)).pipe(Schedule.upTo({ duration: options.patience ?? patienceDefault }))
+  })
+  if (Duration.isZero(patience)) return attempt
+  const again = Effect.retry(attempt, Schedule.spaced("500 millis").pipe(Schedule.upTo({ duration: patience })))
+  return Effect.catch(attempt, ({ detail }) =>
+    Effect.andThen(
+      Effect.logWarning(`no NATS at ${address} yet (${detail}); waiting ${Duration.format(patience)} for it`),
+      again
     )
   )
+}
 
 const connectOptions = ({ name, url }: NatsOptions): ConnectionOptions => {
   const { servers, ...login } = natsLogin(Redacted.value(url))

@@ -12,14 +12,19 @@ import { type BrokerRefused, type BrokerUnavailable, StreamMismatch } from "../.
 import { signal } from "../../pipeline/Signals.ts"
 import { call } from "./natsFailure.ts"
 
-/** What may be chosen about the stream; the rest follows from the protocol. */
+/**
+ * What may be chosen about the stream; the rest follows from the protocol. It is made with them at the first start, and never changed after.
+ */
 export interface StreamOptions {
+  /** Copies in a NATS cluster: 1 or 3. */
   readonly replicas: number
+  /** Size at which it is full, in bytes: events then wait in the outbox. */
   readonly maxBytes: number
+  /** How long it keeps events, in days, whether they are handled or not. */
   readonly maxAgeDays: number
 }
 
-/** One server, 10 GiB, seven days. */
+/** One copy, 10 GiB, seven days: what `layer` and `layerFrom` take unless they are told otherwise. */
 export const streamOptionsDefault: StreamOptions = { replicas: 1, maxBytes: 10 * 1024 ** 3, maxAgeDays: 7 }
 
 const dayMs = 86_400_000

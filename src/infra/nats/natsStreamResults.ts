@@ -68,7 +68,7 @@ export const sizeResult = ({ config, state }: StreamInfo): CheckResult => {
   const share = state.bytes / config.max_bytes
   const said = `${state.messages} events, ${sizeText(state.bytes)} of ${sizeText(config.max_bytes)} (${Math.round(share * 100)} %)`
   const remedy =
-    "raise STREAM_MAX_BYTES and the stream's max_bytes, or purge what every handler has handled (`pnpm start audit` first)"
+    "raise STREAM_MAX_BYTES and the stream's max_bytes, or purge what every handler has handled (after an audit)"
   if (share >= 0.95) return failed(`${said}: soon events wait in the outbox`, remedy)
   return share >= 0.8 ? warning(said, remedy) : ok(said)
 }

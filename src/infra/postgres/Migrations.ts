@@ -1,6 +1,7 @@
 import { Effect } from "effect"
-import { Migrator, SqlClient } from "effect/sql"
+import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { partitionOf, slotOf } from "../../pipeline/Partition.ts"
+import { makeSchema } from "./PgSchema.ts"
 
 /** A set of migrations by name, `0001_what_it_does`, applied in order, each once. */
 export type MigrationSet = Parameters<typeof Migrator.fromRecord>[0]
@@ -10,18 +11,24 @@ const migrationLock = 7_119_337
 
 /**
  * Brings the database to the newest version. Safe when several processes start together: they take turns, by a lock
- * that lasts for the transaction, so that poolers and dead sessions cannot keep it.
+ * that lasts for the transaction, so that poolers and dead sessions cannot keep it. `prepare` runs first, in the same turn.
  */
-export const migrate = Effect.fn("Migrations.migrate")(function* (table: string, migrations: MigrationSet) {
+export const migrate = Effect.fn("Migrations.migrate")(function* (
+  table: string,
+  migrations: MigrationSet,
+  prepare: Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient> = Effect.void
+) {
   const sql = yield* SqlClient.SqlClient
   const run = Migrator.make({})({ loader: Migrator.fromRecord(migrations), table })
-  return yield* sql.withTransaction(sql`SELECT pg_advisory_xact_lock(${migrationLock})`.pipe(Effect.andThen(run)))
+  return yield* sql.withTransaction(
+    sql`SELECT pg_advisory_xact_lock(${migrationLock})`.pipe(Effect.andThen(prepare), Effect.andThen(run))
+  )
 })
 
 const createTables = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
+  yield* makeSchema
   const statements = [
-    `CREATE SCHEMA IF NOT EXISTS millrace`,
     // one row per key: its lock, and the source of its versions
     `CREATE TABLE millrace.head (
        stream text NOT NULL, key text NOT NULL, version bigint NOT NULL, PRIMARY KEY (stream, key)
@@ -221,6 +228,18 @@ const repartition = Effect.gen(function* () {
   yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
 })
 
+// violations stay on record; what somebody has looked into no longer counts
+const acknowledgeViolations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const statements = [
+    `ALTER TABLE millrace.order_violation ADD COLUMN acknowledged_at timestamptz, ADD COLUMN acknowledged_by text,
+       ADD COLUMN acknowledged_why text`,
+    `CREATE INDEX ON millrace.order_violation (stream, handler) WHERE acknowledged_at IS NULL`,
+    `ALTER TABLE millrace.operation ADD COLUMN key text`
+  ]
+  yield* Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+})
+
 // the partition is the key's hash, which only the code knows
 const carryOverParked = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -245,7 +264,7 @@ const carryOverParked = Effect.gen(function* () {
     ) e ON true`
 })
 
-/** The library's own tables, in the schema `millrace`. */
+/** The library's own tables. */
 export const pipelineMigrations: MigrationSet = {
   "0001_create_tables": createTables,
   "0002_describe_instances": describeInstances,
@@ -255,11 +274,6 @@ export const pipelineMigrations: MigrationSet = {
   "0006_note_effects": noteEffects,
   "0007_balance_handlers": balanceHandlers,
   "0008_operate": operate,
-  "0009_repartition": repartition
+  "0009_repartition": repartition,
+  "0010_acknowledged_violations": acknowledgeViolations
 }
-
-/** Where it is written down which of them were made. */
-export const pipelineMigrationsTable = "millrace_migrations"
-
-/** Brings the library's own tables to the newest version. */
-export const migratePipeline = migrate(pipelineMigrationsTable, pipelineMigrations)

@@ -34,8 +34,8 @@ const look = (sql: SqlClient.SqlClient) =>
       SELECT handler, coalesce(of_key, key) AS key, count(*) AS n FROM millrace.parked_event WHERE stream = ${stream} GROUP BY 1, 2`
     const discarded = yield* sql<KeyRow>`
       SELECT handler, coalesce(of_key, key) AS key, count(*) AS n FROM millrace.discarded_event WHERE stream = ${stream} GROUP BY 1, 2`
-    const violations = yield* sql<KeyRow>`
-      SELECT handler, key, version AS n FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
+    const violations = yield* sql<KeyRow & { readonly open: boolean }>`
+      SELECT handler, key, version AS n, acknowledged_at IS NULL AS open FROM millrace.order_violation WHERE stream = ${stream} ORDER BY id`
     const names = [...new Set(leases.map(({ handler }) => handler))]
     const facts: AuditFacts = {
       topology: { first: stored?.first ?? 0, partitions: stored?.partitions ?? 0 },
@@ -58,7 +58,7 @@ const look = (sql: SqlClient.SqlClient) =>
         discarded: byKey(discarded, name),
         violations: violations
           .filter(({ handler }) => handler === name)
-          .map(({ key, n }) => ({ key, version: Number(n) }))
+          .map(({ key, n, open }) => ({ key, version: Number(n), isOpen: open }))
       }))
     }
     return facts

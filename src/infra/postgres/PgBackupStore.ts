@@ -4,6 +4,7 @@ import { BackupStore, type TablesSnapshot } from "../../pipeline/BackupStore.ts"
 import { type BackupScope, countersOf, migrationsIn, streamsIn, tablesIn } from "./backupTables.ts"
 import { keptOf, rowsOf, sumOf } from "./copyTables.ts"
 import { loadTables } from "./loadTables.ts"
+import { inSchema } from "./PgSchema.ts"
 import { inOwnWords } from "./ownWords.ts"
 import { targetOf } from "./restoreTarget.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
@@ -17,8 +18,9 @@ import { asStoreUnavailable } from "./sqlFailure.ts"
 export const layer = (scope: BackupScope): Layer.Layer<BackupStore, never, SqlClient.SqlClient> =>
   Layer.effect(
     BackupStore,
-    Effect.map(SqlClient.SqlClient, (sql) =>
-      BackupStore.of({
+    Effect.map(SqlClient.SqlClient, (client) => {
+      const sql = inSchema(client, scope.schema)
+      return BackupStore.of({
         snapshot: (use) =>
           sql
             .withTransaction(Effect.flatMap(look(sql, scope), use))
@@ -29,7 +31,7 @@ export const layer = (scope: BackupScope): Layer.Layer<BackupStore, never, SqlCl
         target: asStoreUnavailable("BackupStore.target")(targetOf(sql, scope)),
         load: (load) => loadTables(sql, scope, load)
       })
-    )
+    })
   )
 
 const look = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, scope: BackupScope) {
@@ -44,8 +46,8 @@ const look = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, scope: Backu
     tables,
     counters: yield* countersOf(sql, tables),
     streams: tables.some(({ name }) => name === "relay") ? yield* streamsIn(sql) : [],
-    rows: (table) => rowsOf(sql, table),
-    sum: (table) => sumOf(sql, table),
+    rows: (table) => rowsOf(sql, table, scope.schema),
+    sum: (table) => sumOf(sql, table, scope.schema),
     kept: (stream) => keptOf(sql, stream)
   } satisfies TablesSnapshot
 })

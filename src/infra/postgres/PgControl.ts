@@ -3,12 +3,13 @@ import { Context, type Duration, Effect, Layer, type Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 import type { SqlError } from "effect/sql"
 
-/** How the pipeline connects to Postgres. */
+/** How the pipeline connects to Postgres, when it brings a client of its own. */
 export interface PgOptions {
+  /** `postgresql://user:password@host:port/database` */
   readonly url: Redacted.Redacted
-  /** Connections for commands and handlers. Three more are kept for leases and the relay. */
+  /** Connections for commands and handlers; 10 unless said otherwise. Three more are kept for leases and the relay. */
   readonly connectionsMax: number
-  /** How long a connection that lost its peer may go unnoticed. */
+  /** How long a connection that lost its peer may go unnoticed; 10 s unless said otherwise. */
   readonly keepAlive: Duration.Input
   /**
    * True behind a pooler that lends a session for one transaction only (PgBouncer's `pool_mode = transaction`): nothing
@@ -24,8 +25,8 @@ export const leaseTtlSeconds = 3
 export const controlConnectionsMax = 3
 
 /**
- * Bounds on what a session may hold. `idle_in_transaction_session_timeout` is part of the protocol: it frees what a
- * frozen owner holds before its lease can have passed to another (notes/protocol.md, pitfall 1).
+ * Bounds on what a session may hold, in milliseconds, for `PgClient.layer({ startupParameters })`. `idle_in_transaction_session_timeout` is
+ * part of the protocol: it frees what a frozen owner holds before its lease can have passed to another.
  */
 export const sessionParameters = {
   idle_in_transaction_session_timeout: "2000",

@@ -149,7 +149,7 @@ const repartition = (sql: SqlClient.SqlClient) =>
 const operations = (sql: SqlClient.SqlClient) => (stream: string, limit: number) =>
   sql<OperationRow>`
     SELECT act, actor, why, handler, key, partition, instance, detail, (extract(epoch FROM at) * 1000)::float8 AS at_ms FROM (
-      (SELECT act, actor, why, handler, NULL AS key, partition, instance, detail, at FROM millrace.operation
+      (SELECT act, actor, why, handler, key, partition, instance, detail, at FROM millrace.operation
         WHERE stream = ${stream} ORDER BY id DESC LIMIT ${limit}::int)
       UNION ALL
       (SELECT act, actor, why, handler, key, NULL, NULL, coalesce('version ' || version, ''), at FROM millrace.parking_act

@@ -1,3 +1,4 @@
+/** Postgres as the store: outbox, progress, leases and parked keys in the schema `millrace`. Postgres 14 or newer. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
@@ -17,11 +18,23 @@ import * as PgPipelineView from "./PgPipelineView.ts"
 import * as PgRelayStore from "./PgRelayStore.ts"
 import { checkSessionLimits } from "./SessionLimits.ts"
 import * as PgTransactor from "./PgTransactor.ts"
-import { migratePipeline } from "./Migrations.ts"
+import { checkedSchema, inSchema, layerIn, schemaDefault } from "./PgSchema.ts"
+import { migratePipelineIn } from "./PipelineTables.ts"
+import * as PgViolationDesk from "./PgViolationDesk.ts"
 
 export { sessionParameters } from "./PgControl.ts"
+export { SchemaNameInvalid } from "./PgSchema.ts"
+export { SessionsUnbounded } from "./SessionLimits.ts"
 
-// Anew for each client: an application may have two databases.
+/** The library's tables. */
+export interface PgTables {
+  /**
+   * The schema they are in, `millrace` unless said otherwise; it is made if it is not there. Two pipelines in one database
+   * that share nothing have two of them.
+   */
+  readonly schema?: string | undefined
+}
+
 const stores = Layer.mergeAll(
   PgOutbox.layer,
   PgInbox.layer,
@@ -36,15 +49,48 @@ const stores = Layer.mergeAll(
   PgControlDesk.layer,
   PgPipelineView.layer,
   PgEffectLedger.layer,
-  PgEventLedger.layer
-).pipe(Layer.provideMerge(Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipeline))), Layer.fresh)
+  PgEventLedger.layer,
+  PgViolationDesk.layer
+)
+
+const clientsFor = (schema: string) =>
+  Layer.merge(
+    layerIn(schema),
+    Layer.effect(
+      PgControl,
+      Effect.map(PgControl, (client) => inSchema(client, schema))
+    )
+  )
+
+// Anew for each client: an application may have two databases.
+const storesIn = ({ schema = schemaDefault }: PgTables) =>
+  Layer.unwrap(
+    Effect.map(checkedSchema(schema), (name) =>
+      stores.pipe(
+        Layer.provide(clientsFor(name)),
+        Layer.provideMerge(Layer.effectDiscard(Effect.andThen(checkSessionLimits, migratePipelineIn(name))))
+      )
+    )
+  ).pipe(Layer.fresh)
 
 /**
- * Everything the pipeline keeps in Postgres, and the `SqlClient` that commands and handlers share with it. Migrates the
- * library's tables first.
+ * Everything the pipeline keeps in Postgres, and the `SqlClient` and `PgClient` that commands and handlers share with it. Migrates the
+ * library's tables first. Fails when the database cannot be reached, or its sessions may idle in a transaction (`SessionsUnbounded`).
+ *
+ * ```ts
+ * import { Layer, Redacted } from "effect"
+ * import * as NatsPipeline from "millrace/nats"
+ * import * as PgPipeline from "millrace/postgres"
+ *
+ * const servers = PgPipeline.layer({ url: Redacted.make("postgresql://app:secret@127.0.0.1:5432/app") }).pipe(
+ *   Layer.provideMerge(NatsPipeline.layer({ url: Redacted.make("nats://127.0.0.1:4222"), name: "app" }))
+ * )
+ * ```
  */
-export const layer = (options: PgOptions) =>
-  stores.pipe(Layer.provideMerge(clientLayer(options)), Layer.provide(PgControl.layer(options)))
+export const layer = (given: Partial<PgOptions> & Pick<PgOptions, "url"> & PgTables) => {
+  const options = { connectionsMax: 10, keepAlive: "10 seconds", ...given } as const
+  return storesIn(options).pipe(Layer.provideMerge(clientLayer(options)), Layer.provide(PgControl.layer(options)))
+}
 
 // The tables' columns are read by their own names, whatever the application makes of its own.
 const untransformed = Layer.effect(
@@ -56,5 +102,19 @@ const untransformed = Layer.effect(
  * The same on a `PgClient` of the application's own: appends and handlers join its transactions. Its sessions have to end
  * what idles in a transaction (`startupParameters: PgPipeline.sessionParameters`, or what `SessionsUnbounded` asks for). Three more
  * connections to the same place are kept for leases and the relay.
+ *
+ * ```ts
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Layer, Redacted } from "effect"
+ * import * as NatsPipeline from "millrace/nats"
+ * import * as PgPipeline from "millrace/postgres"
+ *
+ * const url = Redacted.make("postgresql://app:secret@127.0.0.1:5432/app")
+ * const servers = PgPipeline.layerFrom().pipe(
+ *   Layer.provideMerge(NatsPipeline.layer({ url: Redacted.make("nats://127.0.0.1:4222"), name: "app" })),
+ *   Layer.provideMerge(PgClient.layer({ url, startupParameters: PgPipeline.sessionParameters }))
+ * )
+ * ```
  */
-export const layerFrom = stores.pipe(Layer.provide(Layer.merge(untransformed, PgControl.layerFrom)), Layer.fresh)
+export const layerFrom = (tables: PgTables = {}) =>
+  storesIn(tables).pipe(Layer.provide(Layer.merge(untransformed, PgControl.layerFrom)), Layer.fresh)

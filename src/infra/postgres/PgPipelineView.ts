@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { goneShownMs, type InstanceFacts, type LeaseFacts, PipelineView } from "../../pipeline/PipelineView.ts"
 import { type ControlEntryRow, entryOf } from "./PgControlDesk.ts"
+import { having } from "./pgOutcomes.ts"
 import { asStoreUnavailable } from "./sqlFailure.ts"
 
 interface FactsRow {
@@ -52,7 +53,7 @@ const facts = (sql: SqlClient.SqlClient) => (stream: string, rowsMax: number) =>
       (SELECT coalesce(json_agg(json_build_object('handler', k.handler, 'parkedKeys', k.parked, 'retryingKeys', k.retrying,
         'events', coalesce(e.n, 0))), '[]') FROM keys k LEFT JOIN events e ON e.handler = k.handler) AS aside,
       (SELECT coalesce(json_agg(v), '[]') FROM (SELECT handler, count(*) AS n FROM millrace.order_violation
-        WHERE stream = ${stream} GROUP BY handler) v) AS violations,
+        WHERE stream = ${stream} AND acknowledged_at IS NULL GROUP BY handler) v) AS violations,
       (SELECT coalesce(json_agg(json_build_object('handler', handler, 'partition', partition, 'instance', instance, 'paused', paused,
         'per_second', per_second, 'draining', draining, 'actor', actor, 'why', why, 'at_ms', extract(epoch FROM at) * 1000)), '[]')
         FROM millrace.control WHERE stream = ${stream}) AS controls
@@ -96,6 +97,7 @@ interface KeyRow {
     readonly parked: ReadonlyArray<number>
     readonly discarded: ReadonlyArray<number>
     readonly violations: ReadonlyArray<number>
+    readonly acknowledged: ReadonlyArray<number>
   }>
 }
 
@@ -103,9 +105,9 @@ interface KeyRow {
 const rowsOfKeyMax = 1_000
 
 const key = (sql: SqlClient.SqlClient) => (stream: string, name: string) => {
-  const versions = (table: string) => sql`
+  const versions = (table: string, which = sql`true`) => sql`
     (SELECT coalesce(json_agg(version), '[]') FROM (SELECT version FROM ${sql(table)} v
-      WHERE v.stream = ${stream} AND v.handler = h.handler AND v.key = ${name} ORDER BY version DESC LIMIT ${rowsOfKeyMax}::int) x)`
+      WHERE v.stream = ${stream} AND v.handler = h.handler AND v.key = ${name} AND ${which} ORDER BY version DESC LIMIT ${rowsOfKeyMax}::int) x)`
   // Of a balanced handler, an event that was put aside has a name of its own.
   const aside = (table: string) => sql`
     (SELECT coalesce(json_agg(version), '[]') FROM (SELECT version FROM (
@@ -121,7 +123,9 @@ const key = (sql: SqlClient.SqlClient) => (stream: string, name: string) => {
       (SELECT coalesce(json_agg(json_build_object('handler', h.handler, 'delivery', h.delivery,
         'version', coalesce((SELECT version FROM millrace.progress p WHERE p.stream = ${stream} AND p.handler = h.handler AND p.key = ${name}), 0),
         'beyond', ${versions("millrace.handled")}, 'parked', ${aside("millrace.parked_event")},
-        'discarded', ${aside("millrace.discarded_event")}, 'violations', ${versions("millrace.order_violation")}) ORDER BY h.handler), '[]')
+        'discarded', ${aside("millrace.discarded_event")}, 
+        'violations', ${versions("millrace.order_violation", sql`v.acknowledged_at IS NULL`)},
+        'acknowledged', ${versions("millrace.order_violation", sql`v.acknowledged_at IS NOT NULL`)}) ORDER BY h.handler), '[]')
         FROM (SELECT handler, coalesce(min(delivery), 'ordered') AS delivery FROM millrace.lease WHERE stream = ${stream} GROUP BY handler) h) AS handlers`.pipe(
     Effect.map(([row]) => ({
       version: row?.version ?? 0,
@@ -162,5 +166,7 @@ const effects =
 /** What people want to see of a pipeline, in Postgres. */
 export const layer: Layer.Layer<PipelineView, never, SqlClient.SqlClient> = Layer.effect(
   PipelineView,
-  Effect.map(SqlClient.SqlClient, (sql) => PipelineView.of({ facts: facts(sql), key: key(sql), effects: effects(sql) }))
+  Effect.map(SqlClient.SqlClient, (sql) =>
+    PipelineView.of({ facts: facts(sql), key: key(sql), having: having(sql), effects: effects(sql) })
+  )
 )

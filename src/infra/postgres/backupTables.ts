@@ -2,16 +2,22 @@ import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Counter, KnownStream, MigrationsDone, TableShape } from "../../pipeline/BackupStore.ts"
 
-/** Where the library's own tables are. */
-const ownSchema = "millrace"
-
 /** What is true of running processes only. Tables that are not logged are left out with them. */
 const ofProcesses: ReadonlyArray<string> = ["instance"]
 
+/** A set of migrations by the name it has in every backup, and where it may be written down which of them were made. */
+export interface MigrationPlaces {
+  readonly table: string
+  /** The first that is there. */
+  readonly places: ReadonlyArray<string>
+}
+
 /** Which tables are copied: all of the library's, and those of the application that it names; not who was migrated when. */
 export interface BackupScope {
+  /** Where the library's own tables are. */
+  readonly schema: string
   readonly appTables: ReadonlyArray<string>
-  readonly migrationTables: ReadonlyArray<string>
+  readonly migrations: ReadonlyArray<MigrationPlaces>
 }
 
 /**
@@ -36,7 +42,7 @@ export const columnOf = (column: string) => column.slice(0, column.lastIndexOf("
 export const wholeRow = '"the whole row"'
 
 /** The table as it is copied, for a FROM. */
-export const copied = (table: TableShape) => {
+export const copied = (table: TableShape, ownSchema: string) => {
   const columns = table.columns.map(columnOf).map((name) => {
     const instead = table.schema === ownSchema ? reset[table.name]?.[name] : undefined
     return instead === undefined ? identifier(name) : `${instead} AS ${identifier(name)}`
@@ -45,25 +51,28 @@ export const copied = (table: TableShape) => {
 }
 
 /** All tables that are copied. Read from the catalogue: a table that a later migration adds is copied too. */
-export const tablesIn = (sql: SqlClient.SqlClient, { appTables, migrationTables }: BackupScope) =>
+export const tablesIn = (sql: SqlClient.SqlClient, { appTables, migrations, schema }: BackupScope) =>
   sql<TableShape>`
     SELECT n.nspname AS schema, c.relname AS name, (
       SELECT json_agg(a.attname || ': ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum) FROM pg_attribute a
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relname = ANY(${[...ofProcesses, ...migrationTables]}::text[])
-      AND (n.nspname = ${ownSchema} OR c.oid IN (SELECT to_regclass(t) FROM unnest(${appTables}::text[]) AS t))
+    WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relname = ANY(${ofProcesses}::text[])
+      AND NOT EXISTS (
+        SELECT 1 FROM unnest(${migrations.flatMap(({ places }) => places)}::text[]) AS m WHERE to_regclass(m) = c.oid)
+      AND (n.nspname = ${schema} OR c.oid IN (SELECT to_regclass(t) FROM unnest(${appTables}::text[]) AS t))
     ORDER BY c.relname`
 
 /** The migrations that were made, as they are called in code. None when there is no table yet. */
-export const migrationsIn = (sql: SqlClient.SqlClient, { migrationTables }: BackupScope) =>
+export const migrationsIn = (sql: SqlClient.SqlClient, { migrations }: BackupScope) =>
   Effect.forEach(
-    migrationTables,
-    Effect.fnUntraced(function* (table) {
-      const [there] = yield* sql<{ readonly yes: boolean }>`SELECT to_regclass(${table}) IS NOT NULL AS yes`
-      if (there?.yes !== true) return { table, done: [] } satisfies MigrationsDone
+    migrations,
+    Effect.fnUntraced(function* ({ places, table }) {
+      const [there] = yield* sql<{ readonly place: string }>`
+        SELECT p AS place FROM unnest(${places}::text[]) WITH ORDINALITY AS t(p, i) WHERE to_regclass(p) IS NOT NULL ORDER BY i LIMIT 1`
+      if (there === undefined) return { table, done: [] } satisfies MigrationsDone
       const rows = yield* sql<{ readonly id: number; readonly name: string }>`
-        SELECT migration_id::int AS id, name FROM ${sql(table)} ORDER BY 1`
+        SELECT migration_id::int AS id, name FROM ${sql(there.place)} ORDER BY 1`
       return { table, done: rows.map(({ id, name }) => `${String(id).padStart(4, "0")}_${name}`) }
     })
   )

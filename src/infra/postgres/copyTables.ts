@@ -9,16 +9,26 @@ import { asStoreUnavailable, storeUnavailable } from "./sqlFailure.ts"
 const partOf = `('x' || left(md5(${wholeRow}::text), 15))::bit(60)::bigint`
 
 /** A table's rows as they come, in no order: the driver stops the socket while nobody takes them. */
-export const rowsOf = (sql: SqlClient.SqlClient, table: TableShape): Stream.Stream<CopiedRow, StoreUnavailable> =>
+export const rowsOf = (
+  sql: SqlClient.SqlClient,
+  table: TableShape,
+  ownSchema: string
+): Stream.Stream<CopiedRow, StoreUnavailable> =>
   sql
-    .unsafe<CopiedRow>(`SELECT to_json(${wholeRow}::text)::text AS line, ${partOf} AS part FROM ${copied(table)}`)
+    .unsafe<CopiedRow>(
+      `SELECT to_json(${wholeRow}::text)::text AS line, ${partOf} AS part FROM ${copied(table, ownSchema)}`
+    )
     .stream.pipe(Stream.mapError((error) => storeUnavailable(`copy ${table.name}`, error)))
 
 /** What a table holds now, summed up where it is. */
-export const sumOf = (sql: SqlClient.SqlClient, table: TableShape): Effect.Effect<TableSum, StoreUnavailable> =>
+export const sumOf = (
+  sql: SqlClient.SqlClient,
+  table: TableShape,
+  ownSchema: string
+): Effect.Effect<TableSum, StoreUnavailable> =>
   sql
     .unsafe<{ readonly rows: bigint; readonly digest: string }>(
-      `SELECT count(*) AS rows, coalesce(sum(${partOf}::numeric), 0)::text AS digest FROM ${copied(table)}`
+      `SELECT count(*) AS rows, coalesce(sum(${partOf}::numeric), 0)::text AS digest FROM ${copied(table, ownSchema)}`
     )
     .pipe(
       Effect.map(([row]) => ({ rows: Number(row?.rows ?? 0), digest: row?.digest ?? "0" })),

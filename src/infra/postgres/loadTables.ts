@@ -32,7 +32,7 @@ const steps = Effect.fnUntraced(function* <E>(sql: SqlClient.SqlClient, scope: B
   const shapes = new Map(here.map((table) => [table.name, table]))
   const hereOf = (name: string) => Effect.orDie(Effect.fromNullishOr(shapes.get(name)))
   yield* Effect.forEach(load.tables, (of) =>
-    Effect.flatMap(hereOf(of.table.name), (table) => loadTable(sql, table, of))
+    Effect.flatMap(hereOf(of.table.name), (table) => loadTable(sql, table, of, scope.schema))
   )
   yield* Effect.forEach(load.counters, (of) => Effect.flatMap(hereOf(of.table), (table) => setCounter(sql, table, of)))
   yield* Effect.forEach(load.events, (events) => keepEvents(sql, events), { discard: true })
@@ -42,13 +42,14 @@ const steps = Effect.fnUntraced(function* <E>(sql: SqlClient.SqlClient, scope: B
 const loadTable = Effect.fnUntraced(function* <E>(
   sql: SqlClient.SqlClient,
   table: TableShape,
-  { rows, sum }: TableLoad<E>
+  { rows, sum }: TableLoad<E>,
+  ownSchema: string
 ) {
   const columns = table.columns.map((column) => identifier(columnOf(column))).join(", ")
   const insert = `INSERT INTO ${quoted(table)} (${columns}) OVERRIDING SYSTEM VALUE
     SELECT ${columns} FROM unnest(($1::text[])::${quoted(table)}[]) AS r`
   yield* Stream.runForEach(rows, (some) => sql.unsafe(insert, [some]))
-  const found = yield* sumOf(sql, table)
+  const found = yield* sumOf(sql, table, ownSchema)
   if (found.rows === sum.rows && found.digest === sum.digest) return
   return yield* new TableDiffers({ table: table.name, rows: found.rows, rowsCopied: sum.rows })
 })

@@ -2,6 +2,7 @@ import { Effect, type Redacted } from "effect"
 import { type Check, check, failed, ok, warning } from "../../pipeline/Check.ts"
 import { clockCheck } from "../../pipeline/clockCheck.ts"
 import { pgLook } from "./pgLook.ts"
+import { schemaDefault } from "./PgSchema.ts"
 import { migrationsCheck, type MigrationsOf, permissionsCheck } from "./pgSchemaChecks.ts"
 import { poolerCheck, snapshotsCheck } from "./pgSessionChecks.ts"
 
@@ -13,6 +14,8 @@ export interface PgCheckOptions {
   readonly url: Redacted.Redacted
   /** `DATABASE_POOLING=transaction`. */
   readonly pooled: boolean
+  /** Where the library's tables are; `millrace` unless said otherwise. */
+  readonly schema?: string
   /** The application's own migrations and tables, besides the library's. */
   readonly app: MigrationsOf & { readonly tables: ReadonlyArray<string> }
   /** Age from which a snapshot is too old; a minute unless said otherwise. */
@@ -30,7 +33,7 @@ interface Settings {
 
 /** Whether this Postgres can carry the pipeline. */
 export const postgresChecks = (options: PgCheckOptions): ReadonlyArray<Check> => {
-  const { app, pooled, snapshotMaxSeconds = 60, url } = options
+  const { app, pooled, schema = schemaDefault, snapshotMaxSeconds = 60, url } = options
   const settings = pgLook(url, (sql) =>
     Effect.flatMap(
       sql<Settings>`
@@ -49,8 +52,8 @@ export const postgresChecks = (options: PgCheckOptions): ReadonlyArray<Check> =>
     check("postgres", reachRemedy, Effect.map(settings, reachable)),
     check("postgres durability", reachRemedy, Effect.map(settings, durable)),
     poolerCheck(url, pooled, reachRemedy),
-    migrationsCheck(url, app, reachRemedy),
-    permissionsCheck(url, app.tables, reachRemedy),
+    migrationsCheck(url, schema, app, reachRemedy),
+    permissionsCheck(url, schema, app.tables, reachRemedy),
     snapshotsCheck(url, snapshotMaxSeconds, reachRemedy),
     clockCheck("postgres", reachRemedy, warmed(url, time))
   ]

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks"
 import type { AlertBody, OverviewBody } from "../OverviewApi.ts"
 import { get } from "./api.ts"
+import { command } from "./feed.ts"
 import { plural } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
 import { Icon } from "./Icon.tsx"
@@ -8,6 +9,7 @@ import { Empty, Loaded, Pane } from "./Pane.tsx"
 import { remembered } from "./remembered.ts"
 import { Time, Twin } from "./Said.tsx"
 import { useResource } from "./useResource.ts"
+import { Violations } from "./Violations.tsx"
 
 /** Names of the rules that this browser does not want to hear of. */
 const muted = remembered("local", "millrace.muted")
@@ -111,6 +113,7 @@ export const Alerts = ({ body }: { readonly body: OverviewBody }) => {
           only.
         </p>
       </Pane>
+      <Violations open={body.violations} />
       <Doctor />
     </>
   )
@@ -164,7 +167,7 @@ const Doctor = () => {
       ) : (
         <Loaded resource={resource}>{(found) => <Checked {...found} />}</Loaded>
       )}
-      <Twin command="pnpm start doctor" />
+      <Twin command={`${command.value} doctor`} />
     </Pane>
   )
 }

@@ -1,13 +1,14 @@
 import { useState } from "preact/hooks"
 import type { HandlerBody } from "../OverviewApi.ts"
-import { ask } from "./control.ts"
+import { askControl } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
-import { count, duration, rate } from "./format.ts"
+import { count, duration, plural, rate } from "./format.ts"
 import { Icon } from "./Icon.tsx"
+import { hrefOf } from "./route.ts"
 import { Fact, Time } from "./Said.tsx"
 
 const askPause = (name: string): void =>
-  ask({
+  askControl({
     title: `Pause ${name}?`,
     text: `What is in hand is finished; nothing more of ${name} is handled, over restarts too, until it is resumed. Nothing is lost: its events wait in the stream.`,
     confirm: `Pause ${name}`,
@@ -15,7 +16,7 @@ const askPause = (name: string): void =>
   })
 
 const askResume = (name: string): void =>
-  ask({
+  askControl({
     title: `Resume ${name}?`,
     text: `${name} goes on where it stopped, in order.`,
     confirm: `Resume ${name}`,
@@ -23,7 +24,7 @@ const askResume = (name: string): void =>
   })
 
 const askThrottle = (name: string, perSecond: number | null): void =>
-  ask({
+  askControl({
     title: perSecond === null ? `Lift the throttle of ${name}?` : `Throttle ${name}?`,
     text:
       perSecond === null
@@ -95,6 +96,11 @@ export const HandlerBar = ({ body }: { readonly body: HandlerBody }) => (
       <Fact name="Aside">
         {count(body.parkedKeys)} parked · {count(body.retryingKeys)} retrying
       </Fact>
+      {body.violations > 0 && (
+        <Fact name="Order">
+          <a href={hrefOf("alerts")}>{plural(body.violations, "violation")}</a>
+        </Fact>
+      )}
       {body.resting !== null && <Fact name="Rests">{body.resting}</Fact>}
       {body.paused !== null && (
         <Fact name="Paused">

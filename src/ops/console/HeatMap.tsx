@@ -5,16 +5,24 @@ import { change, pairOf, queryOf } from "./route.ts"
 
 const columns = 16
 
-const HeatCell = (props: { readonly handler: string; readonly cell: Cell; readonly measure: Measure }) => {
-  const { cell, handler, measure } = props
-  const icon = stateIcons[cell.state]
+interface CellProps {
+  readonly handler: string
+  readonly cell: Cell
+  readonly measure: Measure
+}
+
+const HeatCell = ({ cell, handler, measure }: CellProps) => {
   const place = pairOf(handler, cell.partition)
+  const isOpen = queryOf("cell") === place
+  const icon = stateIcons[cell.state]
+  const text = measure.cell(cell[measure.column])
   return (
     <td>
       <button
         type="button"
-        class={`cell num heat-${levelOf(measure, cell[measure.column])} is-${cell.state}`}
-        aria-pressed={queryOf("cell") === place}
+        class={`cell num heat-${levelOf(measure, cell[measure.column])} is-${cell.state} ${icon === undefined ? "" : "has-icon"}`}
+        aria-pressed={isOpen}
+        aria-label={`partition ${cell.partition}, ${measure.label} ${text}, ${cell.state}`}
         title={describe(cell, measure)}
         data-row
         data-cell={cell.partition}
@@ -22,11 +30,7 @@ const HeatCell = (props: { readonly handler: string; readonly cell: Cell; readon
         onClick={() => change({ cell: place })}
       >
         {icon !== undefined && <Icon name={icon} />}
-        <span class="unseen">
-          partition {cell.partition}, {measure.label}{" "}
-        </span>
-        {measure.cell(cell[measure.column])}
-        <span class="unseen">, {cell.state}</span>
+        {text}
       </button>
     </td>
   )
@@ -76,7 +80,7 @@ export const HeatMap = ({ body, measure }: { readonly body: HandlerBody; readonl
       {rowsOf(cellsOf(body)).map((cells, row) => (
         <tr key={row}>
           <th scope="row" class="num muted">
-            {row * columns}
+            {body.partitions.first + row * columns}
           </th>
           {cells.map((cell) => (
             <HeatCell key={cell.partition} handler={body.name} cell={cell} measure={measure} />

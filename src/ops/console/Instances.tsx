@@ -1,5 +1,5 @@
 import type { InstanceBody, OverviewBody } from "../OverviewApi.ts"
-import { ask } from "./control.ts"
+import { askControl } from "./control.ts"
 import { isReadOnly } from "./feed.ts"
 import { count, duration, shortId } from "./format.ts"
 import { useFrozen, useHold } from "./hold.ts"
@@ -10,7 +10,7 @@ import { Time } from "./Said.tsx"
 
 const askFor = ({ draining, id, partitions }: InstanceBody): void => {
   const act = draining ? "undrain" : "drain"
-  ask({
+  askControl({
     title: draining ? `Let ${id} take partitions again?` : `Drain ${id}?`,
     text: draining
       ? "It takes its share of partitions again."

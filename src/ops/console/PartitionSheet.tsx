@@ -1,8 +1,8 @@
 import type { PartitionBody } from "../OverviewApi.ts"
 import { get } from "./api.ts"
 import { cliOfControl } from "../cliTwin.ts"
-import { ask } from "./control.ts"
-import { isReadOnly } from "./feed.ts"
+import { askControl } from "./control.ts"
+import { command, isReadOnly } from "./feed.ts"
 import { count, duration, rate, shortId } from "./format.ts"
 import { Icon } from "./Icon.tsx"
 import { Loaded } from "./Pane.tsx"
@@ -18,7 +18,7 @@ const controlOf = ({ handler, partition, paused }: PartitionBody) =>
 const askFor = (body: PartitionBody): void => {
   const { act, handler, partition } = controlOf(body)
   const name = `${handler}/${partition}`
-  ask({
+  askControl({
     title: act === "pause" ? `Pause partition ${name}?` : `Resume partition ${name}?`,
     text:
       act === "pause"
@@ -60,6 +60,15 @@ const Facts = ({ body }: { readonly body: PartitionBody }) => (
       </span>
     </Fact>
     <Fact name="In hand">{count(body.inHand)}</Fact>
+    {body.keysInFlight.length > 0 && (
+      <Fact name="In flight">
+        {body.keysInFlight.map((key) => (
+          <a key={key} class="key" href={hrefOf("trace", { name: key })} title={`Trace ${key}`}>
+            {key}{" "}
+          </a>
+        ))}
+      </Fact>
+    )}
     <Fact name="Handled">
       <span class="num">
         {rate(body.perSecond)}/s · p95 {duration(body.p95Ms)}
@@ -114,7 +123,7 @@ export const PartitionSheet = () => {
                 {body.paused === null ? "Pause" : "Resume"} this partition
               </button>
             </div>
-            <Twin command={cliOfControl({ ...controlOf(body), actor: "", why: "" })} />
+            <Twin command={cliOfControl(command.value, { ...controlOf(body), actor: "", why: "" })} />
           </>
         )}
       </Loaded>

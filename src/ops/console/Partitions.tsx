@@ -112,6 +112,16 @@ const Legend = ({ measure }: { readonly measure: Measure }) => (
   </p>
 )
 
+/** `8, wanted 16`, or `8, from 48 on`. */
+const noteOf = ({ first, partitions, wantedPartitions }: OverviewBody): string =>
+  [
+    count(partitions),
+    ...(first === 0 ? [] : [`from ${first} on`]),
+    ...(wantedPartitions === null ? [] : [`wanted ${wantedPartitions}`])
+  ].join(", ")
+
+const behindText = "reads what was published before their number was changed"
+
 /** Every partition of the handlers, or of the one that is chosen in the flow. */
 export const Partitions = ({ body }: { readonly body: OverviewBody }) => {
   const hold = useHold(queryOf("cell") === "" ? "" : "selection", false)
@@ -124,7 +134,7 @@ export const Partitions = ({ body }: { readonly body: OverviewBody }) => {
     <Pane
       id="partitions"
       title="Partitions"
-      note={count(body.partitions)}
+      note={noteOf(body)}
       hold={hold}
       tools={<Tools measure={measure} isTable={isTable} />}
     >
@@ -134,6 +144,7 @@ export const Partitions = ({ body }: { readonly body: OverviewBody }) => {
           <section key={one.name} class="heat-of">
             <h3>
               {one.name} <span class="muted num">{sumOf(one)}</span>
+              {one.partitions.first < body.first && <span class="chip chip-warn">{behindText}</span>}
             </h3>
             {isTable ? <PartitionTable body={one} /> : <HeatMap body={one} measure={measure} />}
           </section>

@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks"
-import { cliOfControl } from "../cliTwin.ts"
 import type { Problem } from "./api.ts"
-import { actor, question, send, type Question } from "./control.ts"
+import { actor, question, type Question } from "./control.ts"
 import { Dialog } from "./Dialog.tsx"
 import { ProblemNote } from "./Pane.tsx"
 import { announce, Twin } from "./Said.tsx"
@@ -44,7 +43,7 @@ const Asked = ({ one }: { readonly one: Question }) => {
   const confirm = async (event: Event): Promise<void> => {
     event.preventDefault()
     setSending(true)
-    const answer = await send(one.control, why)
+    const answer = await one.send(why)
     setSending(false)
     if (!answer.ok) return setProblem(answer.problem)
     announce(answer.value.changed ? `${one.confirm}: done` : "It was so before")
@@ -54,14 +53,18 @@ const Asked = ({ one }: { readonly one: Question }) => {
     <Dialog title={one.title} close={close}>
       <form onSubmit={(event) => void confirm(event)}>
         <p>{one.text}</p>
-        <ActorFields why={why} setWhy={setWhy} />
-        <Twin command={cliOfControl({ ...one.control, actor: "", why })} />
+        <ActorFields why={why} setWhy={setWhy} isWhyNeeded={one.isWhyNeeded} />
+        <Twin command={one.twin(why)} />
         {problem !== undefined && <ProblemNote problem={problem} />}
         <div class="dialog-buttons">
           <button type="button" class="btn" onClick={close}>
             Cancel
           </button>
-          <button type="submit" class="btn btn-main" disabled={isSending || actor.value === ""}>
+          <button
+            type="submit"
+            class="btn btn-main"
+            disabled={isSending || actor.value === "" || (one.isWhyNeeded && why === "")}
+          >
             {one.confirm}
           </button>
         </div>
@@ -70,6 +73,6 @@ const Asked = ({ one }: { readonly one: Question }) => {
   )
 }
 
-/** Asks before a control is sent. */
+/** Asks before something is done. */
 export const QuestionDialog = () =>
   question.value === undefined ? null : <Asked key={question.value.title} one={question.value} />

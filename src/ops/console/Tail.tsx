@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks"
+import { eventStates } from "../eventStates.ts"
 import type { TailEventBody } from "../TraceApi.ts"
 import { tailTwin } from "./parkedTwin.ts"
 import { bytes, count } from "./format.ts"
@@ -29,6 +30,17 @@ const Filters = () => (
         />
       </label>
     ))}
+    <label class="inline">
+      <span class="unseen">Outcome</span>
+      <select value={queryOf("outcome")} onChange={(event) => replace({ outcome: event.currentTarget.value })}>
+        <option value="">any outcome</option>
+        {eventStates.map((state) => (
+          <option key={state} value={state}>
+            {state}
+          </option>
+        ))}
+      </select>
+    </label>
   </div>
 )
 
@@ -51,6 +63,7 @@ const Row = ({ event }: { readonly event: TailEventBody }) => (
     <td class="num right">{event.version}</td>
     <td class="num right">{event.partition}</td>
     <td class="num right">{bytes(event.payloadBytes)}</td>
+    {event.handlers !== undefined && <td>{event.handlers.join(", ")}</td>}
   </tr>
 )
 
@@ -87,6 +100,7 @@ const Rows = ({
               {name}
             </th>
           ))}
+          {events[0]?.handlers !== undefined && <th scope="col">{queryOf("outcome")} by</th>}
         </tr>
       </thead>
       <tbody>
@@ -100,15 +114,20 @@ const Rows = ({
 
 /** The newest events of the stream. Pointing at them or scrolling holds them. */
 export const Tail = () => {
-  const filter = { type: queryOf("type"), key: queryOf("key"), partition: queryOf("partition") }
+  const filter = {
+    type: queryOf("type"),
+    key: queryOf("key"),
+    partition: queryOf("partition"),
+    outcome: queryOf("outcome")
+  }
   const name = Object.values(filter).join("\n")
   const tail = useTail(filter)
   const [isScrolled, setScrolled] = useState(false)
   const [isReleased, release] = useState(0)
   const hold = useHold(queryOf("event") !== "" ? "selection" : isScrolled ? "scroll" : "")
   const shown = useFrozen(hold, tail.events, `${name}${isReleased}`)
-  const newest = shown?.[0]?.seq ?? 0
-  const missed = tail.events?.filter(({ seq }) => seq > newest).length ?? 0
+  const known = new Set(shown?.map(({ seq }) => seq))
+  const missed = tail.events?.filter(({ seq }) => !known.has(seq)).length ?? 0
   const showNew = (): void => {
     document.querySelector("#tail-rows")?.scrollTo({ top: 0 })
     release((before) => before + 1)
@@ -132,7 +151,7 @@ export const Tail = () => {
         <Empty icon="clock">Nothing of the kind among the newest events. What comes is shown here.</Empty>
       )}
       {shown !== undefined && shown.length > 0 && <Rows events={shown} setScrolled={setScrolled} />}
-      <Twin command={tailTwin(filter.type, filter.key, filter.partition)} />
+      <Twin command={tailTwin(filter)} />
     </Pane>
   )
 }

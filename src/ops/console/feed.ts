@@ -1,4 +1,5 @@
 import { computed, signal } from "@preact/signals"
+import { commandDefault } from "../cliTwin.ts"
 import type { HistoryBody, OverviewBody } from "../OverviewApi.ts"
 import { get, open, type Problem, token } from "./api.ts"
 import { dataOf } from "./serverSentEvents.ts"
@@ -177,5 +178,8 @@ export const enterToken = (text: string): void => {
   token.value = text
   connect()
 }
+
+/** How the commands begin that do the same. */
+export const command = computed(() => overview.value?.command ?? commandDefault)
 
 export const isReadOnly = computed(() => overview.value?.readOnly ?? true)

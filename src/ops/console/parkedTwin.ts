@@ -1,6 +1,5 @@
 /** How the same is done by the command line: shown with every act, to be pasted into a terminal or a runbook. */
-
-const start = "pnpm start"
+import { command } from "./feed.ts"
 
 const safe = /^[\w@%+=:,./-]+$/
 
@@ -28,15 +27,25 @@ const filterFlags = (filter: ParkedFilter): ReadonlyArray<string> => {
 }
 
 export const parkedTwin = (act: string, filter: ParkedFilter, why = "", rate?: number): string =>
-  [start, "parked", act, ...filterFlags(filter), ...flag("rate", rate), ...flag("why", why)].join(" ")
+  [command.value, "parked", act, ...filterFlags(filter), ...flag("rate", rate), ...flag("why", why)].join(" ")
 
 export const showTwin = (handler: string, key: string): string =>
-  [start, "parked", "show", quoted(handler), quoted(key)].join(" ")
+  [command.value, "parked", "show", quoted(handler), quoted(key)].join(" ")
 
 export const editTwin = (handler: string, key: string, version: number, why: string): string =>
-  [start, "parked", "edit", quoted(handler), quoted(key), version, "--payload", "'…'", ...flag("why", why)].join(" ")
+  [
+    command.value,
+    "parked",
+    "edit",
+    quoted(handler),
+    quoted(key),
+    version,
+    "--payload",
+    "'…'",
+    ...flag("why", why)
+  ].join(" ")
 
-export const traceTwin = (name: string): string => `${start} explain ${quoted(name)}`
+export const traceTwin = (name: string): string => `${command.value} explain ${quoted(name)}`
 
-export const tailTwin = (type: string, key: string, partition: string): string =>
-  [start, "tail", "--follow", ...flag("type", type), ...flag("key", key), ...flag("partition", partition)].join(" ")
+export const tailTwin = (filter: Readonly<Record<"type" | "key" | "partition" | "outcome", string>>): string =>
+  [command.value, "tail", ...Object.entries(filter).flatMap(([name, value]) => flag(name, value))].join(" ")

@@ -16,6 +16,7 @@ export interface TailFilter {
   readonly type: string
   readonly key: string
   readonly partition: string
+  readonly outcome: string
 }
 
 export interface Tail {
@@ -23,22 +24,29 @@ export interface Tail {
   readonly problem: Problem | undefined
 }
 
-/** The newest events, and once a second what has come since, for as long as the page is looked at. */
+/**
+ * The newest events, and once a second what has come since, for as long as the page is looked at. What came of them comes after
+ * them: by outcome, all of the newest are asked for anew.
+ */
 export const useTail = (filter: TailFilter): Tail => {
   const [tail, set] = useState<Tail>({ events: undefined, problem: undefined })
-  const { key, partition, type } = filter
+  const { key, outcome, partition, type } = filter
   useEffect(() => {
     const mine = new AbortController()
     const place = { afterSeq: 0 }
     set({ events: undefined, problem: undefined })
     const ask = async (): Promise<void> => {
-      const afterSeq = place.afterSeq === 0 ? undefined : place.afterSeq
-      const answer = await get<TailAnswer>("tail", { type, key, partition, afterSeq, limit: rowsMax }, mine.signal)
+      const afterSeq = place.afterSeq === 0 || outcome !== "" ? undefined : place.afterSeq
+      const query = { type, key, partition, outcome, afterSeq, limit: rowsMax }
+      const answer = await get<TailAnswer>("tail", query, mine.signal)
       if (mine.signal.aborted) return
       if (answer.ok) place.afterSeq = Math.max(place.afterSeq, answer.value.lastSeq)
       set((before) =>
         answer.ok
-          ? { events: merged(answer.value.events, before.events ?? []), problem: undefined }
+          ? {
+              events: outcome === "" ? merged(answer.value.events, before.events ?? []) : answer.value.events,
+              problem: undefined
+            }
           : { ...before, problem: answer.problem }
       )
     }
@@ -48,7 +56,7 @@ export const useTail = (filter: TailFilter): Tail => {
     }
     void repeat()
     return () => mine.abort()
-  }, [type, key, partition])
+  }, [type, key, partition, outcome])
   return tail
 }
 

@@ -14,6 +14,7 @@ import { repartitionLaws } from "./RepartitionLaws.ts"
 import { sharedLaws } from "./SharedLaws.ts"
 import { streamViewLaws } from "./StreamViewLaws.ts"
 import { viewLaws } from "./ViewLaws.ts"
+import { violationLaws } from "./ViolationLaws.ts"
 
 export { LeaseClock } from "./LeaseClock.ts"
 export type { Law, Laws } from "./Law.ts"
@@ -35,18 +36,19 @@ export const adapterLaws = {
   eventLedger: eventLedgerLaws,
   control: controlLaws,
   view: viewLaws,
+  violations: violationLaws,
   eventLog: eventLogLaws,
   sharedConsumers: sharedLaws,
   streamView: streamViewLaws
 } as const
 
-/** A law that an adapter does not keep. */
+/** A law that an adapter does not keep: its sentence, and what was seen instead. */
 export interface BrokenLaw {
   readonly law: string
   readonly why: string
 }
 
-/** Laws that are not kept. */
+/** These laws are not kept by the adapter, each with what was seen instead. */
 export class LawsBroken extends Schema.TaggedError<LawsBroken>()("LawsBroken", {
   broken: Schema.Array(Schema.Struct({ law: Schema.String, why: Schema.String }))
 }) {
@@ -74,7 +76,18 @@ export const brokenLaws = <R, E>(
     Effect.provide(adapter)
   )
 
-/** Fails unless every law is kept; answers with how many there are. */
+/**
+ * Fails unless every law is kept; answers with how many there are. On the real clock, a minute for each law at most.
+ *
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import * as MemoryPipeline from "millrace/memory"
+ * import { adapterLaws, checkLaws } from "millrace/testing/laws"
+ *
+ * const kept = await Effect.runPromise(checkLaws(adapterLaws.effectLedger, MemoryPipeline.layer))
+ * await Effect.runPromise(Console.log(`${kept} laws are kept`))
+ * ```
+ */
 export const checkLaws = Effect.fnUntraced(function* <R, E>(laws: Laws<R>, adapter: Layer.Layer<R, E>) {
   const broken = yield* brokenLaws(laws, adapter)
   if (broken.length > 0) return yield* new LawsBroken({ broken })

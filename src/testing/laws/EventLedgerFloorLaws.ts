@@ -85,8 +85,8 @@ const noticesWhatIsMissing: Law<LedgerPorts> = Effect.gen(function* () {
     ])
   )
   assert.deepStrictEqual(violations, [
-    { key: "b", version: 2 },
-    { key: "a", version: 4 }
+    { key: "b", version: 2, isOpen: true },
+    { key: "a", version: 4, isOpen: true }
   ])
 })
 

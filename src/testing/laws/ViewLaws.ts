@@ -4,7 +4,7 @@ import { EffectLedger } from "../../pipeline/EffectLedger.ts"
 import { Inbox } from "../../pipeline/Inbox.ts"
 import { Ownership } from "../../pipeline/Ownership.ts"
 import { ParkingDesk } from "../../pipeline/ParkingDesk.ts"
-import { PipelineView } from "../../pipeline/PipelineView.ts"
+import { type Outcome, PipelineView } from "../../pipeline/PipelineView.ts"
 import { RelayStore } from "../../pipeline/RelayStore.ts"
 import { type Law, lawsOf } from "./Law.ts"
 import {
@@ -142,7 +142,8 @@ const tellsOfAKey: Law<ViewPorts> = Effect.gen(function* () {
     beyond: [],
     parked: [2, 3],
     discarded: [],
-    violations: [3]
+    violations: [3],
+    acknowledged: []
   })
   const seen = yield* facts
   assert.deepStrictEqual(seen.aside, [{ handler: "mail", parkedKeys: 1, retryingKeys: 0, events: 2 }])
@@ -153,6 +154,49 @@ const tellsOfAKey: Law<ViewPorts> = Effect.gen(function* () {
   assert.deepStrictEqual([after?.parked, after?.discarded.toSorted()], [[], [2, 3]])
   const [act] = yield* (yield* ControlDesk).operations(stream, 10)
   assert.deepStrictEqual([act?.act, act?.handler, act?.key, act?.actor], ["discard", "mail", "a", "eve"])
+})
+
+const tellsWhatCameOfEvents: Law<ViewPorts> = Effect.gen(function* () {
+  const { inbox, ownership, stream, view } = yield* opened
+  const claim = yield* ownership.open(yield* present((yield* claimed(stream, "ada", 1))[0]))
+  const event = (key: string, version: number, seq: number) => storedOf(key, version, seq)
+  yield* inbox.commitOne({
+    ...commitOf(claim, ["sound"]),
+    cursorTo: 6,
+    moves: ["sound", "given up", "tried", "thrown away"].map((key) => ({
+      key,
+      from: 0,
+      to: 1,
+      parked: key !== "sound"
+    })),
+    parked: [
+      { event: event("given up", 1, 2), reason: reasonOf("Boom", 3) },
+      { event: event("given up", 2, 3), reason: undefined },
+      { event: event("tried", 1, 4), reason: reasonOf("Boom", 1, 60_000) },
+      { event: event("thrown away", 1, 5), reason: reasonOf("Boom", 3) }
+    ]
+  })
+  const by = { actor: "eve", why: "old" }
+  yield* (yield* ParkingDesk).discard(stream, [{ handler: "mail", key: "thrown away" }], by)
+  const names = ["sound", "given up", "tried", "thrown away", "new"]
+  const events = names.flatMap((key) => [1, 2].map((version) => ({ key, version })))
+  const having = (outcome: Outcome) =>
+    Effect.map(view.having(stream, events, outcome), (found) =>
+      found.map(({ handler, key, version }) => `${handler}: ${key}${version}`).toSorted()
+    )
+  assert.deepStrictEqual(yield* having("handled"), ["mail: sound1"])
+  assert.deepStrictEqual(yield* having("parked"), ["mail: given up1"])
+  assert.deepStrictEqual(yield* having("behind"), ["mail: given up2"])
+  assert.deepStrictEqual(yield* having("retrying"), ["mail: tried1"])
+  assert.deepStrictEqual(yield* having("discarded"), ["mail: thrown away1"])
+  assert.deepStrictEqual(yield* having("waiting"), [
+    "mail: new1",
+    "mail: new2",
+    "mail: sound2",
+    "mail: thrown away2",
+    "mail: tried2"
+  ])
+  assert.deepStrictEqual(yield* view.having(stream, [], "handled"), [])
 })
 
 const tellsOfEffects: Law<ViewPorts> = Effect.gen(function* () {
@@ -179,5 +223,6 @@ export const viewLaws = lawsOf<ViewPorts>()({
   "counts what waits in the outbox, up to a limit, without what is held": countsTheOutbox,
   "sees who leads the relay": seesLeader,
   "tells what a handler has made of a key": tellsOfAKey,
+  "tells which events have come to what": tellsWhatCameOfEvents,
   "tells of effects outside, over all generations": tellsOfEffects
 })

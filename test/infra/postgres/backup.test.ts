@@ -27,10 +27,11 @@ const others = [
 
 /** A store on a database of that Postgres, whose sessions write dates and the like in their own way. */
 const storeOn = (url: Redacted.Redacted, startupParameters: Readonly<Record<string, string>>) =>
-  PgBackupStore.layer({ appTables: ["odd"], migrationTables: ["none_yet"] }).pipe(
-    Layer.provide(PgClient.layer({ url, maxConnections: 1, startupParameters })),
-    Layer.provide(Reactivity.layer)
-  )
+  PgBackupStore.layer({
+    schema: "millrace",
+    appTables: ["odd"],
+    migrations: [{ table: "none", places: ["none_yet"] }]
+  }).pipe(Layer.provide(PgClient.layer({ url, maxConnections: 1, startupParameters })), Layer.provide(Reactivity.layer))
 
 interface Copied {
   readonly tables: ReadonlyArray<TableLoad<never>>

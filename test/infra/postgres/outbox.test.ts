@@ -3,7 +3,8 @@ import { PgClient } from "@effect/sql-pg"
 import { Cause, Effect, Exit, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { orderMigrations } from "../../../src/app/orders/orderMigrations.ts"
-import { migrate, migratePipeline, pipelineMigrations } from "../../../src/infra/postgres/Migrations.ts"
+import { migrate, pipelineMigrations } from "../../../src/infra/postgres/Migrations.ts"
+import { migratePipeline } from "../../../src/infra/postgres/PipelineTables.ts"
 import { Outbox } from "../../../src/pipeline/Outbox.ts"
 import { judge } from "../../../src/pipeline/Oracle.ts"
 import { Transactor } from "../../../src/pipeline/Transactor.ts"
@@ -227,7 +228,7 @@ describe("migrations", () => {
       const tables = yield* query(
         url,
         `SELECT to_regclass('millrace.outbox') IS NOT NULL AS outbox, to_regclass('orders') IS NOT NULL AS orders,
-           (SELECT count(*)::int FROM millrace_migrations) AS pipeline, (SELECT count(*)::int FROM order_migrations) AS app`
+           (SELECT count(*)::int FROM millrace.migrations) AS pipeline, (SELECT count(*)::int FROM order_migrations) AS app`
       )
       assert.deepStrictEqual(tables, [
         {

@@ -72,5 +72,5 @@ const record = (tables: MemoryTables, { claim, cursorTo, moves, parked, violatio
     tables.progress.set(rowKey(handler, key), { version: to, parked: parks || before })
   }
   tables.parked.push(...parked.map((one) => ({ ...one, handler })))
-  tables.violations.push(...violations.map((one) => ({ ...one, handler })))
+  tables.violations.push(...violations.map((one) => ({ ...one, handler, seenAtMs: 0 })))
 }
