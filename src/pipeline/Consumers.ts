@@ -22,6 +22,15 @@ import {
 import { followControls, leaveBalanced, reportOf, takePartInBalanced } from "./ShareControl.ts"
 import { signal } from "./Signals.ts"
 
+/**
+ * Partitions that are opened at a time. Hundreds at once, each with a consumer and some statements, keep an instance and its
+ * servers so busy that what it has cannot be renewed in time.
+ */
+const openedAtOnceMax = 128
+
+/** How long a portion of them gets before the next is looked at. */
+const portionPause = Duration.millis(200)
+
 /** Between two beats at least, however slow the store. */
 const minPause = Duration.millis(50)
 
@@ -49,7 +58,10 @@ export const runConsumers = Effect.fnUntraced(function* <E>(
   // At a fixed rate, counted from the sending: answers of a slow store must not eat the proof they bring.
   const beatOnce = Effect.timed(tick(share, options)).pipe(
     Effect.flatMap(([took]) =>
-      Effect.timeoutOption(Queue.take(rung), Duration.max(minPause, Duration.subtract(options.heartbeatEvery, took)))
+      Effect.timeoutOption(
+        Queue.take(rung),
+        share.hasMore ? portionPause : Duration.max(minPause, Duration.subtract(options.heartbeatEvery, took))
+      )
     )
   )
   yield* takePartInBalanced(share, options)
@@ -109,8 +121,11 @@ const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbe
   const wanted = beat.free.filter(
     (at) => !working.has(keyOf(at)) && !share.draining.has(keyOf(at)) && shouldOwn(instance, at, beat.live)
   )
-  if (wanted.length === 0) return
-  const claims = yield* ownership.claim(stream, instance.id, wanted)
+  const opening = [...working.values()].filter(({ owned }) => !owned.isOpen()).length
+  const portion = wanted.slice(0, Math.max(0, openedAtOnceMax - opening))
+  share.hasMore = portion.length < wanted.length
+  if (portion.length === 0) return
+  const claims = yield* ownership.claim(stream, instance.id, portion)
   yield* Effect.forEach(claims, (claim) => start(share, claim), { discard: true })
   if (claims.length > 0) yield* signal({ _tag: "PartitionsClaimed", stream, count: claims.length, owned: working.size })
 })
@@ -141,6 +156,7 @@ const retire = Effect.fnUntraced(function* <E>(share: Share<E>, group: ReadonlyA
 const exchange = Effect.fnUntraced(function* <E>(share: Share<E>, options: ConsumerOptions) {
   const ownership = yield* Ownership
   const { instance, stream, working } = share
+  share.hasMore = false
   yield* giveUpWithoutBroker(share)
   // What has ended by itself is not renewed, or it would be nobody's for as long as a lease lasts.
   for (const [at, { fiber }] of working) if (fiber.pollUnsafe() !== undefined) working.delete(at)

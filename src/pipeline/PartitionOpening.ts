@@ -23,6 +23,8 @@ export interface OwnedPartition {
   readonly cursor: () => number
   /** The opening it works under. */
   readonly opening: () => number
+  /** Whether deliveries come. */
+  readonly isOpen: () => boolean
   /** Since when it could not be opened for want of the broker, by the monotonic clock; undefined when it could. */
   readonly brokerAwaySince: () => bigint | undefined
   /** The store's cursor went back: forget what is in hand and read the truth again. */

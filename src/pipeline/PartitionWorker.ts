@@ -89,6 +89,7 @@ export const makePartitionWorker = Effect.fnUntraced(function* <E>(
     claim,
     cursor: () => cursor,
     opening: () => opening,
+    isOpen: () => wake !== undefined,
     brokerAwaySince: () => brokerAwaySince,
     restart: Queue.offer(restarts, undefined).pipe(Effect.asVoid),
     wake: (key) => wake?.(key),

@@ -65,6 +65,8 @@ export interface Share<E> {
   /** What is published to, by the last beat. */
   topology: Topology
   failing: boolean
+  /** There is more to claim than may be opened at once. */
+  hasMore: boolean
   /** Without the broker it takes no part: it shows itself without handlers until the broker answers. */
   cutOff: boolean
   /** When the last beat that was answered had been sent, by the monotonic clock. */

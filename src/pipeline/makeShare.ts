@@ -47,6 +47,7 @@ export const makeShare = Effect.fnUntraced(function* <E>(
     beats: 0,
     asideDue: true,
     failing: false,
+    hasMore: false,
     cutOff: false,
     provenAt: 0n
   }

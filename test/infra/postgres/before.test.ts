@@ -26,32 +26,38 @@ const declaredBefore = Effect.fnUntraced(function* (stream: string, partitions: 
   return known?.partitions
 })
 
-layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })("versions that know one number of partitions only", (it) => {
-  it.effect("do not start once it was changed, not even with the number there is", () =>
-    Effect.gen(function* () {
-      const { lease, store, stream } = yield* led
-      assert.strictEqual(yield* declaredBefore(stream, 8), 8)
-      const sixteen = { first: 8, partitions: 16 }
-      yield* store.adopt(lease, [{ first: 0, partitions: 8, ends: Array.from({ length: 8 }, () => 0) }], sixteen)
-      yield* store.adopt(lease, [{ ...sixteen, ends: Array.from({ length: 16 }, () => 0) }], {
-        first: 24,
-        partitions: 8
+layer(pgWorld, { excludeTestServices: true, timeout: "60 seconds" })(
+  "versions that know one number of partitions only",
+  (it) => {
+    it.effect("do not start once it was changed, not even with the number there is", () =>
+      Effect.gen(function* () {
+        const { lease, store, stream } = yield* led
+        assert.strictEqual(yield* declaredBefore(stream, 8), 8)
+        const sixteen = { first: 8, partitions: 16 }
+        yield* store.adopt(lease, [{ first: 0, partitions: 8, ends: Array.from({ length: 8 }, () => 0) }], sixteen)
+        yield* store.adopt(lease, [{ ...sixteen, ends: Array.from({ length: 16 }, () => 0) }], {
+          first: 24,
+          partitions: 8
+        })
+        assert.isBelow((yield* declaredBefore(stream, 8)) ?? 8, 1)
+        assert.deepStrictEqual((yield* (yield* Ownership).declare(stream, [], 8)).topology, {
+          first: 24,
+          partitions: 8
+        })
       })
-      assert.isBelow((yield* declaredBefore(stream, 8)) ?? 8, 1)
-      assert.deepStrictEqual((yield* (yield* Ownership).declare(stream, [], 8)).topology, { first: 24, partitions: 8 })
-    })
-  )
+    )
 
-  it.effect("are waited for, when one was started behind the wish", () =>
-    Effect.gen(function* () {
-      const { lease, store, stream } = yield* led
-      const sql = yield* SqlClient.SqlClient
-      assert.strictEqual((yield* (yield* ControlDesk).repartition(stream, 16, by))._tag, "wanted")
-      yield* sql`INSERT INTO millrace.instance (stream, id, host, app_version, roles, handlers, expires_at)
+    it.effect("are waited for, when one was started behind the wish", () =>
+      Effect.gen(function* () {
+        const { lease, store, stream } = yield* led
+        const sql = yield* SqlClient.SqlClient
+        assert.strictEqual((yield* (yield* ControlDesk).repartition(stream, 16, by))._tag, "wanted")
+        yield* sql`INSERT INTO millrace.instance (stream, id, host, app_version, roles, handlers, expires_at)
         VALUES (${stream}, 'before', '', '', '{}', '{}', clock_timestamp() + interval '3 seconds')`
-      assert.isUndefined((yield* store.renew(lease)).wanted)
-      yield* sql`DELETE FROM millrace.instance WHERE stream = ${stream} AND id = 'before'`
-      assert.strictEqual((yield* store.renew(lease)).wanted, 16)
-    })
-  )
-})
+        assert.isUndefined((yield* store.renew(lease)).wanted)
+        yield* sql`DELETE FROM millrace.instance WHERE stream = ${stream} AND id = 'before'`
+        assert.strictEqual((yield* store.renew(lease)).wanted, 16)
+      })
+    )
+  }
+)
