@@ -278,7 +278,8 @@ layer(withPoisonedOrder, { excludeTestServices: true, timeout: "30 seconds" })("
         for (const args of [
           ["pause"],
           ["pause", "mail", "--all"],
-          ["pause", "mail", "1024"],
+          ["repartition", "--to", "0"],
+          ["repartition", "--to", "1025"],
           ["throttle", "mail", "0"],
           ["throttle", "mail", "fast"],
           ["tail", "--last", "0"],

@@ -135,6 +135,25 @@ const withParkedKeys = Layer.effect(
 const examples = leaves.flatMap((leaf) => leaf.examples).filter((example) => !isOfServers.test(example))
 
 layer(withParkedKeys, { excludeTestServices: true, timeout: "30 seconds" })("an example", (it) => {
+  const lasts = (example: string) =>
+    Effect.gen(function* () {
+      const { url } = yield* AppUnderTest
+      const port = String(yield* freePort)
+      const dataDir = yield* tempDataDir
+      const words = wordsOf(example).map((word) => (word === "8081" ? port : word))
+      const app = yield* startApp(words, { MILLRACE_URL: url, DATA_DIR: dataDir, PORT: port })
+      yield* eventually(
+        example,
+        Effect.sync(() => (saysOf(example) ?? /$^/).test(app.stdout() + app.stderr())),
+        60
+      )
+    }).pipe(Effect.scoped)
+  const lasting = examples.filter((example) => saysOf(example) !== undefined)
+  const watches = (example: string) => /^pnpm start (tail|lag) /.test(`${example} `)
+
+  // What is watched is the setup's: others take parked keys away, and send events of their own.
+  it.effect.each(lasting.filter(watches))("%s", lasts, slowly)
+
   it.effect.each(examples.filter((example) => saysOf(example) === undefined))(
     "%s",
     (example) =>
@@ -148,27 +167,7 @@ layer(withParkedKeys, { excludeTestServices: true, timeout: "30 seconds" })("an 
     slowly
   )
 
-  // The newest events are those of the setup until a simulation sends its own.
-  const isLoad = (example: string) => Number(example.includes(" simulate"))
-  const lasting = examples.filter((example) => saysOf(example) !== undefined)
-
-  it.effect.each(lasting.toSorted((a, b) => isLoad(a) - isLoad(b)))(
-    "%s",
-    (example) =>
-      Effect.gen(function* () {
-        const { url } = yield* AppUnderTest
-        const port = String(yield* freePort)
-        const dataDir = yield* tempDataDir
-        const words = wordsOf(example).map((word) => (word === "8081" ? port : word))
-        const app = yield* startApp(words, { MILLRACE_URL: url, DATA_DIR: dataDir, PORT: port })
-        yield* eventually(
-          example,
-          Effect.sync(() => (saysOf(example) ?? /$^/).test(app.stdout() + app.stderr())),
-          60
-        )
-      }).pipe(Effect.scoped),
-    slowly
-  )
+  it.effect.each(lasting.filter((example) => !watches(example)))("%s", lasts, slowly)
 })
 
 /** A backup is taken by the first, and is what the others read; a restore is into servers of its own unless it is by force. */
