@@ -20,8 +20,9 @@ export default defineConfig({
           name: "servers",
           include: all,
           exclude: [...pure, "**/node_modules/**"],
-          // A suite here is a Postgres, a nats-server and a Node, and waits for most of its time; after the pure ones.
-          maxWorkers: Math.min(cores, 4),
+          // A suite here is a Postgres, a nats-server and a Node, and waits for most of its time: more of them than there are
+          // cores. After the pure ones.
+          maxWorkers: Math.min(cores + 1, 4),
           sequence: { groupOrder: 1 }
         }
       }

@@ -64,7 +64,7 @@ const Facts = ({ body }: { readonly body: PartitionBody }) => (
       <Fact name="In flight">
         {body.keysInFlight.map((key) => (
           <a key={key} class="key" href={hrefOf("trace", { name: key })} title={`Trace ${key}`}>
-            {key}{" "}
+            {key}
           </a>
         ))}
       </Fact>
