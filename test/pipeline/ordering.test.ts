@@ -7,7 +7,7 @@ import type { History } from "../../src/testing/History.ts"
 import { isDoneWell } from "../support/Ledger.ts"
 import { runHistory } from "../support/World.ts"
 
-const historiesDefault = 600
+const historiesDefault = 400
 
 const numberFrom = (name: string): number | undefined => {
   const text = process.env[name]
