@@ -28,6 +28,9 @@ import { signal } from "./Signals.ts"
  */
 const openedAtOnceMax = 128
 
+/** Beats after which one that is still not open is no reason to wait: something keeps it from opening, and not the others. */
+const openingBeatsMax = 25
+
 /** How long a portion of them gets before the next is looked at. */
 const portionPause = Duration.millis(200)
 
@@ -85,7 +88,7 @@ const start = Effect.fnUntraced(function* <E>(share: Share<E>, claim: Claim) {
   const worker = yield* makePartitionWorker(share.workerOptions, unit, claim)
   yield* worker.owned.pause(isPaused(share.controls, claim.handler, claim.partition))
   const fiber = yield* FiberMap.run(share.fibers, `${keyOf(claim)}/${claim.epoch}`, worker.run)
-  share.working.set(keyOf(claim), { owned: worker.owned, fiber })
+  share.working.set(keyOf(claim), { owned: worker.owned, fiber, claimedAt: share.beats })
 })
 
 const drop = Effect.fnUntraced(function* <E>(share: Share<E>, lost: Working) {
@@ -121,7 +124,8 @@ const claimFree = Effect.fnUntraced(function* <E>(share: Share<E>, beat: Heartbe
   const wanted = beat.free.filter(
     (at) => !working.has(keyOf(at)) && !share.draining.has(keyOf(at)) && shouldOwn(instance, at, beat.live)
   )
-  const opening = [...working.values()].filter(({ owned }) => !owned.isOpen()).length
+  const isOpening = ({ claimedAt, owned }: Working) => !owned.isOpen() && share.beats - claimedAt < openingBeatsMax
+  const opening = [...working.values()].filter(isOpening).length
   const portion = wanted.slice(0, Math.max(0, openedAtOnceMax - opening))
   share.hasMore = portion.length < wanted.length
   if (portion.length === 0) return

@@ -21,6 +21,8 @@ export const proofLookEvery = Duration.millis(250)
 export interface Working {
   readonly owned: OwnedPartition
   readonly fiber: Fiber.Fiber<void, unknown>
+  /** When it was claimed, by the count of beats. */
+  readonly claimedAt: number
 }
 
 /** What takes events for a balanced handler. */

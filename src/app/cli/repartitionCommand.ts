@@ -65,7 +65,9 @@ const reportOf = (
 
 const oldEvents = ({ partitions }: HandlerBody) => partitions.lag.reduce((sum, lag) => sum + Math.max(0, lag), 0)
 
-const whyBehind = ({ partitions, paused, resting }: HandlerBody) => {
+const whyBehind = (handler: HandlerBody) => {
+  const { partitions, paused, resting } = handler
+  if (oldEvents(handler) === 0) return "it hands them over"
   if (paused !== null) return `paused by ${paused.actor}`
   if (resting !== null) return `it rests: ${resting}`
   return partitions.states.includes("u") ? "nobody works on some of its partitions" : "it reads them"
@@ -101,7 +103,8 @@ const textOf = (report: Report, to: number) => {
   if (!changed && isSettled) return `nothing changed: there are ${to} partitions`
   const last = first + partitions - 1
   if (isSettled) return `${to} partitions, ${first} to ${last}; every handler has followed`
-  if (partitions !== to) return `${to} partitions are wanted; the relay begins with them as soon as one leads`
+  if (partitions !== to)
+    return `${to} partitions are wanted; the relay begins with them as soon as one leads and no instance of an earlier version runs`
   return [
     `${to} partitions, ${first} to ${last}; these handlers follow by themselves when they have read the ones of before:`,
     ...behind.map(({ events, handler, why }) => `  ${handler}  ${events} events left, ${why}`)
