@@ -34,9 +34,15 @@ describe("two pipelines on one database and broker", () => {
         const [stays, goes] = yield* Effect.all([startPipeline(started), startPipeline(started)], { concurrency: 2 })
         yield* eventually(
           "two shares of all partitions",
-          Effect.map(shares(databaseUrl), (held) => held.length === 2 && held.reduce((a, b) => a + b, 0) === leases)
+          // While one hands over to the other, both have some, and all is held for a moment now and then.
+          Effect.map(
+            shares(databaseUrl),
+            (held) =>
+              held.length === 2 &&
+              held.every((one) => one > leases / 8) &&
+              held.reduce((sum, one) => sum + one, 0) === leases
+          )
         )
-        for (const held of yield* shares(databaseUrl)) assert.isAbove(held, leases / 8)
         const simulation = yield* Effect.forkChild(simulateInOrder(stays.url, load))
         yield* eventually(
           "half of the simulation",
